@@ -1,0 +1,146 @@
+"""What lies beside every artefact: atomic writes, digests, `manifest.json`, `provenance.json`.
+
+`manifest.json` holds content facts only (digest, counts, ledger): equal content, equal bytes. The next stage depends
+on it, so an artefact that comes out the same re-makes nothing. `provenance.json` says how it came about and may
+differ from run to run. The manifest is written last: where it stands, the artefact is whole.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from distill.codehash import code_hash
+from distill.errors import InputError
+
+# Libraries that can change a row; those not installed in a stage's environment are left out.
+RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "jinja2", "numpy", "tokenizers",
+            "torch", "transformers", "trl", "peft", "accelerate", "vllm")  # fmt: skip
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write to; it takes the place of `path` when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary sibling folder; it takes the place of the folder `path` when the block ends well."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON atomically, keys sorted, one trailing newline."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises InputError when the file is missing or torn."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Return the sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass
+class Ledger:
+    """Rows in, rows out, and a reason for each lost row; `check` fails when the sums disagree."""
+
+    rows_in: int
+    rows_out: int
+    lost: dict[str, int] = field(default_factory=dict)
+
+    def check(self, where: str) -> dict[str, Any]:
+        """Return the ledger as plain data; raises RuntimeError (a bug of ours) when a row is unaccounted for."""
+        if self.rows_in - self.rows_out != sum(self.lost.values()):
+            raise RuntimeError(f"{where}: ledger does not add up: {self}")
+        return {"rows_in": self.rows_in, "rows_out": self.rows_out, "lost": dict(sorted(self.lost.items()))}
+
+
+class Record:
+    """Collects a program's provenance while it runs and writes it with the manifest at the end.
+
+    `script` is the program's file, `recipe` its JSON, `inputs` name -> file (a manifest stands for its artefact).
+    `also` names modules loaded by name (an engine), which the code hash cannot see.
+    """
+
+    def __init__(self, script: str, recipe: str, inputs: Mapping[str, Path | None], also: tuple[str, ...] = ()):
+        self._start = time.monotonic()
+        self._data: dict[str, Any] = {
+            "program": Path(script).name,
+            "code": code_hash(Path(script), also),
+            "recipe": json.loads(recipe),
+            "inputs": {n: file_digest(p) for n, p in inputs.items() if p is not None},
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+
+    def publish(self, folder: Path, manifest: Mapping[str, Any], **facts: Any) -> None:
+        """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
+        seconds = round(time.monotonic() - self._start, 3)
+        provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
+        write_json(folder / "provenance.json", provenance)
+        write_json(folder / "manifest.json", manifest)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the installed libraries that can change a row."""
+    found = {"python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Return what this process ran on: processor, usable cores, and GPUs if torch is loaded."""
+    facts: dict[str, Any] = {"machine": platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        facts["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    if torch is not None:
+        facts["threads"] = torch.get_num_threads()
+    return facts
