@@ -161,6 +161,20 @@ class Answering(Recipe):
     batch_size: Positive = Field(64, description="Sequences decoded together.")
 
 
+class GenerateRecipe(Answering):
+    """What one generation job reads: how the model answers, and how its tokens are chosen."""
+
+    decoding: DecodingRecipe
+
+
+class RenderRecipe(Recipe):
+    """What one rendering job reads of a student and a training."""
+
+    system: str | None
+    cutoff: Positive
+    over_cutoff: Literal["drop", "keep"]
+
+
 class Rewrite(Recipe):
     """A regular-expression substitution on published responses."""
 
