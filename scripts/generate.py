@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-
 from distill import tables
 from distill.artefacts import Record
 from distill.engines import Completion, Engine, Request, load_engine, module_of
@@ -36,7 +35,9 @@ def row_seed(decoding_seed: int, problem_id: str, draw: int) -> int:
     return stable_hash("row", decoding_seed, problem_id, draw)
 
 
-def answer(engine: Engine, problems: list[dict[str, str]], prompt: Prompt, seed: int, draw: int) -> list[dict[str, Any]]:
+def answer(
+    engine: Engine, problems: list[dict[str, str]], prompt: Prompt, seed: int, draw: int
+) -> list[dict[str, Any]]:
     """Return one response row per problem."""
     requests = [
         Request(engine.prompt_ids(prompt.messages(p["problem"])), row_seed(seed, p["problem_id"], draw))

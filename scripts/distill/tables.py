@@ -45,7 +45,7 @@ PROBLEMS = _contract(
     problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, source=_TEXT, subject=_TEXT, level=_TEXT,
 )  # fmt: skip
 RESPONSES = _contract(
-    "responses", "problem_id draw", "response finish_reason prompt_tokens response_tokens seed",
+    "responses", "problem_id draw", "response finish_reason",
     **_WORDS, response=_TEXT, finish_reason=_TEXT, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
     error=_TEXT,
 )  # fmt: skip

@@ -1,0 +1,77 @@
+"""Fix the weights of a teacher or student: a local folder, or a hub model that is downloaded into the hub cache.
+
+Input: a model recipe. Output: the manifest of a model folder, which names the origin and the digest of its files.
+Later programs read the files from there and never use the network.
+
+Run as: python scripts/fetch_model.py --recipe JSON --output results/models/base-xs/base/manifest.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from distill.artefacts import Record, file_digest, text_digest
+from distill.errors import InputError, run
+from distill.recipes import ModelRecipe, canonical_json
+from distill.tables import first_line
+
+WEIGHT_FILES = ("*.safetensors", "*.bin")
+
+
+def snapshot(hub: str, revision: str) -> Path:
+    """Download one commit of a hub model into the hub cache (or find it there) and return its folder."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+    try:
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=patterns))
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise InputError(f"hub model {hub} at {revision}: cannot be downloaded ({first_line(error)})") from None
+
+
+def check_folder(folder: Path, has_template: bool) -> None:
+    """Check that a folder holds a model that can be run and talked to. Raises InputError that says what lacks."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: no config.json, so this is no model folder")
+    if not any(any(folder.glob(pattern)) for pattern in WEIGHT_FILES):
+        raise InputError(f"{folder}: no weights ({' or '.join(WEIGHT_FILES)})")
+    if not has_template and not _own_template(folder):
+        raise InputError(f"{folder}: the model has no chat template; name one under `model.chat_template`")
+
+
+def _own_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, find or download the files, write the manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = ModelRecipe.model_validate_json(args.recipe)
+    record = Record(__file__, args.recipe, {})
+    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
+    folder = snapshot(recipe.hub, str(recipe.revision)) if recipe.hub else Path(recipe.path or "")
+    check_folder(folder, template is not None)
+    # The hub cache names its files by their digests; a local folder's are read.
+    digest = (lambda path: path.resolve().name) if recipe.hub else file_digest
+    files = {p.name: digest(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    facts = {
+        "path": recipe.path,
+        "hub": recipe.hub,
+        "revision": recipe.revision,
+        "chat_template": template,
+        "dtype": recipe.dtype,
+        "files": files,
+    }
+    record.publish(args.output.parent, {"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
+
+
+if __name__ == "__main__":
+    run(main)

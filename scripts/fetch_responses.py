@@ -1,0 +1,134 @@
+"""Take over published responses in place of a teacher that we run.
+
+Inputs: a problems table and the teacher's `published` recipe. Output: a responses table with one draw of a shard;
+the k-th response of a problem in the source is its draw k. Token counts and seeds are unknown and stay null.
+
+Run as: python scripts/fetch_responses.py --problems P.parquet --draw 0 --shard 00-of-01 --recipe JSON --output R.parquet
+"""
+
+import argparse
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from distill import tables
+from distill.artefacts import Ledger, Record
+from distill.errors import InputError, run
+from distill.recipes import PublishedRecipe
+from distill.shards import in_shard, parse_shard
+from distill.sources import as_text, origin_name, read_rows
+
+LABEL = pa.field("label", pa.bool_())
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def own_rows(source: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict[str, Any]]:
+    """Return the rows that belong to this teacher: those that match `where` and `id_pattern`."""
+    rows = [r for r in source if all(as_text(r[c]) == value for c, value in recipe.where.items())]
+    if recipe.id_pattern and recipe.columns.problem_id:
+        rows = [r for r in rows if re.search(recipe.id_pattern, as_text(r[recipe.columns.problem_id]))]
+    if not rows:
+        raise InputError(
+            f"{origin_name(recipe)}: no row matches where={recipe.where} id_pattern={recipe.id_pattern!r}"
+        )
+    return rows
+
+
+def normal_text(statement: str) -> str:
+    """Return a statement with its white space made uniform: published sets differ in line ends and margins."""
+    return " ".join(statement.split())
+
+
+def join(rows: list[dict[str, Any]], problems: pa.Table, recipe: PublishedRecipe) -> dict[str, list[dict[str, Any]]]:
+    """Return problem_id -> its rows, in the order of the source; rows of unknown problems stand under ''."""
+    columns = recipe.columns
+    ids = problems["problem_id"].to_pylist()
+    if columns.problem:
+        texts = (normal_text(t) for t in problems["problem"].to_pylist())
+        known = dict(zip(texts, ids, strict=True))
+        keys = [normal_text(as_text(r[columns.problem])) for r in rows]
+    else:
+        known = dict(zip(ids, ids, strict=True))
+        keys = [_expand(as_text(r[columns.problem_id]), recipe) for r in rows]
+    joined: dict[str, list[dict[str, Any]]] = {}
+    for key, row in zip(keys, rows, strict=True):
+        joined.setdefault(known.get(key, ""), []).append(row)
+    if set(joined) == {""}:
+        raise InputError(
+            f"{origin_name(recipe)}: none of {len(rows)} rows belongs to a problem of the corpus; the first key is "
+            f"{keys[0][:80]!r}, the corpus has e.g. {next(iter(known))[:80]!r}"
+        )
+    return joined
+
+
+def _expand(text: str, recipe: PublishedRecipe) -> str:
+    match = re.search(recipe.id_pattern, text) if recipe.id_pattern else None
+    return match.expand(recipe.id_template) if match else text
+
+
+def response_row(problem_id: str, draw: int, row: dict[str, Any], recipe: PublishedRecipe) -> dict[str, Any]:
+    """Return one row of the responses table (without token counts), its rewrites applied."""
+    columns = recipe.columns
+    response = as_text(row[columns.response])
+    for rewrite in recipe.rewrites:
+        response = re.sub(rewrite.pattern, rewrite.replacement, response, flags=re.MULTILINE)
+    reason = as_text(row[columns.finish_reason]) if columns.finish_reason else "stop"
+    if reason not in ("stop", "length", "error"):
+        raise InputError(
+            f"{origin_name(recipe)}: finish_reason {reason!r} of {problem_id}; expected stop, length, error"
+        )
+    label = as_text(row[columns.label]).lower() if columns.label else None
+    if label is not None and label not in _TRUTH:
+        raise InputError(f"{origin_name(recipe)}: label {label!r} of {problem_id}; expected true or false")
+    return {
+        "problem_id": problem_id,
+        "draw": draw,
+        "response": response,
+        "finish_reason": reason,
+        "label": None if label is None else _TRUTH[label],
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, read and join the source, write one draw of one shard."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--draw", type=int, required=True)
+    parser.add_argument("--shard", required=True, help="for example 00-of-01")
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = PublishedRecipe.model_validate_json(args.recipe)
+    inputs = {"problems": args.problems, "source": Path(recipe.path) if recipe.path else None}
+    record = Record(__file__, args.recipe, inputs)
+    index, count = parse_shard(args.shard)
+    wanted = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)
+    source = own_rows(read_rows(recipe, list(dict.fromkeys(wanted))), recipe)
+    joined = join(source, tables.read(args.problems, tables.PROBLEMS), recipe)
+    unknown = len(joined.pop("", []))
+    ours = {i: found for i, found in joined.items() if in_shard(i, index, count)}
+    chosen = {i: found[args.draw] for i, found in ours.items() if args.draw < len(found)}
+    rows = [response_row(i, args.draw, row, recipe) for i, row in chosen.items()]
+
+    known = len(source) - unknown
+    here = sum(len(found) for found in ours.values())
+    lost = {"unknown_problem": unknown, "other_shard": known - here, "other_draw": here - len(rows)}
+    ledger = Ledger(len(source), len(rows), lost).check(str(args.output))
+    table = tables.build(rows, tables.RESPONSES, [LABEL] if recipe.columns.label else [])
+    manifest = {
+        "kind": "responses",
+        "digest": tables.write(args.output, table, tables.RESPONSES),
+        "rows": table.num_rows,
+        "finish_reason": {w: Counter(r["finish_reason"] for r in rows)[w] for w in ("stop", "length", "error")},
+        "prompt_tokens": None,
+        "response_tokens": None,
+        "ledger": ledger,
+    }
+    record.publish(args.output.parent, manifest, draw=args.draw, shard=args.shard)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,198 @@
+"""Functions that the rules share: the catalogue, what a job reads of it, and which files a study needs."""
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir).parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from distill.arms import Arm
+from distill.catalogue import PUBLISHED, load
+from distill.codehash import code_hash
+from distill.engines import module_of
+from distill.errors import InputError
+from distill.recipes import canonical_json
+from distill.shards import shard_names
+
+try:
+    CATALOGUE = load(Path("config"), config)
+except InputError as error:
+    raise WorkflowError(f"the configuration has mistakes:\n{error}") from None
+
+
+def one_of(names):
+    """Return the pattern of a wildcard that must be one of `names`."""
+    return "|".join(names) or "(?!)"
+
+
+# What a job's result depends on. `params` are compared as texts, so each is one canonical string.
+
+
+def code(script, *modules):
+    """Return the hash of the code that `scripts/<script>.py` (and modules loaded by name) can reach."""
+    return code_hash(SCRIPTS / f"{script}.py", modules)
+
+
+def answering(responder):
+    """Return the recipe of the teacher or student behind a responder."""
+    kind, name, *_ = responder.split("/")
+    return (CATALOGUE.teachers if kind == "teachers" else CATALOGUE.students)[name]
+
+
+def generate_recipe(wildcards):
+    shared = answering(wildcards.responder).model_dump(include={"prompt", "system", "engine", "batch_size"})
+    return canonical_json(shared | {"decoding": CATALOGUE.decodings[wildcards.decoding].content()})
+
+
+def generate_code(wildcards):
+    return code("generate", module_of(answering(wildcards.responder).engine))
+
+
+def render_recipe(wildcards):
+    training = CATALOGUE.trainings[wildcards.training].model_dump(include={"cutoff", "over_cutoff"})
+    return canonical_json(training | {"system": CATALOGUE.students[wildcards.student].system})
+
+
+def train_recipe(wildcards):
+    return canonical_json(CATALOGUE.trainings[wildcards.training].model_dump(exclude={"cutoff", "over_cutoff"}))
+
+
+def model_recipe(wildcards):
+    return base_recipe(wildcards.model).canonical()
+
+
+def base_recipe(name):
+    """Return the weights behind the name of a student or teacher (of the same name they are the same)."""
+    return (CATALOGUE.students.get(name) or CATALOGUE.teachers[name]).model
+
+
+def studies_recipe():
+    return canonical_json({"studies": {name: study.content() for name, study in CATALOGUE.studies.items()}})
+
+
+# Files. A small manifest stands for each artefact as an input; the big file beside it rides as `ancient`.
+
+
+def local_file(recipe):
+    return [recipe.path] if recipe.path else []
+
+
+def prompt_file(recipe):
+    return f"resources/prompts/{recipe.prompt}.jinja"
+
+
+def model_files(wildcards):
+    """Return the local files that a base model is made of."""
+    recipe = base_recipe(wildcards.model)
+    folder = Path(recipe.path) if recipe.path else None
+    files = sorted(str(p) for p in folder.iterdir() if p.is_file()) if folder and folder.is_dir() else []
+    if folder and not files:
+        files = [str(folder / "config.json")]
+    return files + ([recipe.chat_template] if recipe.chat_template else [])
+
+
+def is_scratch(name):
+    model = base_recipe(name)
+    return model is not None and model.scratch is not None
+
+
+def model_folder(responder):
+    """Return the model folder of a responder."""
+    _, name, *arm = responder.split("/")
+    return "/".join(["results/models", name, *(arm if len(arm) > 1 else ["base"])])
+
+
+def weights_of(folder):
+    """Return the declared weights of a model folder; a base that lies elsewhere has none."""
+    name, kind = Path(folder).parts[2:4]
+    return [ancient(f"{folder}/weights")] if kind != "base" or is_scratch(name) else []
+
+
+def answer_folders(kind, corpus, responder, decoding):
+    """Return the folders of all draws and shards of a responder's `responses` or `verdicts`."""
+    shards = shard_names(CATALOGUE.corpora[corpus].shards)
+    root = f"results/{kind}/{corpus}/{responder}/{decoding}"
+    return [f"{root}/draw-{draw}/{shard}" for draw in CATALOGUE.draws(responder, decoding) for shard in shards]
+
+
+def source_folders(kind, dataset, teacher):
+    """Return the folders of one source of a dataset."""
+    corpus = CATALOGUE.datasets[dataset].corpus
+    return answer_folders(kind, corpus, f"teachers/{teacher}", CATALOGUE.decoding_of(teacher))
+
+
+def tables(kind, folders):
+    return [f"{folder}/{kind}.parquet" for folder in folders]
+
+
+def manifests(folders):
+    return [f"{folder}/manifest.json" for folder in folders]
+
+
+# What the selected studies need, stage by stage.
+
+
+def unique(items):
+    return list(dict.fromkeys(items))
+
+
+def study_arms():
+    return unique(arm for study in CATALOGUE.studies for arm in CATALOGUE.arms(study))
+
+
+def trained_arms():
+    return [arm for arm in study_arms() if arm.is_trained]
+
+
+def study_datasets():
+    return unique(arm.dataset for arm in trained_arms())
+
+
+def study_sources():
+    """Return (dataset, teacher) of every source."""
+    return [(name, teacher) for name in study_datasets() for teacher in CATALOGUE.datasets[name].sources]
+
+
+def study_corpora():
+    trained = [CATALOGUE.datasets[name].corpus for name in study_datasets()]
+    return unique(trained + [b for study in CATALOGUE.studies.values() for b in study.benchmarks])
+
+
+def study_scores():
+    """Return (benchmark, responder, decoding) of every score."""
+    return unique(
+        (benchmark, arm.responder, study.decoding)
+        for name, study in CATALOGUE.studies.items()
+        for arm in CATALOGUE.arms(name)
+        for benchmark in study.benchmarks
+    )
+
+
+def teacher_answers(kind):
+    return unique(folder for source in study_sources() for folder in source_folders(kind, *source))
+
+
+def all_answers(kind):
+    return teacher_answers(kind) + [f for score in study_scores() for f in answer_folders(kind, *score)]
+
+
+def problem_folders():
+    return [f"results/problems/{corpus}" for corpus in study_corpora()]
+
+
+def dataset_folders():
+    return [f"results/datasets/{dataset}" for dataset in study_datasets()]
+
+
+def rendered_folders():
+    return unique(f"results/rendered/{a.student}/{a.training}/{a.dataset}" for a in trained_arms())
+
+
+def trained_folders():
+    return [f"results/models/{arm.path}" for arm in trained_arms()]
+
+
+def score_folders():
+    return ["/".join(("results/scores", *score)) for score in study_scores()]

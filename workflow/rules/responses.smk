@@ -1,0 +1,68 @@
+"""Responses: teachers answer the corpora that students train on, students answer the benchmarks.
+
+REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder; resources/prompts/{prompt}.jinja
+OUTPUTS: results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{responses.parquet, manifest.json,
+provenance.json}, where a responder is teachers/{teacher}, students/{student}/none or
+students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`.
+"""
+
+
+rule responses:
+    localrule: True
+    input:
+        manifests(all_answers("responses")),
+
+
+rule generate:
+    input:
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+        prompt=lambda wildcards: prompt_file(answering(wildcards.responder)),
+        model=lambda wildcards: f"{model_folder(wildcards.responder)}/manifest.json",
+        weights=lambda wildcards: weights_of(model_folder(wildcards.responder)),
+    output:
+        table=ensure(
+            "results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/responses.parquet",
+            non_empty=True,
+        ),
+        manifest="results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        provenance="results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/provenance.json",
+    params:
+        recipe=generate_recipe,
+        code=generate_code,
+        model=lambda wildcards: model_folder(wildcards.responder),
+    log:
+        "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
+    benchmark:
+        "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.tsv"
+    conda:
+        "../../envs/generate.yaml"
+    shell:
+        "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
+        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --output {output.table}"
+        " 2> {log}"
+
+
+rule fetch_responses:
+    localrule: True  # compute nodes may be offline
+    input:
+        lambda wildcards: local_file(CATALOGUE.teachers[wildcards.teacher].published),
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+    output:
+        table=ensure(
+            f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/responses.parquet",
+            non_empty=True,
+        ),
+        manifest=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/manifest.json",
+        provenance=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/provenance.json",
+    params:
+        recipe=lambda wildcards: CATALOGUE.teachers[wildcards.teacher].published.canonical(),
+        code=code("fetch_responses"),
+    log:
+        "logs/fetch_responses/{corpus}/{teacher}/draw-{draw}/{shard}.log",
+    conda:
+        "../../envs/data.yaml"
+    shell:
+        "python scripts/fetch_responses.py --problems {input.table} --draw {wildcards.draw} --shard {wildcards.shard}"
+        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
