@@ -97,7 +97,7 @@ def mix(problems: list[dict[str, str]], responses: Files, verdicts: Files, recip
         "problems_digest": text_digest("\n".join(sorted(assigned))),
         "sources": {s: by_source[s]["rows_out"] for s in recipe.sources},
         "funnel": funnels,
-        "ledger": Ledger(len(ids), len(table), {r: n for r, n in lost.items() if n}).check(name),
+        "ledger": Ledger(len(ids), len(table), lost).check(name),
         "ledger_by_source": by_source,
     }
     return table, ledger_rows, manifest

@@ -1,151 +1,299 @@
 """Answers as text: where a response states its answer, and one spelling for each answer.
 
-Policies, all of them plain text work in time linear in the response:
+Policies, all of them plain text work:
 
 - only text after the last `</think>` counts; a think that is opened and never closed leaves no answer;
 - the last closed box (`\\boxed{..}` or `\\fbox{..}`) counts, of nested boxes the one opened last;
-- units are ignored, a percent sign, a number base and a.m./p.m. may be left out but must not differ.
+- units and currency are ignored; words that scale (`5 million`) are not units.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
-from fractions import Fraction
 from functools import lru_cache
 
 MAX_ANSWER = 5_000
-"""Characters of the longest text that is read as an answer; anything longer is spam, not mathematics."""
+"""Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
+MAX_DEPTH = 40
+"""Depth of brackets beyond which a text is no answer either; parsers take exponential time on such."""
 
-# One token is a box that opens, an escaped character, or a brace. A second backslash is an answer that was
-# escaped twice (JSON); no other alternative starts at a backslash, so the scan never goes back.
-_BOX_TOKEN = re.compile(r"\\\\?f?box(?:ed)?\s*+\{|\\.|[{}]", re.DOTALL)
+# A token is a box that opens, an escaped character, or a brace. The optional second backslash is a response
+# that was escaped twice (JSON). No quantifier is open-ended but the possessive one: the scan stays linear.
 _BOX_OPENS = re.compile(r"\\\\?(?:boxed|fbox)\s*+\{")
-_PLAIN_BRACE = -1
+_TOKEN = re.compile(_BOX_OPENS.pattern + r"|\\.|[{}]", re.DOTALL)
 
 
 def last_box(text: str) -> str | None:
     """Return what the last closed box of a text holds, or None where no box is closed.
 
-    One pass with a stack: escaped braces do not count, stray closing braces are ignored, and a box that is
-    never closed is no box. Of nested boxes the one opened last is returned. A pass that restarts at each box
-    would be quadratic on unclosed boxes.
+    One pass with a stack: an escaped brace does not count, a stray closing brace is ignored, a box that is
+    never closed is no box, and of nested boxes the one opened last is returned. (A scan that restarts at each
+    box is quadratic, and responses of nothing but unclosed boxes exist.)
     """
     first = _BOX_OPENS.search(text)
     if first is None:
         return None
-    open_braces: list[int] = []
-    start, best = -1, None
-    for token in _BOX_TOKEN.finditer(text, first.start()):
+    stack: list[int] = []  # where each open box starts; -1 for a plain brace
+    start = end = -1
+    for token in _TOKEN.finditer(text, first.start()):
         word = token.group()
         if word == "{":
-            open_braces.append(_PLAIN_BRACE)
+            stack.append(-1)
         elif word == "}":
-            opened = open_braces.pop() if open_braces else _PLAIN_BRACE
+            opened = stack.pop() if stack else -1
             if opened > start:
-                start, best = opened, slice(opened, token.start())
-        elif word[-1] == "{" and _BOX_OPENS.fullmatch(word):
-            open_braces.append(token.end())
-    return None if best is None else text[best]
+                start, end = opened, token.start()
+        elif len(word) > 2:
+            stack.append(token.end())
+    return None if start < 0 else text[start:end]
 
 
 def after_think(text: str) -> str | None:
-    """Return the text after the last `</think>`, or None where a `<think>` is left open."""
+    """Return the text after the last `</think>`, or None where a `<think>` is opened and never closed."""
     final = text.rpartition("</think>")[2]
     return None if "<think>" in final else final
 
 
-# --- one spelling -----------------------------------------------------------------------------------------
+def depth(text: str) -> int:
+    """Return how deep the brackets of a text are nested, escaped and stray ones included."""
+    level = deepest = 0
+    for char in text:
+        if char in "({[":
+            level += 1
+            deepest = max(deepest, level)
+        elif char in ")}]":
+            level = max(level - 1, 0)
+    return deepest
 
-_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+
+# --- one spelling: signs ------------------------------------------------------------------------------------
+
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "⋅": r"\cdot ",
     "∙": r"\cdot ", "∗": "*", "±": r"\pm ", "∓": r"\mp ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ",
     "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
-    "°": r"^\circ ", "º": r"^\circ ", "⁄": "/", "∕": "/", "π": r"\pi ", "ϕ": r"\phi ", "ℝ": r"\mathbb{R}",
-    "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "…": r"\ldots ", "’": "'", "′": "'",
-    "∠": r"\angle ", "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
-    "⌉": r"\rceil ", "∧": r"\wedge ", "∨": r"\vee ", "→": r"\to ", "△": r"\triangle ", "Δ": r"\Delta ",
+    "°": r"^\circ ", "º": r"^\circ ", "⁄": "/", "∕": "/", "ϕ": r"\phi ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
+    "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "…": r"\ldots ", "’": "'", "′": "'", "√": r"\surd ",
+    "∠": r"\angle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "Δ": r"\Delta ",
 }  # fmt: skip
-_SIGNS |= {unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if n == 'lambda' else n.upper()}"): f"\\{n} "
-           for n in _GREEK.split()}  # fmt: skip
 _SIGNS |= {
+    unicodedata.lookup(f"GREEK SMALL LETTER {'lamda' if name == 'lambda' else name}"): f"\\{name} "
+    for name in "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+}
+_SIGNS |= {  # the compatibility form of a vulgar fraction is 1⁄2 with a fraction slash
     sign: r"\frac{%s}{%s}" % tuple(unicodedata.normalize("NFKC", sign).split("⁄")) for sign in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
 }
-_CHARACTERS = str.maketrans(_SIGNS)
+_TO_LATEX = str.maketrans(_SIGNS)
+_RAISED, _LOWERED = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿ]+"), re.compile("[₀-₉₊₋ₙ]+")
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
-_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿ]+")
-_LOWERED = re.compile("[₀-₉₊₋ₙ]+")
 
 
 def clean(text: str) -> str:
-    """Drop what is no text (null bytes, control and zero-width characters, lone surrogates) and outer blanks."""
+    """Drop outer blanks and what is no text: control and zero-width characters, lone surrogates."""
     return _NO_TEXT.sub("", text).strip()
 
 
-def _plain_letters(text: str) -> str:
-    """Write signs beyond ASCII as LaTeX, and full-width forms as plain ones."""
+def _plain_signs(text: str) -> str:
+    """Write signs beyond ASCII as LaTeX and full-width forms as plain ones."""
     if text.isascii():
         return text
-    text = _RAISED.sub(lambda m: "^{" + unicodedata.normalize("NFKC", m[0]).replace("−", "-") + "}", text)
-    text = _LOWERED.sub(lambda m: "_{" + unicodedata.normalize("NFKC", m[0]).replace("−", "-") + "}", text)
-    text = unicodedata.normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
-    return re.sub(r"[€£¥¢₹]", "", text).replace("√", r"\surd ")
+    for pattern, mark in ((_RAISED, "^"), (_LOWERED, "_")):
+        text = pattern.sub(lambda m, mark=mark: mark + "{" + unicodedata.normalize("NFKC", m[0]) + "}", text)
+    text = unicodedata.normalize("NFKC", text.translate(_TO_LATEX)).translate(_TO_LATEX)
+    return re.sub("[€£¥¢₹]", "", text)
 
 
-_SUBSTITUTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        # escaped twice, unless it is a row end of a matrix or of cases
-        (r"\\\\(?=[a-zA-Z])(?<!\\\\\\)(?![\s\S]*\\end\{)(?<!\\begin)", r"\\"),
-        # spaces and delimiters
-        (r"\\!|\\displaystyle(?![a-zA-Z])|\\limits(?![a-zA-Z])|\\mathstrut(?![a-zA-Z])", ""),
-        (r"\\\\\[[\d.]+\s*[a-z]{2}\]", r"\\\\"),
-        (r"(?<!\\)\\[()\[\]]", ""),
-        (r"(?<=\d)(?<!\\)\s*(?:\\[,;: ]|~)\s*(?=\d{3}(?!\d))", ""),
-        (r"(?<!\\)\\[,;:\s]|~|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|\s+", " "),
-        (r"\{\s*,\s*\}", ","),
-        (r"\\\$|\$|\\textdollar(?![a-zA-Z])|\bUSD\b|\bRs\.", ""),
-        (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", ""),
-        # one name for each command
-        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"\\(?:mbox|hbox|textbf|textit|textrm|textsf|textnormal|mathrm|mathbf|mathit|mathsf)\s*\{", r"\\text{"),
-        (r"\\text\s+\{", r"\\text{"),
-        (r"\{\s*\\(?:rm|bf|it)\s+([^{}]*)\}", r"\\text{\1}"),
-        (r"\\le(?:q|qslant)(?![a-zA-Z])", r"\\le"),
-        (r"\\ge(?:q|qslant)(?![a-zA-Z])", r"\\ge"),
-        (r"\\neq(?![a-zA-Z])", r"\\ne"),
-        (r"\\varnothing(?![a-zA-Z])", r"\\emptyset"),
-        (r"\\lbrace(?![a-zA-Z])", r"\\{"),
-        (r"\\rbrace(?![a-zA-Z])", r"\\}"),
-        (r"\\[lr]?vert(?![a-zA-Z])", "|"),
-        (r"(?<![\\a-zA-Z])pi(?![a-zA-Z])", r"\\pi"),
-        (r"(?<![\\a-zA-Z])(?:\\text\{\s*)?infinity\b(?:\s*\})?", r"\\infty"),
-        (r"(?<![\\<>!=])<=", r"\\le "),
-        (r"(?<![\\<>!=])>=", r"\\ge "),
-        # percent, degrees
-        (r"\s*\\text\{\s*(?:\\?%|percent(?:age)?|pct\.?)\s*\}|\s*\bpercent(?:age)?\b|\s*\bpct\b|\s*\\?%", r"\\%"),
-        (r"\^\s*\{\s*\\(?:circ|degree)\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
-        # lists
-        (r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*,?", ","),
-        (r"(?:(?<=[^a-zA-Z\s\\])\s*|\s+)(?:and|or)\s+(?=[^a-zA-Z]|[a-zA-Z]\s*=|[A-Z](?![a-zA-Z]))", ","),
-        (r"\\text\{\s*\}", ""),
-        (r"\{\s*\}(?=\^)", ""),
-        (r"(?<![\d.])\.(?=\d)", "0."),
-    )
+# --- one spelling: commands ---------------------------------------------------------------------------------
+
+
+def _rules(*pairs: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
+
+
+_END = r"(?![a-zA-Z])"  # where a command's name ends
+_COMMANDS = _rules(
+    (r"\s+", " "),
+    # spaces and delimiters
+    (r"(?<=\d)(?:,\\!|\{ ?, ?\})(?=\d{3}(?!\d))", ""),
+    (rf"\\!|\\(?:displaystyle|limits|textdollar|mathstrut){_END}|\\?\$|\bUSD\b|\bRs\.", ""),
+    (r"\\\\\[[\d.]+[a-z]{2}\]", r"\\\\"),
+    (r"(?<!\\)\\[()\[\]]", ""),
+    (r"(?<=\d)(?<!\\)(?:\\[,;: ]|~)(?=\d{3}(?!\d))", ""),
+    (rf"(?<!\\)\\[,;: ]|~|\\q?quad{_END}|\\hspace\{{[^{{}}]*\}}", " "),
+    (r"\{ ?, ?\}", ","),
+    (rf"\\(?:left|right|[bB]igg?[lrm]?){_END} ?\.?", ""),
+    # one name for each command
+    (rf"\\[dtc]frac{_END}", r"\\frac"),
+    (r"\\(?:[mh]box|text(?:bf|it|rm|sf|normal)|math(?:rm|bf|it|sf)|text) ?\{", r"\\text{"),
+    (r"\{ ?\\(?:rm|bf|it) ([^{}]*)\}", r"\\text{\1}"),
+    (rf"\\le(?:q|qslant){_END}|(?<![<=>])<=", r"\\le "),
+    (rf"\\ge(?:q|qslant){_END}|(?<![<=>])>=", r"\\ge "),
+    (rf"\\neq{_END}", r"\\ne"),
+    (r"(?<=[\d)])!=", "! ="),
+    (rf"\\varnothing{_END}", r"\\emptyset"),
+    (rf"\\lbrace{_END}", r"\\{"),
+    (rf"\\rbrace{_END}", r"\\}"),
+    (rf"\\[lr]?vert{_END}", "|"),
+    (rf"(?<![\\a-zA-Z])pi{_END}", r"\\pi"),
+    (r"\\text\{ ?[iI]nfinity ?\}|(?<![\\a-zA-Z])[iI]nfinity\b", r"\\infty"),
+    # percent and degrees
+    (r" ?\\text\{ ?(?:\\?%|percent(?:age)?|pct\.?) ?\}| ?\bpercent(?:age)?\b| ?\\?%", r"\\%"),
+    (rf"\^ ?\{{ ?\\(?:circ|degree) ?\}}|\^ ?\\circ{_END}|\\degree{_END}", r"^\\circ "),
+    # lists
+    (r",? ?\\text\{ ?,? ?(?:and|or) ?\} ?,?", ","),
+    (r"(?<=[\d)}\]]) ?,? ?(?:and|or) (?=[-+\d\\(\[]|[a-zA-Z](?![a-zA-Z]))", ","),
+    (r"\b([A-Z]),? (?:and|or) (?=[A-Z]\b)", r"\1,"),
+    # text
+    (r"\\text\{ ?\}", ""),
+    (r"\\text\{([^{}]*)\} ?\\text\{", r"\\text{\1 "),
+    (r"(?<![\d.])\.(?=\d)", "0."),
 )
-_ENDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"^\*\*(.*)\*\*$", r"\1"),
-        (r"(?<!\.)(?:\.|[,;:])$", ""),
-        (r"^(?:=|\\approx(?![a-zA-Z])|\+(?=\d))\s*", ""),
-        (r"^\\text\{([^a-zA-Z{}\\]*\d[^{}\\]*)\}$", r"\1"),  # a number in words' clothes
-        (r"^\\text\{([^{}]*)[.,;:]\}$", r"\1" if False else r"\\text{\1}"),
-        (r"^(?:\\text\{\s*)?\(?([A-Z])\)?(?:\s*\})?$", r"\1"),  # a choice
-        (r"^\\text\{\s*\(\s*([^(){}]*)\s*\)\s*\}$", r"\\text{\1}"),
-        (r"^\\text\{\s*((?:[A-Z]\s*,\s*)+[A-Z])\s*\}$", r"\1"),
-        (r"^(-?\d{1,3})((?:,\d{3})+)(\.\d+)?(?=$|\\%$)", ""),  # filled in below
-        (r"^(-?\d{1,3})((?: \d{3})+)(\.\d+)?(?=$|\\%$)", ""),
-        (r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}"),
-    )
+# all but those between letters or digits, and the one that tells `5! = 120` from `x != 120`
+_BLANKS = re.compile(r"(?<![A-Za-z0-9!]) | (?![A-Za-z0-9=])|(?<=!) (?!=)|(?<!!) (?==)")
+
+
+def _closing(text: str, at: int) -> int:
+    """Return where the bracket that opens at `at` closes, or -1."""
+    opens, closes = text[at], {"{": "}", "(": ")", "[": "]"}[text[at]]
+    depth = 0
+    for index in range(at, len(text)):
+        depth += (text[index] == opens) - (text[index] == closes)
+        if depth == 0:
+            return index
+    return -1
+
+
+_ROOT_CALL = re.compile(r"(?:(?<![\\a-zA-Z])\\?sqrt|\\surd) ?(?:\(|(\d+(?:\.\d+)?|[a-zA-Z](?![a-zA-Z])))")
+_ARGUMENT = re.compile(r"\\(?!sqrt|frac|text)[a-zA-Z]+|[a-zA-Z0-9]")
+
+
+def _roots(text: str) -> str:
+    """Write `sqrt(x+1)` and the sign of the root with what follows it as `\\sqrt{..}`."""
+    for match in reversed(list(_ROOT_CALL.finditer(text))):
+        if match[1] is None:
+            close = _closing(text, match.end() - 1)
+            if close > 0:
+                text = f"{text[: match.start()]}\\sqrt{{{text[match.end() : close]}}}{text[close + 1 :]}"
+        elif not match[0].startswith("\\sqrt"):  # \sqrt12 is LaTeX: the root of 1, times 2
+            text = f"{text[: match.start()]}\\sqrt{{{match[1]}}}{text[match.end() :]}"
+    return text
+
+
+def _braces(text: str, command: str, arguments: int) -> str:
+    """Brace the arguments of a command as TeX reads them: `\\frac\\pi4`, `\\frac12`, `\\sqrt2`."""
+    starts = [match.end() for match in re.finditer(rf"\\{command}{_END}", text)]
+    for at in reversed(starts):  # from the right, so that the starts further left stay true
+        for _ in range(arguments):
+            text = text[:at] + text[at:].lstrip(" ")
+            if text[at : at + 1] == "{":
+                close = _closing(text, at)
+                if close < 0:
+                    break
+                at = close + 1
+            elif token := _ARGUMENT.match(text, at):
+                text = f"{text[:at]}{{{token[0]}}}{text[token.end() :]}"
+                at += len(token[0]) + 2
+            else:
+                break
+    return text
+
+
+# --- one spelling: words, units and numbers -----------------------------------------------------------------
+
+_SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": "10^{6}", "billion": "10^{9}",
+           "trillion": "10^{12}"}  # fmt: skip
+_SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})\b ?")
+_CLOCK = re.compile(r"(?<=\d)(?::00)? ?(?:\\text\{ ?([aApP])\.? ?[mM]\.? ?\}|([aApP])\.? ?[mM]\.?)$")
+_NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|[ap]m)\b")
+_TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{([^{}]*)\}(?:\^(?:\d|\{\d\}))?(?=$|,)")
+_NUMBER = r"-?[\d.,/]*\d"
+_UNIT_WORDS = (
+    r"mm|cm|dm|km|ft|feet|foot|in(?:ch(?:es)?|\.)|yards?|yds?|miles?|(?:centi|milli|kilo)?met(?:er|re)s?|units?|acres?|"
+    r"kg|mg|lbs?|oz|ounces?|pounds?|(?:kilo|milli)?grams?|tons?|ml|mL|lit(?:er|re)s?|gallons?|"
+    r"sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|months?|years?|mph|km/h|"
+    r"dollars?|cents?|euros?|deg(?:ree)?s?|rad(?:ian)?s?|points?|ways?|people"
 )
+_BARE_UNIT = re.compile(
+    rf"(?<=[\d)}}\]]) ?(?:(?:sq(?:uare|\.)?|cu(?:bic|\.)?) ?)?(?:{_UNIT_WORDS})"
+    rf"(?: ?(?:per|/) ?(?:{_UNIT_WORDS}))?(?:\^(?:\d|\{{\d\}}))?(?=$|,)"
+)
+_COUNTED = re.compile(rf"({_NUMBER}) ((?:[a-zA-Z]+ ){{0,3}}[a-zA-Z]{{4,}})")
+_TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:(?:,\d{3})+|(?: \d{3})+)(?:\.\d+)?(?:\\%)?")
+_PROPER_TEXT = re.compile(r"\\text\{([^{}]*)\}")
+_ENDS = _rules(
+    (r"^\*\*(.*)\*\*$", r"\1"),
+    (r"(?:(?<!\.)\.|[,;:])$", ""),
+    (r"(?:(?<!\.)\.|[,;:])\}$", "}"),
+    (rf"^(?:=|\\approx{_END}|\+(?=\d)) ?", ""),
+    (r"^(?:\\text\{)?\(?([A-Z])\)?\}?$", r"\1"),  # a choice
+    (r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}"),
+)
+
+
+def _scale(match: re.Match[str]) -> str:
+    return rf"\cdot {_SCALES[match[2]]}" + (match[1] or " ")
+
+
+def _drop_units(text: str) -> str:
+    """Drop units after a value: any `\\text{..}` that states no condition, known words, counted things."""
+    text = _TEXT_UNIT.sub(lambda m: m[0] if _NO_UNIT.search(m[1]) else "", text)
+    text = _BARE_UNIT.sub("", text)
+    if (counted := _COUNTED.fullmatch(text)) and not _NO_UNIT.search(counted[2]):
+        text = counted[1]
+    if "\\circ" in text and not _TRIGONOMETRY.search(text):
+        text = re.sub(r"\^\\circ(?: ?[CF])?(?![a-zA-Z]) ?", "", text)
+    return text
+
+
+def _unwrap(text: str) -> str:
+    """Take mathematics and lists of choices out of `\\text{..}`; words stay in it, which marks them as words."""
+    wrapped = _PROPER_TEXT.fullmatch(text)
+    if wrapped is None:
+        return text
+    inner = wrapped[1].strip()
+    if bracketed := re.fullmatch(r"\(([^()]*)\)", inner):
+        inner = bracketed[1].strip()
+    mathematics = re.match(r"[-+(\[]?\d|[^a-zA-Z]*$", inner) or "=" in inner
+    choices = re.fullmatch(r"(?:[A-Z] ?, ?)+[A-Z]", inner)
+    return inner if mathematics or choices else f"\\text{{{inner}}}"
+
+
+def _pass(text: str) -> str:
+    """Apply every rule once."""
+    text = _plain_signs(clean(text))
+    if "\\begin" not in text:  # there a double backslash ends a row; elsewhere it was escaped twice
+        text = re.sub(r"\\\\(?=[a-zA-Z{}%$])", r"\\", text)
+    for pattern, replacement in _COMMANDS:
+        text = pattern.sub(replacement, text)
+    text = _braces(_braces(_roots(text), "frac", 2), "sqrt", 1)
+    text = _BLANKS.sub("", text)
+    text = _SCALE.sub(_scale, text)
+    text = _CLOCK.sub(lambda m: rf"\text{{{(m[1] or m[2]).lower()}m}}", _unwrap(text))
+    text = _drop_units(text)
+    for pattern, replacement in _ENDS:
+        text = pattern.sub(replacement, text)
+    if _THOUSANDS.fullmatch(text):
+        text = re.sub("[, ]", "", text)
+    return text.strip()
+
+
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d*)")
+_PASSES = 50  # each rule shortens or settles; real answers need two or three passes
+
+
+@lru_cache(maxsize=4096)
+def normalise(text: str) -> str:
+    """Return the one spelling of an answer: two texts with the same spelling are the same answer.
+
+    Covers signs beyond ASCII, spacing and sizing commands, synonyms of commands, unbraced arguments of
+    fractions and roots, currency, thousands, units, degrees, percent, choices and closing punctuation. Applied
+    to its own result it changes nothing. A text longer than `MAX_ANSWER` is only cleaned.
+    """
+    text = clean(text)
+    if len(text) > MAX_ANSWER or _INTEGER.fullmatch(text):
+        return text
+    for _ in range(_PASSES):
+        before, text = text, _pass(text)
+        if text == before:
+            break
+    return text

@@ -4,6 +4,7 @@ A mistake is one line: file, path of the key, what was expected, and the nearest
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from distill.arms import UNTOUCHED, Arm
 from distill.errors import InputError
 from distill.recipes import (
+    NAME_PATTERN,
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
@@ -84,9 +86,12 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     if checked is None:
         raise InputError("\n".join(mistakes))
     catalogue = Catalogue(settings=checked)
+    names: dict[str, list[str]] = {}  # also of entries with mistakes, so that one mistake is not told twice
     for kind, model in KINDS.items():
         path = root / "catalogue" / f"{kind}.yaml"
-        for name, entry in _read_yaml(path, mistakes).items():
+        entries = _read_yaml(path, mistakes)
+        names[kind] = [str(name) for name in entries]
+        for name, entry in entries.items():
             recipe = _parse(model, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
             if recipe is not None:
                 getattr(catalogue, kind)[name] = recipe
@@ -99,7 +104,8 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
         study = _parse(StudyRecipe, _read_yaml(path, mistakes), path, "", mistakes)
         if study is not None:
             catalogue.studies[name] = study
-    mistakes += _References(catalogue, root).mistakes()
+    if all(names.values()):
+        mistakes += _References(catalogue, root, names).mistakes()
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
     return catalogue
@@ -111,6 +117,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
@@ -139,10 +147,6 @@ def _parse(
     model: type[Recipe], data: Any, path: Path, key: str, mistakes: list[str], name: bool = False,
     reserved: str | None = None,
 ) -> Any:  # fmt: skip
-    import re
-
-    from distill.recipes import NAME_PATTERN
-
     if name and (not re.fullmatch(NAME_PATTERN, key) or key == reserved):
         rule = (
             "is reserved" if key == reserved else "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
@@ -201,8 +205,9 @@ def _unknown(name: str, kind: str, known: Iterable[str]) -> str:
 class _References:
     """Checks that names point to entries, files exist, and the parts of a study fit each other."""
 
-    def __init__(self, catalogue: Catalogue, root: Path):
-        self._c, self._root, self._found = catalogue, root, []
+    def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Iterable[str]]):
+        self._c, self._root, self._names = catalogue, root, names
+        self._found: list[str] = []
 
     def mistakes(self) -> list[str]:
         for name, teacher in self._c.teachers.items():
@@ -231,10 +236,9 @@ class _References:
         self._found.append(f"{self._root / folder / kind}.yaml: {key}: {message}")
 
     def _name(self, kind: str, key: str, name: str, target: str, word: str) -> bool:
-        known = getattr(self._c, target)
-        if name not in known:
-            self._say(kind, key, _unknown(name, word, known))
-        return name in known
+        if name not in self._names[target]:
+            self._say(kind, key, _unknown(name, word, self._names[target]))
+        return name in getattr(self._c, target)
 
     def _answering(self, kind: str, name: str, prompt: str) -> None:
         folder = self._root.parent / "resources" / "prompts"

@@ -366,3 +366,9 @@ class Settings(Recipe):
 
     studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
     grading: GradingRecipe = Field(GradingRecipe(), description="The grader.")
+
+    @field_validator("studies", mode="before")
+    @classmethod
+    def _split(cls, studies: Any) -> Any:
+        """Accept `--config studies=toy,published`."""
+        return studies.split(",") if isinstance(studies, str) else studies
