@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from distill import tables
 from distill.artefacts import Ledger, Record
 from distill.errors import InputError, run

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from distill import tables
 from distill.artefacts import Record
 from distill.engines import Completion, Engine, Request, load_engine, module_of

@@ -29,7 +29,9 @@ MODELS = {
     "teacher-long": Spec(96, 3, 4, 288, {"long": 1.0}, 40_000, 2e-3, seed=11),
     "teacher-short": Spec(96, 3, 4, 288, {"short": 1.0}, 80_000, 2e-3, seed=12),
     "teacher-large": Spec(96, 3, 4, 288, {"large": 1.0}, 64_000, 2e-3, seed=13),
-    "teacher-small": Spec(32, 2, 2, 96, {"steps": 1.0}, 50_000, 3e-3, seed=14, levels={1: 0.5, 2: 0.4, 3: 0.07, 4: 0.03}),
+    "teacher-small": Spec(
+        32, 2, 2, 96, {"steps": 1.0}, 50_000, 3e-3, seed=14, levels={1: 0.5, 2: 0.4, 3: 0.07, 4: 0.03}
+    ),
 }
 
 
@@ -61,7 +63,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Command line arguments; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = (PROBLEMS, *MODELS)
-    parser.add_argument("--only", nargs="+", choices=names, default=list(names), metavar="NAME", help=", ".join(names))
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=list(names), metavar="NAME", help=", ".join(names)
+    )
     parser.add_argument("--jobs", type=int, default=2, help="models trained at the same time")
     parser.add_argument("--output", type=Path, default=Path("resources/toy"), help="folder to fill")
     return parser.parse_args(arguments)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from distill import mixing, tables
 from distill.artefacts import Ledger, Record, text_digest
 from distill.errors import InputError, run

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from distill import statistics, tables
 from distill.artefacts import Record
 from distill.errors import InputError, run

@@ -6,11 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from distill import tables
 from distill.artefacts import Ledger, read_json, replacing, replacing_folder, write_json
 from distill.errors import InputError
-from hypothesis import given
-from hypothesis import strategies as st
 
 ROW = {"problem_id": "a", "problem": "1+1", "answer": "2", "source": "s"}
 

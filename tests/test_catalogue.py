@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from distill.arms import Arm
 from distill.catalogue import Catalogue, load
 from distill.errors import InputError

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from distill.codehash import code_hash
 
 PROGRAM = '''"""A program."""

@@ -1,11 +1,12 @@
 """Selection, pairing and mixing: hand-checked cases, and the invariants that make a sweep over alpha controlled."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from distill import mixing
 from distill.errors import InputError
 from distill.mixing import Draw
-from hypothesis import given
-from hypothesis import strategies as st
 
 IDS = st.lists(st.integers(0, 60).map(str), unique=True, min_size=2, max_size=40)
 

@@ -96,7 +96,11 @@ class Ledger:
         """Return the ledger as plain data; raises RuntimeError (a bug of ours) when a row is unaccounted for."""
         if self.rows_in - self.rows_out != sum(self.lost.values()):
             raise RuntimeError(f"{where}: ledger does not add up: {self}")
-        return {"rows_in": self.rows_in, "rows_out": self.rows_out, "lost": {r: n for r, n in sorted(self.lost.items()) if n}}
+        return {
+            "rows_in": self.rows_in,
+            "rows_out": self.rows_out,
+            "lost": {r: n for r, n in sorted(self.lost.items()) if n},
+        }
 
 
 class Record:

@@ -265,7 +265,9 @@ def _is_prose(text: str) -> bool:
     """Whether mathematics is mixed with a sentence: two bare words, or one of four letters or more."""
     if _words(text) is not None:
         return False
-    bare = re.findall(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}", re.sub(r"\\(?:begin|end|operatorname|mathbb)\{[^{}]*\}", "", text))
+    bare = re.findall(
+        r"(?<![\\a-zA-Z])[a-zA-Z]{3,}", re.sub(r"\\(?:begin|end|operatorname|mathbb)\{[^{}]*\}", "", text)
+    )
     words = [word for word in bare if word.lower() not in _FUNCTIONS and not word.isupper()]
     return len(words) > 1 or any(len(word) > 3 for word in words)
 
@@ -342,7 +344,9 @@ def _verify(gold: Any, answer: Any) -> bool:
 
     try:
         # strict stays on: without it variables match by position, and choice A equals choice C
-        same = verify(gold, answer, strict=True, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True)
+        same = verify(
+            gold, answer, strict=True, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True
+        )
     except MemoryError:
         raise
     except Exception:  # what sympy raises here is anything: TypeError, NotImplementedError, RecursionError ...

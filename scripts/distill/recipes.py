@@ -290,8 +290,8 @@ class LoraRecipe(Recipe):
     targets: str | tuple[str, ...] = Field("all-linear", description="Modules that get an adapter.")
 
 
-class TrainingRecipe(Recipe):
-    """Fine-tuning. What the arms of a gap must have in common is all here."""
+class TrainRecipe(Recipe):
+    """What one training job reads."""
 
     lr: float = Field(..., gt=0, description="Peak learning rate.")
     epochs: float = Field(2.0, gt=0, description="Passes over the dataset.")
@@ -307,11 +307,8 @@ class TrainingRecipe(Recipe):
     packing: bool = Field(
         False, description="Several rows in one sequence, isolated from each other; needs flash-attention."
     )
+    gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
     lora: LoraRecipe | None = Field(None, description="Train adapters instead of all weights.")
-    cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")
-    over_cutoff: Literal["drop", "keep"] = Field(
-        "drop", description="A longer row is dropped (a ledger entry) or kept, cut at the cutoff (counted)."
-    )
     save_every: Positive = Field(
         100, description="Updates between saved states; a killed training resumes from the last."
     )
@@ -321,6 +318,15 @@ class TrainingRecipe(Recipe):
         if self.global_batch % self.micro_batch:
             raise ValueError(f"`global_batch` {self.global_batch} is no multiple of `micro_batch` {self.micro_batch}")
         return self
+
+
+class TrainingRecipe(TrainRecipe):
+    """Fine-tuning. What the arms of a gap must have in common is all here."""
+
+    cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")
+    over_cutoff: Literal["drop", "keep"] = Field(
+        "drop", description="A longer row is dropped (a ledger entry) or kept, cut at the cutoff (counted)."
+    )
 
 
 class GapRecipe(Recipe):

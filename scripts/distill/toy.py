@@ -22,7 +22,11 @@ SPECIAL = (PAD, UNKNOWN, USER, ASSISTANT, END)
 TOKEN_PATTERN = r"\\boxed\{|[A-Za-z]+|[0-9]|\n|[^\sA-Za-z0-9]"
 
 NAMES = ("Ana", "Ben", "Cara", "Dev", "Eli", "Fay", "Gus", "Hana")
-OPENINGS = ("{name} sets the dial to {start}.", "{name} turns the dial to {start}.", "The dial of {name} is at {start}.")
+OPENINGS = (
+    "{name} sets the dial to {start}.",
+    "{name} turns the dial to {start}.",
+    "The dial of {name} is at {start}.",
+)
 LEADS = ("Then go", "Next go", "Now go")
 QUESTIONS = ("Where is it?", "Where does the dial stop?", "What does the dial show?")
 VERBS = ("up", "down", "times")
@@ -99,9 +103,7 @@ def make_problem(rng: random.Random, level: int) -> Problem:
     if level not in LEVELS:
         raise ValueError(f"level {level} is not one of {LEVELS}")
     start = rng.randrange(10)
-    parts = tuple(
-        tuple(_operation(rng) for _ in range(2 if rng.random() < P_TWO else 1)) for _ in range(level)
-    )
+    parts = tuple(tuple(_operation(rng) for _ in range(2 if rng.random() < P_TWO else 1)) for _ in range(level))
     sentences = [rng.choice(OPENINGS).format(name=rng.choice(NAMES), start=start)]
     for index, part in enumerate(parts):
         lead = rng.choice(LEADS) if index else "Go"
@@ -193,9 +195,7 @@ def trace(problem: Problem, style: str, rng: random.Random) -> str:
     return "\n".join([*lines, f"\\boxed{{{position}}}"])
 
 
-def _part_lines(
-    style: str, number: int, position: int, part: tuple[Operation, ...], rng: random.Random
-) -> list[str]:
+def _part_lines(style: str, number: int, position: int, part: tuple[Operation, ...], rng: random.Random) -> list[str]:
     after = apply_part(position, part)
     if style == "short":
         return [f"{position} {' '.join(f'{verb} {amount}' for verb, amount in part)} = {after}."]

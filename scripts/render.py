@@ -1,0 +1,138 @@
+"""Render a dataset as a student's tokens: chat template applied once, loss mask on the response.
+
+Inputs: a train table, a model folder (tokenizer), the student's prompt template, a recipe. Outputs: a rendered table,
+and `ledger.parquet` beside it with the rows over the cutoff. A template that would train on anything else than what
+the student sees and must say at evaluation stops here.
+
+Run as: python scripts/render.py --dataset results/datasets/D/train.parquet --model results/models/S/base \
+            --prompt resources/prompts/boxed.jinja --recipe JSON --output results/rendered/S/T/D/rendered.parquet
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from distill import tables
+from distill.artefacts import Ledger, Record
+from distill.errors import InputError, run
+from distill.models import load_generation_config, load_tokenizer, stop_ids
+from distill.prompts import Prompt, conversation_ids, prompt_ids
+from distill.recipes import RenderRecipe
+
+SHOWN = 12  # tokens of a conversation that an error quotes
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """A student's tokenizer and prompt, and the rules that a rendered row must keep."""
+
+    tokenizer: Any
+    stops: list[int]
+    prompt: Prompt
+    cutoff: int
+
+    def render(self, problem_id: str, problem: str, response: str) -> tuple[list[int], int]:
+        """Return (token ids up to the stop token, length of the prompt).
+
+        Raises InputError when the template changes the prompt, never stops, or leaves no response; or when the
+        prompt alone reaches the cutoff.
+        """
+        messages = self.prompt.messages(problem)
+        prompt = prompt_ids(self.tokenizer, messages)
+        whole = conversation_ids(self.tokenizer, messages, response)
+        if len(prompt) >= self.cutoff:
+            raise InputError(
+                f"cutoff {self.cutoff} is smaller than the prompt of {problem_id} ({len(prompt)} tokens)"
+            )
+        self._check_prefix(problem_id, prompt, whole)
+        ends = [i for i, token in enumerate(whole) if token in self.stops and i >= len(prompt)]
+        if not ends:
+            stop = self.tokenizer.convert_ids_to_tokens(self.stops)
+            raise self._broken(problem_id, f"never writes a stop token ({', '.join(stop)}) after the response")
+        if ends[-1] == len(prompt) and response.strip():
+            raise self._broken(problem_id, "leaves nothing of the response")
+        return whole[: ends[-1] + 1], len(prompt)  # some templates write a newline after the stop token
+
+    def _check_prefix(self, problem_id: str, prompt: list[int], whole: list[int]) -> None:
+        if whole[: len(prompt)] == prompt:
+            return
+        differs = next((i for i, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(whole))
+        start = max(0, differs - 4)
+        shown = (self.tokenizer.decode(ids[start : start + SHOWN]) for ids in (prompt, whole))
+        evaluated, trained = (repr(text) for text in shown)
+        raise self._broken(
+            problem_id,
+            f"writes another prompt for training than for evaluation, from token {differs} on: "
+            f"evaluation {evaluated}, training {trained}",
+        )
+
+    def _broken(self, problem_id: str, what: str) -> InputError:
+        return InputError(f"{self.tokenizer.name_or_path}: the chat template {what} (problem {problem_id})")
+
+
+def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderRecipe) -> Iterator[dict[str, Any]]:
+    """Yield a rendered row per training row; `over` says that it is longer than the cutoff (then cut if kept)."""
+    for batch in train.to_batches(max_chunksize=256):
+        for row in batch.select(["problem_id", "messages", "teacher"]).to_pylist():
+            user, assistant = row["messages"]
+            ids, prompt = renderer.render(row["problem_id"], user["content"], assistant["content"])
+            over = len(ids) > recipe.cutoff
+            ids = ids[: recipe.cutoff]
+            mask = np.zeros(len(ids), np.int8)
+            mask[prompt:] = 1
+            common = {"problem_id": row["problem_id"], "teacher": row["teacher"], "over": over}
+            yield {**common, "input_ids": np.array(ids, np.int32), "loss_mask": mask, "length": len(ids)}
+
+
+def summary(table: pa.Table, rows_in: int, over: int, dropped: int, where: str) -> dict[str, Any]:
+    """Return the manifest of a rendered table, without its digest."""
+    lengths = table["length"].to_numpy()
+    quantiles = np.percentile(lengths, [0, 50, 95, 100], method="lower").tolist()
+    return {
+        "kind": "rendered",
+        "rows": table.num_rows,
+        "tokens": int(lengths.sum()),
+        "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
+        "length": dict(zip(("min", "p50", "p95", "max"), map(int, quantiles), strict=True)),
+        "over_cutoff": over,
+        "ledger": Ledger(rows_in, table.num_rows, {"over_cutoff": dropped}).check(where),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, render, write the table and its ledger."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True, help="a train table")
+    parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
+    parser.add_argument("--prompt", type=Path, required=True)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = RenderRecipe.model_validate_json(args.recipe)
+    inputs = {"dataset": args.dataset, "model": args.model / "manifest.json", "prompt": args.prompt}
+    record = Record(__file__, args.recipe, inputs)
+    train = tables.read(args.dataset, tables.TRAIN)
+    tokenizer = load_tokenizer(args.model)
+    stops = stop_ids(tokenizer, load_generation_config(args.model))
+    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), recipe.cutoff)
+    rows = list(rendered_rows(train, renderer, recipe))
+    dropped = [r for r in rows if r["over"]] if recipe.over_cutoff == "drop" else []
+    kept = [r for r in rows if not (r["over"] and recipe.over_cutoff == "drop")]
+    if not kept:
+        raise InputError(f"{args.dataset}: all {len(rows)} rows are longer than the cutoff of {recipe.cutoff} tokens")
+    entries = [{"source": r["teacher"], "problem_id": r["problem_id"], "reason": "over_cutoff"} for r in dropped]
+    tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
+    table = tables.build(kept, tables.RENDERED)
+    manifest = summary(table, len(rows), sum(r["over"] for r in rows), len(dropped), str(args.output))
+    digest = tables.write(args.output, table, tables.RENDERED)
+    record.publish(args.output.parent, {**manifest, "digest": digest})
+
+
+if __name__ == "__main__":
+    run(main)

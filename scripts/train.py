@@ -1,0 +1,133 @@
+"""Fine-tune a student on rendered tokens (all weights, or LoRA adapters) with TRL's SFTTrainer.
+
+Inputs: a rendered table, the student's model folder, a recipe, a seed. Output: a folder of weights in the Hugging
+Face layout; beside it `train_log.parquet` with a row per update (`tokens`: all tokens seen so far, prompts included).
+
+The last batch of an epoch may hold fewer rows than the global batch; no row is left out. A killed training goes on
+from its own saved state, in `state/<digest of recipe, code, seed and inputs>/` beside the weights; the weights come
+out the same as without the kill.
+
+Run as: python scripts/train.py --rendered results/rendered/S/T/D/rendered.parquet --model results/models/S/base \
+            --seed 1 --recipe JSON --output results/models/S/T/D/seed-1/weights
+"""
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from distill import tables, training
+from distill.artefacts import Record, file_digest, replacing_folder, text_digest
+from distill.codehash import code_hash
+from distill.errors import run
+from distill.models import load_generation_config, load_model, load_tokenizer
+from distill.progress import Progress
+from distill.recipes import TrainRecipe
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the sha256 over the names, shapes and bytes of all tensors in a folder of safetensors."""
+    from safetensors import safe_open
+
+    hasher = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as tensors:
+            for name in sorted(tensors.keys()):
+                tensor = tensors.get_tensor(name).contiguous()
+                hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                hasher.update(tensor.flatten().view(dtype=_bytes()).numpy().tobytes())
+    return hasher.hexdigest()
+
+
+def _bytes() -> Any:
+    import torch
+
+    return torch.uint8
+
+
+def fit(args: argparse.Namespace, recipe: TrainRecipe, rendered: pa.Table, state: Path) -> Any:
+    """Train to the end, from the last saved state if there is one, and return TRL's trainer."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.set_seed(args.seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    options = training.arguments(recipe, args.seed, state, training.devices())
+    tokenizer = load_tokenizer(args.model)
+    tokenizer.padding_side = "right"
+    # Weights are kept in float32 while they are trained; `precision` is that of the arithmetic.
+    model = load_model(args.model, dtype="float32", merge=False)
+    saved = training.last_state(state)
+    done = int(saved.name.split("-")[1]) if saved else 0
+    total = training.planned_updates(recipe, rendered.num_rows)
+    with Progress(total, unit="updates", desc="train", done=done) as progress:
+        trainer = training.build_trainer(
+            model, tokenizer, rendered, recipe, options, lambda tokens: progress.update(1, tokens)
+        )
+        trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    return trainer
+
+
+def save(trainer: Any, args: argparse.Namespace) -> None:
+    """Write weights (or the adapter), tokenizer with its chat template, and generation config, atomically."""
+    with replacing_folder(args.output) as folder:
+        trainer.model.save_pretrained(folder, safe_serialization=True)
+        load_tokenizer(args.model).save_pretrained(folder)
+        config = load_generation_config(args.model)
+        if config is not None:
+            config.save_pretrained(folder)
+
+
+def summary(trainer: Any, args: argparse.Namespace, recipe: TrainRecipe, rows: int) -> dict[str, Any]:
+    """Return the manifest of a trained model: content, and the facts that a fair comparison must share."""
+    history = [e for e in trainer.state.log_history if "loss" in e and "tokens" in e]
+    losses = [e["loss"] for e in history[-10:]]
+    shared = ("global_batch", "packing", "schedule", "lr", "warmup", "weight_decay", "precision")
+    parity = {name: getattr(recipe, name) for name in shared}
+    updates, epochs = trainer.state.global_step, round(float(trainer.state.epoch), 6)
+    return {
+        "kind": "trained",
+        "digest": weights_digest(args.output),
+        "base": str(args.model),
+        "adapter": recipe.lora is not None,
+        "rows": rows,
+        "updates": updates,
+        "epochs": epochs,
+        "tokens": history[-1]["tokens"],
+        "loss_tokens": history[-1]["loss_tokens"],
+        "parity": {**parity, "updates": updates, "epochs": epochs, "method": "lora" if recipe.lora else "full"},
+        "final_loss": round(sum(losses) / len(losses), 6),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, train or go on training, write weights, log and manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rendered", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True, help="a folder")
+    args = parser.parse_args(argv)
+
+    recipe = TrainRecipe.model_validate_json(args.recipe)
+    inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
+    record = Record(__file__, args.recipe, inputs)
+    rendered = tables.read(args.rendered, tables.RENDERED, ["input_ids", "loss_mask"])
+    facts = (args.recipe, code_hash(Path(__file__)), str(args.seed), *(file_digest(p) for p in inputs.values()))
+    states = args.output.parent / "state"
+    trainer = fit(args, recipe, rendered, training.own_state(states, text_digest("\n".join(facts))[:16]))
+    save(trainer, args)
+    log = tables.build(training.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
+    tables.write(args.output.parent / "train_log.parquet", log, tables.TRAIN_LOG)
+    manifest = summary(trainer, args, recipe, rendered.num_rows)
+    record.publish(args.output.parent, manifest, seed=args.seed, tokens=manifest["tokens"])
+    shutil.rmtree(states)
+
+
+if __name__ == "__main__":
+    run(main)
