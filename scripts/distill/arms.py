@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from distill.recipes import StudyRecipe
+
 UNTOUCHED = "none"
 
 
@@ -50,3 +52,14 @@ class Arm:
         if match := re.search(rf"students/([^/]+)/{UNTOUCHED}(?:/|$)", text):
             return cls.untouched(match[1])
         raise ValueError(f"{text} names no arm")
+
+
+def arms_of(study: StudyRecipe) -> list[Arm]:
+    """Return the arms of a study, sorted; the untouched student is always among them."""
+    arms: set[Arm] = set()
+    for block in study.arms:
+        for student in block.students:
+            arms.add(Arm.untouched(student))
+            trained = (d for d in block.datasets if d != UNTOUCHED)
+            arms |= {Arm(student, block.training, d, seed) for d in trained for seed in block.seeds}
+    return sorted(arms)

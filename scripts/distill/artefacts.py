@@ -112,10 +112,11 @@ class Record:
 
     def __init__(self, script: str, recipe: str, inputs: Mapping[str, Path | None], also: tuple[str, ...] = ()):
         self._start = time.monotonic()
+        self.recipe: Any = json.loads(recipe)
         self._data: dict[str, Any] = {
             "program": Path(script).name,
             "code": code_hash(Path(script), also),
-            "recipe": json.loads(recipe),
+            "recipe": self.recipe,
             "inputs": {n: file_digest(p) for n, p in inputs.items() if p is not None},
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from distill.arms import UNTOUCHED, Arm
+from distill.arms import UNTOUCHED, Arm, arms_of
 from distill.errors import InputError
 from distill.recipes import (
     NAME_PATTERN,
@@ -55,14 +55,8 @@ class Catalogue:
     studies: dict[str, StudyRecipe] = field(default_factory=dict)
 
     def arms(self, study: str) -> list[Arm]:
-        """Return the arms of a study, sorted; the untouched student is always among them."""
-        arms: set[Arm] = set()
-        for block in self.studies[study].arms:
-            for student in block.students:
-                arms.add(Arm.untouched(student))
-                trained = (d for d in block.datasets if d != UNTOUCHED)
-                arms |= {Arm(student, block.training, d, seed) for d in trained for seed in block.seeds}
-        return sorted(arms)
+        """Return the arms of a study."""
+        return arms_of(self.studies[study])
 
     def draws(self, responder: str, decoding: str) -> range:
         """Return the draws of a responder (`teachers/x` or `students/...`) under a decoding."""

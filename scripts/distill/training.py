@@ -154,6 +154,8 @@ def build_trainer(
             counter.restore([e for e in state.log_history if "tokens" in e])
 
         def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if "loss" not in state.log_history[-1]:
+                return  # the summary at the end
             earlier = [e["tokens"] for e in state.log_history[:-1] if "tokens" in e]
             before = earlier[-1] if earlier else 0
             counter.stamp(state.log_history[-1], before)

@@ -1,0 +1,106 @@
+"""The facts of the report's page: what each section's table shows, read from manifests and provenance."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.arms import Arm
+from distill.artefacts import read_json
+from distill.gaps import PARITY
+
+Row = dict[str, Any]
+FUNNEL = ("problems", "generated", "stopped", "answered", "correct", "paired")
+TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "report.html.j2"
+
+
+def funnel_rows(datasets: Iterable[Path], rendered: Iterable[Path]) -> list[Row]:
+    """Return, per dataset and source, how many problems reached each station, down to the rows trained on."""
+    within = defaultdict(dict)
+    for path in rendered:
+        student, training, dataset = path.parts[-4:-1]
+        within[dataset][f"{student}/{training}"] = read_json(path)["rows"]
+    rows = []
+    for path in datasets:
+        manifest, dataset = read_json(path), path.parts[-2]
+        trained = sorted(set(within[dataset].values()))
+        for source, stations in manifest["funnel"].items():
+            row = {"dataset": dataset, "source": source, **{s: stations[s] for s in FUNNEL}}
+            row["in_dataset"] = manifest["sources"][source]
+            rows.append(row | {"trained_on": " / ".join(map(str, trained)) if trained else ""})
+    return rows
+
+
+def ledger_rows(manifests: Iterable[Path]) -> list[Row]:
+    """Return every ledger that lost a row: where, rows in and out, and the reasons."""
+    rows = []
+    for path in manifests:
+        ledger = read_json(path).get("ledger")
+        if ledger and ledger["lost"]:
+            lost = ", ".join(f"{reason} {n}" for reason, n in ledger["lost"].items())
+            where = "/".join(
+                path.parts[path.parts.index("results") + 1 : -1] if "results" in path.parts else path.parts[:-1]
+            )
+            rows.append({"artefact": where, "in": ledger["rows_in"], "out": ledger["rows_out"], "lost": lost})
+    return rows
+
+
+def verdict_rows(verdicts: Iterable[Path]) -> list[Row]:
+    """Return, per corpus and teacher, how its responses were graded, and agreement with the publisher's labels."""
+    words: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    labels: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for path in verdicts:
+        manifest, place = read_json(path), path.parts.index("teachers")
+        key = (path.parts[place - 1], path.parts[place + 1])
+        words[key].update(manifest["verdicts"])
+        labels[key].update(manifest["label_agreement"] or {})
+    return [
+        {
+            "corpus": corpus,
+            "teacher": teacher,
+            "responses": counts.total(),
+            "correct": counts["correct"],
+            "wrong": counts["wrong"],
+            "no answer": counts["no_answer"] + counts["cut_off"],
+            "other": counts.total() - sum(counts[w] for w in ("correct", "wrong", "no_answer", "cut_off")),
+            "agrees with its labels": _agreement(labels[corpus, teacher]),
+        }
+        for (corpus, teacher), counts in sorted(words.items())
+    ]
+
+
+def _agreement(counts: Mapping[str, int]) -> str:
+    return f"{counts['agree']} of {counts['rows']}" if counts.get("rows") else ""
+
+
+def parity_rows(facts: Mapping[Arm, Mapping[str, Any]]) -> list[Row]:
+    """Return, per trained arm, what a fair comparison must share, and what it saw."""
+    shown = (*PARITY, "tokens", "loss_tokens", "final_loss")
+    return [{"arm": arm.path, **{name: facts[arm].get(name) for name in shown}} for arm in sorted(facts)]
+
+
+def cost_rows(stages: Mapping[str, Sequence[Path]]) -> list[Row]:
+    """Return, per stage, its artefacts and the seconds its programs ran, from their provenance."""
+    rows = []
+    for stage, manifests in stages.items():
+        seconds = [read_json(p.with_name("provenance.json"))["seconds"] for p in manifests]
+        if seconds:
+            rows.append({"stage": stage, "jobs": len(seconds), "seconds": round(sum(seconds))})
+    return rows
+
+
+def versions(manifests: Sequence[Path]) -> Row:
+    """Return the library versions in the provenance of a stage's artefacts, joined where they differ."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in manifests:
+        for name, version in read_json(path.with_name("provenance.json"))["versions"].items():
+            found[name].add(version)
+    return {name: " / ".join(sorted(v)) for name, v in sorted(found.items())}
+
+
+def render(facts: Mapping[str, Any]) -> str:
+    """Return the page as HTML that needs nothing from the network."""
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True)
+    return environment.from_string(TEMPLATE.read_text()).render(**facts) + "\n"
