@@ -128,7 +128,7 @@ def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
     text = _gold(gold)
     if not text or len(text) > MAX_ANSWER or depth(text) > MAX_DEPTH or _is_prose(text):
         return False
-    if _number(text) is not None or _BASED.fullmatch(text) or _words(text) is not None:
+    if _number(text) or _BASED.fullmatch(text) or _CLOCK.fullmatch(text) or _words(text):
         return True
     return compare(text, text, timeout_seconds).verdict == "correct"
 
@@ -147,7 +147,7 @@ def _gold(gold: str) -> str:
 
 _BASED = re.compile(r"-?([0-9A-Z.]+)_(?:\{(?:\\text\{)?(\w+)\}?\}|(\d))")
 _DIGITS = re.compile(r"-?[0-9A-Z.]+")
-_CLOCK = re.compile(r"([\d:.]+)(?:\\text\{([ap]m)\})?")
+_CLOCK = re.compile(r"(\d{1,2}(?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
 _CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
@@ -189,11 +189,14 @@ def _same_base(gold: str, answer: str) -> bool | None:
 
 
 def _same_clock(gold: str, answer: str) -> bool | None:
-    """Times of day: a.m. or p.m. may be missing on one side."""
+    """Times of day: a.m. or p.m. may be missing on one side. Without either, unequal times may be equal ratios."""
     left, right = _CLOCK.fullmatch(gold), _CLOCK.fullmatch(answer)
-    if not left or not right or not (left[2] or right[2]):
+    if not left or not right:
         return None
-    return left[1] == right[1] and (left[2] or right[2]) == (right[2] or left[2])
+    same_time = [int(part) for part in left[1].split(":")] == [int(part) for part in right[1].split(":")]
+    if left[2] or right[2]:
+        return same_time and (left[2] or right[2]) == (right[2] or left[2])
+    return True if same_time else None
 
 
 def _number(text: str) -> tuple[Fraction, bool, bool] | None:

@@ -277,7 +277,9 @@ class DatasetRecipe(Recipe):
             shares = (1.0,)
         if len(shares) != len(self.sources) or abs(sum(shares) - 1) > 1e-9:
             raise ValueError(f"`shares` must be one number per source and sum to 1, not {list(shares)}")
-        object.__setattr__(self, "shares", shares)  # the model is frozen; this is its construction
+        # The model is frozen; this is its construction. One spelling is kept, so both make the same recipe text.
+        object.__setattr__(self, "shares", shares)
+        object.__setattr__(self, "alpha", None)
         return self
 
 

@@ -34,6 +34,7 @@ rule compare:
             picture("accuracy_by_level", picture="accuracy by level"),
             picture("training_curves", picture="training curves"),
         ],
+        text="results/report/gaps.txt",
         manifest="results/report/manifest.json",
         provenance="results/report/provenance.json",
     params:
