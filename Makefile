@@ -5,12 +5,15 @@ CORES ?= 2
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The logger plugin is found through PYTHONPATH; it draws the stages and the running jobs on a terminal.
 export PYTHONPATH := workflow/logger
-SNAKEMAKE := snakemake --cores $(CORES) --logger mixdistill
+# Snakemake's own lock outlives a kill -9 and must then be taken off by hand; the kernel takes flock's off.
+SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
+	--logger mixdistill
 
 .PHONY: demo test test-fast lint lock toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
-	$(SNAKEMAKE)
+	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
+	@echo "The report: results/report/index.html"
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest

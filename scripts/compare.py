@@ -47,9 +47,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def draw(
-    folder: Path, gaps: list[dict[str, Any]], rows: list[dict[str, Any]], scores: Any, models: list[Path]
-) -> None:
+def draw(folder: Path, gaps: list[dict[str, Any]], rows: list[dict[str, Any]], scores: Any, models: list[Path]) -> None:
     """Draw all pictures."""
     logs = {}
     for path in models:
@@ -76,7 +74,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    record = Record(__file__, args.recipe, {str(p): p for name in LISTS for p in getattr(args, name)})
+    record = Record(
+        __file__, args.recipe, {str(p): p for name in LISTS for p in getattr(args, name)}, args.output.parent
+    )
     given = record.recipe["studies"]
     studies = {name: StudyRecipe.model_validate(study) for name, study in sorted(given.items())}
     if not args.scores:
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     write_text(args.output, html)
     digests = {name: text_digest(text) for name, text in texts.items()}
-    record.publish(folder, {"kind": "report", "digest": digests, "scores": len(rows), "gaps": len(gaps)})
+    record.publish({"kind": "report", "digest": digests, "scores": len(rows), "gaps": len(gaps)})
     print(texts["gaps.txt"], end="")
 
 

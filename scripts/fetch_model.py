@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = ModelRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {})
+    record = Record(__file__, args.recipe, {}, args.output.parent)
     template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
     folder = snapshot(recipe.hub, str(recipe.revision)) if recipe.hub else Path(recipe.path or "")
     check_folder(folder, template is not None)
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         "dtype": recipe.dtype,
         "files": files,
     }
-    record.publish(args.output.parent, {"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
+    record.publish({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = CorpusRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"source": Path(recipe.path) if recipe.path else None})
+    record = Record(__file__, args.recipe, {"source": Path(recipe.path) if recipe.path else None}, args.output.parent)
     wanted = [c for c in recipe.columns.model_dump().values() if c]
     source = read_rows(recipe, list(dict.fromkeys(wanted)))[recipe.start : recipe.stop]
     rows, lost = split_usable(problem_rows(source, recipe), recipe)
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
     entries = [{"source": origin_name(recipe), "problem_id": i, "reason": r} for i, r in lost.items()]
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
     digest = tables.write(args.output, tables.build(rows, tables.PROBLEMS), tables.PROBLEMS)
-    record.publish(args.output.parent, {"kind": "problems", "digest": digest, "rows": len(rows), "ledger": ledger})
+    record.publish({"kind": "problems", "digest": digest, "rows": len(rows), "ledger": ledger})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Inputs: a problems table and the teacher's `published` recipe. Output: a responses table with one draw of a shard;
 the k-th response of a problem in the source is its draw k. Token counts and seeds are unknown and stay null.
 
-Run as: python scripts/fetch_responses.py --problems P.parquet --draw 0 --shard 00-of-01 --recipe JSON --output R.parquet
+Run as: python scripts/fetch_responses.py --problems P.parquet --draw 0 --shard 00-of-01 --recipe JSON \
+            --output R.parquet
 """
 
 import argparse
@@ -31,9 +32,7 @@ def own_rows(source: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict
     if recipe.id_pattern and recipe.columns.problem_id:
         rows = [r for r in rows if re.search(recipe.id_pattern, as_text(r[recipe.columns.problem_id]))]
     if not rows:
-        raise InputError(
-            f"{origin_name(recipe)}: no row matches where={recipe.where} id_pattern={recipe.id_pattern!r}"
-        )
+        raise InputError(f"{origin_name(recipe)}: no row matches where={recipe.where} id_pattern={recipe.id_pattern!r}")
     return rows
 
 
@@ -104,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = PublishedRecipe.model_validate_json(args.recipe)
     inputs = {"problems": args.problems, "source": Path(recipe.path) if recipe.path else None}
-    record = Record(__file__, args.recipe, inputs)
+    record = Record(__file__, args.recipe, inputs, args.output.parent)
     index, count = parse_shard(args.shard)
     wanted = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)
     source = own_rows(read_rows(recipe, list(dict.fromkeys(wanted))), recipe)
@@ -128,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
         "response_tokens": None,
         "ledger": ledger,
     }
-    record.publish(args.output.parent, manifest, draw=args.draw, shard=args.shard)
+    record.publish(manifest, draw=args.draw, shard=args.shard)
 
 
 if __name__ == "__main__":

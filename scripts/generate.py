@@ -92,13 +92,13 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = GenerateRecipe.model_validate_json(args.recipe)
     inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt}
-    record = Record(__file__, args.recipe, inputs, also=(module_of(recipe.engine),))
+    record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
     problems = select(tables.read(args.problems, tables.PROBLEMS), args.shard)
     prompt = Prompt(args.prompt, recipe.system)
     rows = answer(load_engine(args.model, recipe), problems, prompt, recipe.decoding.seed, args.draw)
     table = tables.build(rows, tables.RESPONSES)
     digest = tables.write(args.output, table, tables.RESPONSES)
-    record.publish(args.output.parent, summary(table, digest), draw=args.draw, shard=args.shard)
+    record.publish(summary(table, digest), draw=args.draw, shard=args.shard)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = ModelRecipe.model_validate_json(args.recipe)
     if recipe.scratch is None:
         raise InputError("the model recipe has no `scratch`; other models are fetched")
-    record = Record(__file__, args.recipe, {str(p): p for p in args.problems})
+    record = Record(__file__, args.recipe, {str(p): p for p in args.problems}, args.output.parent)
     template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
     tokenizer = build_tokenizer(args.problems, recipe.scratch.vocabulary)
     model = build_model(recipe.scratch, tokenizer)
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         "files": files,
         "parameters": model.num_parameters(),
     }
-    record.publish(args.output.parent, {"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
+    record.publish({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 
 
 if __name__ == "__main__":

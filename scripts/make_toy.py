@@ -63,9 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Command line arguments; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = (PROBLEMS, *MODELS)
-    parser.add_argument(
-        "--only", nargs="+", choices=names, default=list(names), metavar="NAME", help=", ".join(names)
-    )
+    parser.add_argument("--only", nargs="+", choices=names, default=list(names), metavar="NAME", help=", ".join(names))
     parser.add_argument("--jobs", type=int, default=2, help="models trained at the same time")
     parser.add_argument("--output", type=Path, default=Path("resources/toy"), help="folder to fill")
     return parser.parse_args(arguments)

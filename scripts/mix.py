@@ -3,7 +3,7 @@
 Inputs: a problems table; per source its responses and verdicts (all draws and shards); a dataset recipe. Outputs: a
 train table, and `ledger.parquet` beside it that says for each source why a problem's response is not in it.
 
-Run as: python scripts/mix.py --problems P.parquet --responses long R0.parquet R1.parquet --verdicts long V0.parquet ... \
+Run as: python scripts/mix.py --problems P.parquet --responses long R0.parquet ... --verdicts long V0.parquet ... \
             --responses short ... --verdicts short ... --recipe JSON --output results/datasets/D/train.parquet
 """
 
@@ -30,8 +30,7 @@ def read_draws(responses: list[Path], verdicts: list[Path]) -> list[mixing.Draw]
     if len(words) != len(reasons) or any((r["problem_id"], r["draw"]) not in words for r in reasons):
         raise InputError(f"{responses[0].parent}: {len(reasons)} responses, but other rows in {verdicts[0].parent}")
     return [
-        mixing.Draw(r["problem_id"], r["draw"], r["finish_reason"], words[r["problem_id"], r["draw"]])
-        for r in reasons
+        mixing.Draw(r["problem_id"], r["draw"], r["finish_reason"], words[r["problem_id"], r["draw"]]) for r in reasons
     ]
 
 
@@ -120,13 +119,13 @@ def main(argv: list[str] | None = None) -> None:
         if missing := [s for s in recipe.sources if not given.get(s)]:
             raise InputError(f"--responses and --verdicts must name files of each source; {missing[0]} has none")
     named = {f"{s}/{i}": p for s in recipe.sources for i, p in enumerate(responses[s] + verdicts[s])}
-    record = Record(__file__, args.recipe, {"problems": args.problems, **named})
+    record = Record(__file__, args.recipe, {"problems": args.problems, **named}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "source"]).to_pylist()
     rows, lost, manifest = mix(problems, responses, verdicts, recipe, args.output.parent.name)
     tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
     train: pa.Table = tables.build(rows, tables.TRAIN)
     digest = tables.write(args.output, train, tables.TRAIN)
-    record.publish(args.output.parent, {**manifest, "digest": digest}, seed=recipe.seed)
+    record.publish({**manifest, "digest": digest}, seed=recipe.seed)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,7 @@ class Renderer:
         prompt = prompt_ids(self.tokenizer, messages)
         whole = conversation_ids(self.tokenizer, messages, response)
         if len(prompt) >= self.cutoff:
-            raise InputError(
-                f"cutoff {self.cutoff} is smaller than the prompt of {problem_id} ({len(prompt)} tokens)"
-            )
+            raise InputError(f"cutoff {self.cutoff} is smaller than the prompt of {problem_id} ({len(prompt)} tokens)")
         self._check_prefix(problem_id, prompt, whole)
         ends = [i for i, token in enumerate(whole) if token in self.stops and i >= len(prompt)]
         if not ends:
@@ -116,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = RenderRecipe.model_validate_json(args.recipe)
     inputs = {"dataset": args.dataset, "model": args.model / "manifest.json", "prompt": args.prompt}
-    record = Record(__file__, args.recipe, inputs)
+    record = Record(__file__, args.recipe, inputs, args.output.parent)
     train = tables.read(args.dataset, tables.TRAIN)
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
@@ -131,7 +129,7 @@ def main(argv: list[str] | None = None) -> None:
     table = tables.build(kept, tables.RENDERED)
     manifest = summary(table, len(rows), sum(r["over"] for r in rows), len(dropped), str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
-    record.publish(args.output.parent, {**manifest, "digest": digest})
+    record.publish({**manifest, "digest": digest})
 
 
 if __name__ == "__main__":

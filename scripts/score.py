@@ -10,7 +10,7 @@ How responses are counted (all shares are of all responses, so a share of 0.1 is
   off before it (verdict `cut_off`). A response cut off without an answer is thus in both shares; those that stopped
   by themselves without an answer are `verdicts.no_answer` of the manifest.
 
-Run as: python scripts/score.py --problems P.parquet --responses R0.parquet R1.parquet --verdicts V0.parquet V1.parquet \
+Run as: python scripts/score.py --problems P.parquet --responses R0.parquet ... --verdicts V0.parquet ... \
             --output results/scores/C/students/S/none/D/items.parquet
 """
 
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     files = {f"{k}/{i}": p for k in ("responses", "verdicts") for i, p in enumerate(getattr(args, k))}
-    record = Record(__file__, "{}", {"problems": args.problems, **files})
+    record = Record(__file__, "{}", {"problems": args.problems, **files}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "subject", "level"]).to_pylist()
     if not problems:
         raise InputError(f"{args.problems}: no problems; there is nothing to score")
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
     table = tables.build(items(problems, responses, verdicts), tables.ITEMS)
     manifest = summary(table, verdicts, answered["response_tokens"].null_count == 0)
     digest = tables.write(args.output, table, tables.ITEMS)
-    record.publish(args.output.parent, {**manifest, "digest": digest})
+    record.publish({**manifest, "digest": digest})
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = TrainRecipe.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
-    record = Record(__file__, args.recipe, inputs)
+    record = Record(__file__, args.recipe, inputs, args.output.parent)
     rendered = tables.read(args.rendered, tables.RENDERED, ["input_ids", "loss_mask"])
     facts = (args.recipe, code_hash(Path(__file__)), str(args.seed), *(file_digest(p) for p in inputs.values()))
     states = args.output.parent / "state"
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     log = tables.build(training.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
     tables.write(args.output.parent / "train_log.parquet", log, tables.TRAIN_LOG)
     manifest = summary(trainer, args, recipe, rendered.num_rows)
-    record.publish(args.output.parent, manifest, seed=args.seed, tokens=manifest["tokens"])
+    record.publish(manifest, seed=args.seed, tokens=manifest["tokens"])
     shutil.rmtree(states)
 
 

@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = GradingRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"problems": args.problems, "responses": args.responses})
+    record = Record(__file__, args.recipe, {"problems": args.problems, "responses": args.responses}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"])
     if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
         raise InputError(f"{args.problems}: problem {empty[0]} has an empty answer; nothing can be graded against it")
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         "verdicts": dict(sorted(Counter(table["verdict"].to_pylist()).items())),
         "label_agreement": agreement(rows),
     }
-    record.publish(args.output.parent, manifest)
+    record.publish(manifest)
 
 
 def _has_label(path: Path) -> bool:

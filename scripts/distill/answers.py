@@ -77,7 +77,9 @@ _SIGNS = {
 }  # fmt: skip
 _SIGNS |= {
     unicodedata.lookup(f"GREEK SMALL LETTER {'lamda' if name == 'lambda' else name}"): f"\\{name} "
-    for name in "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    for name in (
+        "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+    ).split()
 }
 _SIGNS |= {  # the compatibility form of a vulgar fraction is 1⁄2 with a fraction slash
     sign: r"\frac{%s}{%s}" % tuple(unicodedata.normalize("NFKC", sign).split("⁄")) for sign in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"

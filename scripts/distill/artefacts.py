@@ -6,8 +6,10 @@ differ from run to run. The manifest is written last: where it stands, the artef
 """
 
 import datetime
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import platform
 import shutil
@@ -55,6 +57,27 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def hold(folder: Path) -> int | None:
+    """Lock a folder until this process ends, after waiting for a process that holds it.
+
+    A program whose Snakemake was killed goes on; the same one started again must not write the same files beside it.
+    The lock is the folder's own, so no file is left behind. None where the file system has no locks (some NFS).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("%s: another process is writing here; waiting for it", folder)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        logging.info("%s: no lock (%s); make sure that nothing else writes here", folder, error)
+        os.close(handle)
+        return None
+    return handle
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -107,10 +130,20 @@ class Record:
     """Collects a program's provenance while it runs and writes it with the manifest at the end.
 
     `script` is the program's file, `recipe` its JSON, `inputs` name -> file (a manifest stands for its artefact).
-    `also` names modules loaded by name (an engine), which the code hash cannot see.
+    `also` names modules loaded by name (an engine), which the code hash cannot see. From the start to the program's
+    end it holds the lock of the output's `folder`.
     """
 
-    def __init__(self, script: str, recipe: str, inputs: Mapping[str, Path | None], also: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        script: str,
+        recipe: str,
+        inputs: Mapping[str, Path | None],
+        folder: Path,
+        also: tuple[str, ...] = (),
+    ):
+        self._folder = folder
+        self._lock = hold(folder)
         self._start = time.monotonic()
         self.recipe: Any = json.loads(recipe)
         self._data: dict[str, Any] = {
@@ -121,12 +154,12 @@ class Record:
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
 
-    def publish(self, folder: Path, manifest: Mapping[str, Any], **facts: Any) -> None:
+    def publish(self, manifest: Mapping[str, Any], **facts: Any) -> None:
         """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
         seconds = round(time.monotonic() - self._start, 3)
         provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
-        write_json(folder / "provenance.json", provenance)
-        write_json(folder / "manifest.json", manifest)
+        write_json(self._folder / "provenance.json", provenance)
+        write_json(self._folder / "manifest.json", manifest)
 
 
 def versions() -> dict[str, str]:

@@ -142,9 +142,7 @@ def _parse(
     reserved: str | None = None,
 ) -> Any:  # fmt: skip
     if name and (not re.fullmatch(NAME_PATTERN, key) or key == reserved):
-        rule = (
-            "is reserved" if key == reserved else "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
-        )
+        rule = "is reserved" if key == reserved else "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
         mistakes.append(f"{path}: {key!r} {rule}")
         return None
     try:
@@ -210,9 +208,7 @@ class _References:
                 self._name("teachers", f"{name}.decoding", teacher.decoding, "decodings", "decoding")
             twin = self._c.students.get(name)
             if twin and twin.model != teacher.model:
-                self._say(
-                    "teachers", f"{name}.model", "differs from the student of the same name; they share weights"
-                )
+                self._say("teachers", f"{name}.model", "differs from the student of the same name; they share weights")
         for name, student in self._c.students.items():
             self._answering("students", name, student.prompt)
             for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
@@ -259,6 +255,4 @@ class _References:
 
     def _never_trained_on(self, name: str, study: StudyRecipe, dataset: str) -> None:
         if self._c.datasets[dataset].corpus in study.benchmarks:
-            self._say(
-                name, "benchmarks", f"{self._c.datasets[dataset].corpus!r} is trained on by dataset {dataset!r}"
-            )
+            self._say(name, "benchmarks", f"{self._c.datasets[dataset].corpus!r} is trained on by dataset {dataset!r}")

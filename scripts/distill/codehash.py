@@ -48,10 +48,7 @@ def _reached(path: Path, name: str, root: Path) -> Iterable[Target]:
     """Yield what one definition uses: names of its own module, and names imported from others below `root`."""
     module = _Module.of(path)
     yield path, ""  # a module that is entered runs its top-level statements
-    if name == WHOLE:
-        statements = module.body
-    else:
-        statements = module.side_effects if name == "" else module.bound.get(name, [])
+    statements = {WHOLE: module.body, "": module.side_effects}.get(name) or module.bound.get(name, [])
     for used, attribute in _uses(statements):
         if name != WHOLE and used in module.bound:
             yield path, used
@@ -142,7 +139,7 @@ def _bound_names(statement: Definition) -> list[str]:
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     tree = copy.deepcopy(tree)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else [ast.Pass()])
     return tree

@@ -343,7 +343,7 @@ def _symbolic(gold: str, answer: str) -> Outcome:
 
 def _verify(gold: Any, answer: Any) -> bool:
     """Whether math-verify finds two values equal. What it cannot compare is not shown to be equal."""
-    from math_verify import verify  # noqa: PLC0415 - sympy takes half a second
+    from math_verify import verify
 
     try:
         # strict stays on: without it variables match by position, and choice A equals choice C
@@ -371,10 +371,10 @@ def _far_apart(gold: Any, answer: Any) -> bool:
 
 @cache
 def _config() -> Any:
-    import logging  # noqa: PLC0415
+    import logging
 
-    from latex2sympy2_extended.math_normalization import NormalizationConfig  # noqa: PLC0415
-    from math_verify import LatexExtractionConfig  # noqa: PLC0415
+    from latex2sympy2_extended.math_normalization import NormalizationConfig
+    from math_verify import LatexExtractionConfig
 
     for name in ("math_verify", "latex2sympy2_extended"):  # they log whole answers
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -391,7 +391,7 @@ def _parse(text: str) -> Any | None:
 
     Only the LaTeX reader is used, on the box alone: the fallback to plain numbers finds 8 in `4√2 + 8 metres`.
     """
-    from math_verify import parse  # noqa: PLC0415
+    from math_verify import parse
 
     found = parse(
         f"\\boxed{{{text}}}", [_config()], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True

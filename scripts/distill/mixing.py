@@ -7,6 +7,7 @@ from the front of that order, each further source the next problems of its own t
 - with `both_correct` all mixes of the same sources hold the same problems.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def budget(candidate: Mapping[str, Sequence[str]], rows: int | None, dataset: st
 def share_counts(rows: int, shares: Sequence[float]) -> list[int]:
     """Return the rows of each source: cumulated shares, rounded half up, so a larger first share never loses a row."""
     edges = [0] + [math.floor(rows * sum(shares[: i + 1]) + 0.5) for i in range(len(shares) - 1)] + [rows]
-    return [after - before for before, after in zip(edges, edges[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(edges)]
 
 
 def assign(candidate: Mapping[str, Sequence[str]], counts: Sequence[int]) -> dict[str, str]:

@@ -135,6 +135,4 @@ def training_curves(path: Path, logs: Mapping[Arm, Mapping[str, Sequence[float]]
 
 def _smooth(values: Sequence[float], window: int = 9) -> list[float]:
     """Return the running mean over the last `window` values."""
-    return [
-        sum(values[max(0, i - window + 1) : i + 1]) / (i + 1 - max(0, i - window + 1)) for i in range(len(values))
-    ]
+    return [sum(values[max(0, i - window + 1) : i + 1]) / (i + 1 - max(0, i - window + 1)) for i in range(len(values))]

@@ -73,7 +73,7 @@ class Progress:
             parts.append(f"{_short(self._tokens / seconds)} tokens/s")
         if self._done > self._first:
             left = seconds / (self._done - self._first) * (self._total - self._done)
-            parts.append(f"{int(left) // 3600}:{int(left) // 60 % 60:02d}:{int(left) % 60:02d} left")
+            parts.append(f"{clock(left)} left")
         print(", ".join(parts), file=sys.stderr, flush=True)
 
 
@@ -84,6 +84,12 @@ def parse_progress(line: str) -> Reading | None:
     """Read a plain progress line, or return None where it is another line."""
     match = _LINE.fullmatch(line.strip())
     return Reading(match[1], int(match[2]), int(match[3]), match[4], match[5], match[6]) if match else None
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _short(number: float) -> str:

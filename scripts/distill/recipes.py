@@ -217,9 +217,7 @@ class PublishedRecipe(Rows):
     )
     id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
-    draws: Positive = Field(
-        1, description="Responses per problem, in the order of the file.", json_schema_extra=LAYOUT
-    )
+    draws: Positive = Field(1, description="Responses per problem, in the order of the file.", json_schema_extra=LAYOUT)
 
 
 class TeacherRecipe(Answering):

@@ -109,8 +109,9 @@ def paired_gap(benchmarks: Sequence[Sequence[Array]], seed: int = SEED, resample
     hold the estimate in the rare case that it does not.
 
     p-value: two-sided paired sign-flip permutation test over problems, of the trained models as they are (seeds are
-    averaged first). Against several minus arms: a positive gap must beat each of them (the largest p of the pairs);
-    a negative one may have been found on any of them (the smallest p of the pairs, times their number).
+    averaged first). Against several minus arms: a positive gap must beat each of them (the largest p of the pairs,
+    an intersection-union test); a negative one is the p against the best of them, times their number, since any of
+    them could have come out best (Bonferroni).
     """
     means = np.mean([[arm.mean() for arm in arms] for arms in benchmarks], axis=0)
     best = int(np.argmax(means[1:]))
@@ -119,7 +120,7 @@ def paired_gap(benchmarks: Sequence[Sequence[Array]], seed: int = SEED, resample
     scores = _bootstrap(benchmarks, lambda m: m[:, 0] - m[:, 1:].max(axis=1), resampling, resamples)
     interval = _percentiles(estimate, scores)
     pairs = [_pair_p(benchmarks, k, flipping, resamples) for k in range(1, len(means))]
-    p_value = max(pairs) if estimate >= 0 else min(1.0, len(pairs) * min(pairs))
+    p_value = max(pairs) if estimate >= 0 else min(1.0, len(pairs) * pairs[best])
     return Gap(estimate, interval.low, interval.high, float(p_value), best)
 
 

@@ -241,6 +241,8 @@ def vocabulary() -> list[str]:
     """Every token of the toy tokenizer; the position is its id. Special tokens come first, then words sorted."""
     wording = " ".join([*NAMES, *OPENINGS, *LEADS, *QUESTIONS, *VERBS, "Go then"])
     wording = wording.replace("{name}", " ").replace("{start}", " ")
-    traces = "Let me think starts Part says Check Right Wait wrong All parts done is so goes to shows . , : = \n \\boxed{ }"
+    traces = (
+        "Let me think starts Part says Check Right Wait wrong All parts done is so goes to shows . , : = \n \\boxed{ }"
+    )
     digits = " ".join(map(str, range(10)))
     return [*SPECIAL, *sorted(set(split_words(f"{wording} {traces} {digits}")))]

@@ -39,7 +39,7 @@ CHAT_TEMPLATE = """\
 {%- endif -%}
 """
 
-EVEN = {level: 1.0 for level in toy.LEVELS}
+EVEN = dict.fromkeys(toy.LEVELS, 1.0)
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,6 @@ def build(spec: Spec, folder: Path, excluded: Collection[object], say: Callable[
     ids = {word: index for index, word in enumerate(toy.vocabulary())}
     pairs = toy.examples(spec.seed, spec.examples, spec.styles, spec.levels, excluded)
     train(model, [encode(pair, ids) for pair in pairs], spec, say)
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -150,10 +150,10 @@ def build_trainer(
             return super().training_step(model, inputs, *rest, **named)
 
     class Log(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             counter.restore([e for e in state.log_history if "tokens" in e])
 
-        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             if "loss" not in state.log_history[-1]:
                 return  # the summary at the end
             earlier = [e["tokens"] for e in state.log_history[:-1] if "tokens" in e]
@@ -162,9 +162,7 @@ def build_trainer(
             on_update(counter.tokens - before)
 
     dataset = Dataset(labels(rendered))
-    trainer = CountingTrainer(
-        model, args, train_dataset=dataset, processing_class=tokenizer, peft_config=_lora(recipe)
-    )
+    trainer = CountingTrainer(model, args, train_dataset=dataset, processing_class=tokenizer, peft_config=_lora(recipe))
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Log())
     return trainer

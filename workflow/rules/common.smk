@@ -101,7 +101,7 @@ def is_scratch(name):
 def model_folder(responder):
     """Return the model folder of a responder."""
     _, name, *arm = responder.split("/")
-    return "/".join(["results/models", name, *(arm if len(arm) > 1 else ["base"])])
+    return str(Path("results/models", name, *(arm if len(arm) > 1 else ["base"])))
 
 
 def weights_of(folder):
@@ -129,6 +129,37 @@ def tables(kind, folders):
 
 def manifests(folders):
     return [f"{folder}/manifest.json" for folder in folders]
+
+
+# Inputs and options of the rules that read many files.
+
+
+def mix_sources(wildcards):
+    """Return the options that name each source's files."""
+    options = []
+    for teacher in CATALOGUE.datasets[wildcards.dataset].sources:
+        for kind in ("responses", "verdicts"):
+            files = tables(kind, source_folders(kind, wildcards.dataset, teacher))
+            options += [f"--{kind}", teacher, *files]
+    return " ".join(options)
+
+
+def mix_inputs(wildcards):
+    """Return the folders of all sources' responses and verdicts, as manifests and as (ancient) tables."""
+    sources = CATALOGUE.datasets[wildcards.dataset].sources
+    pairs = [(k, source_folders(k, wildcards.dataset, t)) for t in sources for k in ("responses", "verdicts")]
+    files = [f for _, folders in pairs for f in manifests(folders)]
+    return files + [ancient(f) for kind, folders in pairs for f in tables(kind, folders)]
+
+
+def answers(kind):
+    """Return an input function: the folders' manifests of one kind."""
+    return lambda w: manifests(answer_folders(kind, w.corpus, w.responder, w.decoding))
+
+
+def answer_tables(kind):
+    """Return an input function: the tables of one kind, as `ancient`."""
+    return lambda w: [ancient(f) for f in tables(kind, answer_folders(kind, w.corpus, w.responder, w.decoding))]
 
 
 # What the selected studies need, stage by stage.
@@ -195,4 +226,17 @@ def trained_folders():
 
 
 def score_folders():
-    return ["/".join(("results/scores", *score)) for score in study_scores()]
+    return [str(Path("results/scores", *score)) for score in study_scores()]
+
+
+# What `snakemake --report` shows of the report.
+
+
+def picture(name, **labels):
+    return report(f"results/report/{name}.svg", caption=f"../report/{name}.rst", category="Pictures", labels=labels)
+
+
+def result_table(name):
+    return report(
+        f"results/report/{name}.csv", caption=f"../report/{name}.rst", category="Tables", labels={"table": name}
+    )

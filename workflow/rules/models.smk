@@ -8,27 +8,27 @@ A training keeps its own undeclared state/ there until it is done, so a killed o
 
 
 rule models:
-    localrule: True
     input:
         manifests(trained_folders()),
+    localrule: True
 
 
 rule fetch_model:
-    localrule: True  # compute nodes may be offline
     input:
         model_files,
     output:
         manifest="results/models/{model}/base/manifest.json",
         provenance="results/models/{model}/base/provenance.json",
+    log:
+        "logs/fetch_model/{model}.log",
     wildcard_constraints:
         model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if not is_scratch(m)),
+    localrule: True  # compute nodes may be offline
+    conda:
+        "../../envs/data.yaml"
     params:
         recipe=model_recipe,
         code=code("fetch_model"),
-    log:
-        "logs/fetch_model/{model}.log",
-    conda:
-        "../../envs/data.yaml"
     shell:
         "python scripts/fetch_model.py --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
 
@@ -43,15 +43,15 @@ rule initialise:
         weights=directory("results/models/{model}/base/weights"),
         manifest="results/models/{model}/base/manifest.json",
         provenance="results/models/{model}/base/provenance.json",
+    log:
+        "logs/initialise/{model}.log",
     wildcard_constraints:
         model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if is_scratch(m)),
+    conda:
+        "../../envs/train.yaml"
     params:
         recipe=model_recipe,
         code=code("initialise"),
-    log:
-        "logs/initialise/{model}.log",
-    conda:
-        "../../envs/train.yaml"
     shell:
         "python scripts/initialise.py --problems {input} --recipe {params.recipe:q} --output {output.weights} 2> {log}"
 
@@ -67,15 +67,15 @@ rule train:
         log="results/models/{student}/{training}/{dataset}/seed-{seed}/train_log.parquet",
         manifest="results/models/{student}/{training}/{dataset}/seed-{seed}/manifest.json",
         provenance="results/models/{student}/{training}/{dataset}/seed-{seed}/provenance.json",
-    params:
-        recipe=train_recipe,
-        code=code("train"),
     log:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.log",
     benchmark:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.tsv"
     conda:
         "../../envs/train.yaml"
+    params:
+        recipe=train_recipe,
+        code=code("train"),
     shell:
         "python scripts/train.py --rendered {input.table} --model results/models/{wildcards.student}/base"
         " --seed {wildcards.seed} --recipe {params.recipe:q} --output {output.weights} 2> {log}"

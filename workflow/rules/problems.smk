@@ -6,13 +6,12 @@ OUTPUTS: results/problems/{corpus}/{problems.parquet, ledger.parquet, manifest.j
 
 
 rule problems:
-    localrule: True
     input:
         manifests(problem_folders()),
+    localrule: True
 
 
 rule fetch_problems:
-    localrule: True  # compute nodes may be offline
     input:
         lambda wildcards: local_file(CATALOGUE.corpora[wildcards.corpus]),
     output:
@@ -20,12 +19,13 @@ rule fetch_problems:
         ledger="results/problems/{corpus}/ledger.parquet",
         manifest="results/problems/{corpus}/manifest.json",
         provenance="results/problems/{corpus}/provenance.json",
+    log:
+        "logs/fetch_problems/{corpus}.log",
+    localrule: True  # compute nodes may be offline
+    conda:
+        "../../envs/data.yaml"
     params:
         recipe=lambda wildcards: CATALOGUE.corpora[wildcards.corpus].canonical(),
         code=code("fetch_problems"),
-    log:
-        "logs/fetch_problems/{corpus}.log",
-    conda:
-        "../../envs/data.yaml"
     shell:
         "python scripts/fetch_problems.py --recipe {params.recipe:q} --output {output.table} 2> {log}"

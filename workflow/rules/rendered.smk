@@ -7,9 +7,9 @@ provenance.json}; of the training only the cutoff matters
 
 
 rule rendered:
-    localrule: True
     input:
         manifests(rendered_folders()),
+    localrule: True
 
 
 rule render:
@@ -24,13 +24,13 @@ rule render:
         ledger="results/rendered/{student}/{training}/{dataset}/ledger.parquet",
         manifest="results/rendered/{student}/{training}/{dataset}/manifest.json",
         provenance="results/rendered/{student}/{training}/{dataset}/provenance.json",
-    params:
-        recipe=render_recipe,
-        code=code("render"),
     log:
         "logs/render/{student}/{training}/{dataset}.log",
     conda:
         "../../envs/train.yaml"
+    params:
+        recipe=render_recipe,
+        code=code("render"),
     shell:
         "python scripts/render.py --dataset {input.table} --model results/models/{wildcards.student}/base"
         " --prompt {input.prompt} --recipe {params.recipe:q} --output {output.table} 2> {log}"

@@ -5,14 +5,6 @@ OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, *.svg, manifest.json,
 """
 
 
-def picture(name, **labels):
-    return report(f"results/report/{name}.svg", caption=f"../report/{name}.rst", category="Pictures", labels=labels)
-
-
-def result_table(name):
-    return report(f"results/report/{name}.csv", caption=f"../report/{name}.rst", category="Tables", labels={"table": name})
-
-
 # `report` names the stage as a target and Snakemake's report flag in a rule, hence the rule for the target is below.
 rule compare:
     input:
@@ -37,13 +29,13 @@ rule compare:
         text="results/report/gaps.txt",
         manifest="results/report/manifest.json",
         provenance="results/report/provenance.json",
-    params:
-        recipe=studies_recipe(),
-        code=code("compare"),
     log:
         "logs/compare.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        recipe=studies_recipe(),
+        code=code("compare"),
     shell:
         "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"
         " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
@@ -51,6 +43,6 @@ rule compare:
 
 
 rule report:
-    localrule: True
     input:
         rules.compare.output.page,
+    localrule: True

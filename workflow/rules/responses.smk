@@ -8,9 +8,9 @@ students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a publi
 
 
 rule responses:
-    localrule: True
     input:
         manifests(all_answers("responses")),
+    localrule: True
 
 
 rule generate:
@@ -27,16 +27,16 @@ rule generate:
         ),
         manifest="results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
         provenance="results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/provenance.json",
-    params:
-        recipe=generate_recipe,
-        code=generate_code,
-        model=lambda wildcards: model_folder(wildcards.responder),
     log:
         "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
     benchmark:
         "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.tsv"
     conda:
         "../../envs/generate.yaml"
+    params:
+        recipe=generate_recipe,
+        code=generate_code,
+        model=lambda wildcards: model_folder(wildcards.responder),
     shell:
         "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
         " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --output {output.table}"
@@ -44,7 +44,6 @@ rule generate:
 
 
 rule fetch_responses:
-    localrule: True  # compute nodes may be offline
     input:
         lambda wildcards: local_file(CATALOGUE.teachers[wildcards.teacher].published),
         problems="results/problems/{corpus}/manifest.json",
@@ -56,13 +55,14 @@ rule fetch_responses:
         ),
         manifest=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/manifest.json",
         provenance=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/provenance.json",
+    log:
+        "logs/fetch_responses/{corpus}/{teacher}/draw-{draw}/{shard}.log",
+    localrule: True  # compute nodes may be offline
+    conda:
+        "../../envs/data.yaml"
     params:
         recipe=lambda wildcards: CATALOGUE.teachers[wildcards.teacher].published.canonical(),
         code=code("fetch_responses"),
-    log:
-        "logs/fetch_responses/{corpus}/{teacher}/draw-{draw}/{shard}.log",
-    conda:
-        "../../envs/data.yaml"
     shell:
         "python scripts/fetch_responses.py --problems {input.table} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"

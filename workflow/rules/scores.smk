@@ -5,20 +5,10 @@ OUTPUTS: results/scores/{corpus}/{responder}/{decoding}/{items.parquet, manifest
 """
 
 
-def answers(kind):
-    """Return an input function: the folders' manifests of one kind."""
-    return lambda w: manifests(answer_folders(kind, w.corpus, w.responder, w.decoding))
-
-
-def answer_tables(kind):
-    """Return an input function: the tables of one kind, as `ancient`."""
-    return lambda w: [ancient(f) for f in tables(kind, answer_folders(kind, w.corpus, w.responder, w.decoding))]
-
-
 rule scores:
-    localrule: True
     input:
         manifests(score_folders()),
+    localrule: True
 
 
 rule score:
@@ -33,12 +23,12 @@ rule score:
         table=ensure("results/scores/{corpus}/{responder}/{decoding}/items.parquet", non_empty=True),
         manifest="results/scores/{corpus}/{responder}/{decoding}/manifest.json",
         provenance="results/scores/{corpus}/{responder}/{decoding}/provenance.json",
-    params:
-        code=code("score"),
     log:
         "logs/score/{corpus}/{responder}/{decoding}.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        code=code("score"),
     shell:
         "python scripts/score.py --problems {input.table} --responses {input.responses} --verdicts {input.verdicts}"
         " --output {output.table} 2> {log}"

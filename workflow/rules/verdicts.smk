@@ -7,9 +7,9 @@ provenance.json}
 
 
 rule verdicts:
-    localrule: True
     input:
         manifests(all_answers("verdicts")),
+    localrule: True
 
 
 rule verify:
@@ -25,16 +25,16 @@ rule verify:
         ),
         manifest="results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
         provenance="results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/provenance.json",
+    log:
+        "logs/verify/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
     wildcard_constraints:
         decoding=one_of([*CATALOGUE.decodings, PUBLISHED]),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
     params:
         recipe=CATALOGUE.settings.grading.canonical(),
         code=code("verify"),
-    log:
-        "logs/verify/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
-    threads: 1
-    conda:
-        "../../envs/data.yaml"
     shell:
         "python scripts/verify.py --problems {input.table} --responses {input.responses} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
