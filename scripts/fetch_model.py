@@ -13,21 +13,10 @@ from pathlib import Path
 from distill.artefacts import Record, file_digest, text_digest
 from distill.errors import InputError, run
 from distill.recipes import ModelRecipe, canonical_json
-from distill.tables import first_line
+from distill.sources import snapshot
 
-WEIGHT_FILES = ("*.safetensors", "*.bin")
-
-
-def snapshot(hub: str, revision: str) -> Path:
-    """Download one commit of a hub model into the hub cache (or find it there) and return its folder."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        return Path(snapshot_download(hub, revision=revision, allow_patterns=patterns))
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise InputError(f"hub model {hub} at {revision}: cannot be downloaded ({first_line(error)})") from None
+WEIGHT_FILES = ("*.safetensors",)
+MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
 def check_folder(folder: Path, has_template: bool) -> None:
@@ -57,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = ModelRecipe.model_validate_json(args.recipe)
     record = Record(__file__, args.recipe, {}, args.output.parent)
     template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
-    folder = snapshot(recipe.hub, str(recipe.revision)) if recipe.hub else Path(recipe.path or "")
+    folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
     check_folder(folder, template is not None)
     # The hub cache names its files by their digests; a local folder's are read.
     digest = (lambda path: path.resolve().name) if recipe.hub else file_digest

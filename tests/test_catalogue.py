@@ -39,6 +39,7 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
         ("catalogue/teachers.yaml", "decoding: toy-sampled", "decoding: toy-sampeld",
          "teachers.yaml: toy-long.decoding: 'toy-sampeld' is no known decoding; did you mean 'toy-sampled'?"),
         ("catalogue/teachers.yaml", "prompt: plain", "prompt: plane", "did you mean 'plain'?"),
+        ("catalogue/teachers.yaml", "A: \\\\boxed", "A: \\boxed", "has no meaning in a replacement; a backslash is"),
         ("catalogue/teachers.yaml", "batch_size: 256", "batchsize: 256",
          "toy-long.batchsize: 'batchsize' is no known key; did you mean 'batch_size'?"),
         ("catalogue/teachers.yaml", "batch_size: 256", "batch_size: lots", "toy-long.batch_size: input should be"),

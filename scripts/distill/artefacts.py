@@ -28,6 +28,7 @@ from distill.errors import InputError
 # Libraries that can change a row; those not installed in a stage's environment are left out.
 RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "jinja2", "numpy", "tokenizers",
             "torch", "transformers", "trl", "peft", "accelerate", "vllm")  # fmt: skip
+_HELD: dict[Path, int] = {}  # folders that this process has locked
 
 
 @contextmanager
@@ -59,14 +60,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def hold(folder: Path) -> int | None:
-    """Lock a folder until this process ends, after waiting for a process that holds it.
+def hold(folder: Path) -> None:
+    """Lock a folder until this process ends, after waiting for another process that holds it.
 
     A program whose Snakemake was killed goes on; the same one started again must not write the same files beside it.
-    The lock is the folder's own, so no file is left behind. None where the file system has no locks (some NFS).
+    The lock is the folder's own, so no file is left behind. Some network file systems have no locks; a line says so.
     """
+    folder = folder.absolute()
+    if folder in _HELD:
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    _HELD[folder] = handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,9 +79,6 @@ def hold(folder: Path) -> int | None:
             fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
         logging.info("%s: no lock (%s); make sure that nothing else writes here", folder, error)
-        os.close(handle)
-        return None
-    return handle
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -97,9 +98,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the sha256 of a file's bytes; raises InputError when there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
 
 
 def text_digest(text: str) -> str:
@@ -143,7 +147,7 @@ class Record:
         also: tuple[str, ...] = (),
     ):
         self._folder = folder
-        self._lock = hold(folder)
+        hold(folder)
         self._start = time.monotonic()
         self.recipe: Any = json.loads(recipe)
         self._data: dict[str, Any] = {

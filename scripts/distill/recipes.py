@@ -54,6 +54,7 @@ class Rows(Recipe):
     revision: str | None = Field(None, description="The commit of the hub dataset; required with `hub`.")
     subset: str | None = Field(None, description="The hub dataset's configuration, where it has several.")
     split: str = Field("train", description="The split of the hub dataset.")
+    files: tuple[str, ...] = Field((), description="Patterns of the hub files to download; all when absent.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Rows":
@@ -189,6 +190,14 @@ class Rewrite(Recipe):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
+
+    @field_validator("replacement")
+    @classmethod
+    def _is_no_control_sign(cls, replacement: str) -> str:
+        # `\b` of an unescaped `\boxed` is a backspace here, and would be written into every response.
+        if match := re.search(r"(?<!\\)(?:\\\\)*\\([a-fh-mo-su-zA-Z])", replacement):
+            raise ValueError(f"`\\{match[1]}` has no meaning in a replacement; a backslash is written `\\\\`")
+        return replacement
 
 
 class PublishedColumns(Recipe):

@@ -73,12 +73,28 @@ def _hub_rows(recipe: Rows, columns: Sequence[str]) -> list[dict[str, Any]]:
     import datasets
 
     where = f"hub dataset {recipe.hub} at {recipe.revision}"
+    folder = snapshot("dataset", str(recipe.hub), str(recipe.revision), recipe.files or None)
     try:
-        found = datasets.load_dataset(recipe.hub, recipe.subset, revision=recipe.revision, split=recipe.split)
+        # By its folder, not by its name: `datasets` without a network takes whatever version it loaded last.
+        found = datasets.load_dataset(str(folder), recipe.subset, split=recipe.split)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise InputError(f"{where}: cannot be loaded ({first_line(error)})") from None
     _check_columns(where, columns, found.column_names)
     return found.select_columns(list(columns)).to_list()
+
+
+def snapshot(kind: str, hub: str, revision: str, patterns: Sequence[str] | None) -> Path:
+    """Return the folder of one commit of a hub repository (`model`, `dataset`), downloaded unless it is cached.
+
+    `patterns` limits the files. Raises InputError when it is neither cached nor to be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(snapshot_download(hub, repo_type=kind, revision=revision, allow_patterns=patterns))
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise InputError(f"hub {kind} {hub} at {revision}: cannot be downloaded ({first_line(error)})") from None
 
 
 def as_text(value: Any) -> str:
