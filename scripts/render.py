@@ -1,14 +1,15 @@
 """Render a dataset as a student's tokens: chat template applied once, loss mask on the response.
 
 Inputs: a train table, a model folder (tokenizer), the student's prompt template, a recipe. Outputs: a rendered table,
-and `ledger.parquet` beside it with the rows over the cutoff. A template that would train on anything else than what
-the student sees and must say at evaluation stops here.
+and `ledger.parquet` beside it with the rows over the cutoff, or with special tokens in their response. A template that
+would train on anything else than what the student sees and must say at evaluation stops here.
 
 Run as: python scripts/render.py --dataset results/datasets/D/train.parquet --model results/models/S/base \
             --prompt resources/prompts/boxed.jinja --recipe JSON --output results/rendered/S/T/D/rendered.parquet
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,25 +37,45 @@ class Renderer:
     prompt: Prompt
     cutoff: int
 
-    def render(self, problem_id: str, problem: str, response: str) -> tuple[list[int], int]:
+    def render(self, problem_id: str, problem: str, response: str) -> tuple[list[int], int] | None:
         """Return (token ids up to the stop token, length of the prompt).
 
-        Raises InputError when the template changes the prompt, never stops, or leaves no response; or when the
-        prompt alone reaches the cutoff.
+        None for a response that spells a special token itself: it would be taught as a turn of the conversation.
+        Raises InputError when the template changes the prompt or the response, or never stops; or when the prompt
+        alone reaches the cutoff.
         """
         messages = self.prompt.messages(problem)
         prompt = prompt_ids(self.tokenizer, messages)
-        whole = conversation_ids(self.tokenizer, messages, response)
         if len(prompt) >= self.cutoff:
             raise InputError(f"cutoff {self.cutoff} is smaller than the prompt of {problem_id} ({len(prompt)} tokens)")
+        alone = self.tokenizer(response, add_special_tokens=False)["input_ids"]
+        if self._special(alone):
+            return None
+        whole = conversation_ids(self.tokenizer, messages, response)
         self._check_prefix(problem_id, prompt, whole)
         ends = [i for i, token in enumerate(whole) if token in self.stops and i >= len(prompt)]
         if not ends:
             stop = self.tokenizer.convert_ids_to_tokens(self.stops)
             raise self._broken(problem_id, f"never writes a stop token ({', '.join(stop)}) after the response")
-        if ends[-1] == len(prompt) and response.strip():
-            raise self._broken(problem_id, "leaves nothing of the response")
-        return whole[: ends[-1] + 1], len(prompt)  # some templates write a newline after the stop token
+        whole = whole[: ends[-1] + 1]  # some templates write a newline after the stop token
+        self._check_response(problem_id, whole[len(prompt) : -1], alone)
+        return whole, len(prompt)
+
+    def _special(self, ids: list[int]) -> list[str]:
+        """Return the special tokens among ids; an unknown word is none."""
+        special = {*self.tokenizer.all_special_ids, *self.stops} - {self.tokenizer.unk_token_id}
+        return self.tokenizer.convert_ids_to_tokens([i for i in ids if i in special])
+
+    def _check_response(self, problem_id: str, rendered: list[int], alone: list[int]) -> None:
+        """Check that the response stands whole in what is taught (white space aside), with no turn opened before it."""
+        taught, wanted = ("".join(self.tokenizer.decode(ids).split()) for ids in (rendered, alone))
+        if wanted not in taught:
+            shown = repr(self.tokenizer.decode(rendered[:SHOWN]))
+            raise self._broken(problem_id, f"leaves out or changes part of the response; what is left begins {shown}")
+        if special := self._special(rendered):
+            raise self._broken(
+                problem_id, f"writes {special[0]} into the response, which `add_generation_prompt` should have written"
+            )
 
     def _check_prefix(self, problem_id: str, prompt: list[int], whole: list[int]) -> None:
         if whole[: len(prompt)] == prompt:
@@ -74,20 +95,26 @@ class Renderer:
 
 
 def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderRecipe) -> Iterator[dict[str, Any]]:
-    """Yield a rendered row per training row; `over` says that it is longer than the cutoff (then cut if kept)."""
+    """Yield a row per training row: rendered (cut at the cutoff if longer), or with the reason why it is `lost`."""
     for batch in train.to_batches(max_chunksize=256):
         for row in batch.select(["problem_id", "messages", "teacher"]).to_pylist():
             user, assistant = row["messages"]
-            ids, prompt = renderer.render(row["problem_id"], user["content"], assistant["content"])
+            common = {"problem_id": row["problem_id"], "teacher": row["teacher"]}
+            rendered = renderer.render(row["problem_id"], user["content"], assistant["content"])
+            if rendered is None:
+                yield {**common, "lost": "special_token", "over": False}
+                continue
+            ids, prompt = rendered
             over = len(ids) > recipe.cutoff
             ids = ids[: recipe.cutoff]
             mask = np.zeros(len(ids), np.int8)
             mask[prompt:] = 1
-            common = {"problem_id": row["problem_id"], "teacher": row["teacher"], "over": over}
-            yield {**common, "input_ids": np.array(ids, np.int32), "loss_mask": mask, "length": len(ids)}
+            lost = "over_cutoff" if over and recipe.over_cutoff == "drop" else None
+            arrays = {"input_ids": np.array(ids, np.int32), "loss_mask": mask, "length": len(ids)}
+            yield {**common, "lost": lost, "over": over, **arrays}
 
 
-def summary(table: pa.Table, rows_in: int, over: int, dropped: int, where: str) -> dict[str, Any]:
+def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], where: str) -> dict[str, Any]:
     """Return the manifest of a rendered table, without its digest."""
     lengths = table["length"].to_numpy()
     quantiles = np.percentile(lengths, [0, 50, 95, 100], method="lower").tolist()
@@ -98,7 +125,7 @@ def summary(table: pa.Table, rows_in: int, over: int, dropped: int, where: str) 
         "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
         "length": dict(zip(("min", "p50", "p95", "max"), map(int, quantiles), strict=True)),
         "over_cutoff": over,
-        "ledger": Ledger(rows_in, table.num_rows, {"over_cutoff": dropped}).check(where),
+        "ledger": Ledger(rows_in, table.num_rows, lost).check(where),
     }
 
 
@@ -120,14 +147,18 @@ def main(argv: list[str] | None = None) -> None:
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), recipe.cutoff)
     rows = list(rendered_rows(train, renderer, recipe))
-    dropped = [r for r in rows if r["over"]] if recipe.over_cutoff == "drop" else []
-    kept = [r for r in rows if not (r["over"] and recipe.over_cutoff == "drop")]
+    kept = [r for r in rows if r["lost"] is None]
+    lost = [r for r in rows if r["lost"] is not None]
     if not kept:
-        raise InputError(f"{args.dataset}: all {len(rows)} rows are longer than the cutoff of {recipe.cutoff} tokens")
-    entries = [{"source": r["teacher"], "problem_id": r["problem_id"], "reason": "over_cutoff"} for r in dropped]
+        raise InputError(
+            f"{args.dataset}: none of {len(rows)} rows is left; {sum(r['over'] for r in rows)} are longer than the "
+            f"cutoff of {recipe.cutoff} tokens, the others spell a special token"
+        )
+    entries = [{"source": r["teacher"], "problem_id": r["problem_id"], "reason": r["lost"]} for r in lost]
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
     table = tables.build(kept, tables.RENDERED)
-    manifest = summary(table, len(rows), sum(r["over"] for r in rows), len(dropped), str(args.output))
+    reasons = dict(Counter(r["lost"] for r in lost))
+    manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
     record.publish({**manifest, "digest": digest})
 

@@ -73,7 +73,9 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
     `dtype` overrides the recipe's. Raises InputError when the files cannot be read.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
     at = origin(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(at.source, dtype=dtype or at.dtype, **at.where)

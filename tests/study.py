@@ -1,0 +1,82 @@
+"""A small copy of the toy study in a folder of its own, and Snakemake run in it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from helpers import REPOSITORY
+
+CATALOGUE = "config/catalogue/"
+MADE = ("problems", "responses", "verdicts", "datasets", "rendered", "scores")
+
+
+class Study:
+    """A copy of the project that can be edited and run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @classmethod
+    def small(cls, folder: Path) -> "Study":
+        """Copy the project with a toy study of few problems, two students and the three long-CoT datasets."""
+        for name in ("workflow", "scripts", "config", "profiles", "envs", "resources/prompts"):
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
+        study = cls(folder)
+        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 120}, "toy-test": {"stop": 60}})
+        study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 2, "save_every": 2}})
+        path = folder / "config/studies/toy.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["arms"][0]["datasets"] = ["toy-long-arm", "toy-short-arm", "toy-mix-long"]
+        content["gaps"] = {n: g for n, g in content["gaps"].items() if "long" in n}
+        path.write_text(yaml.safe_dump(content))
+        return study
+
+    def copy(self, folder: Path) -> "Study":
+        """Return a copy with all results, file times and Snakemake's records."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Study(folder)
+
+    def edit(self, file: str, **entries: dict) -> None:
+        """Change keys of entries of a catalogue file; a new entry is added."""
+        path = self.folder / file
+        content = yaml.safe_load(path.read_text())
+        for name, keys in entries.items():
+            content.setdefault(name, {}).update(keys)
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Replace text that must be there in a file."""
+        path = self.folder / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    def command(self, *options: str) -> list[str]:
+        """Return the command line that runs Snakemake here."""
+        return [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", *options]
+
+    def environment(self) -> dict[str, str]:
+        """Return an environment in which `python` is the one of the tests."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+
+    def snakemake(self, *options: str, seconds: int = 300) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end."""
+        return subprocess.run(self.command(*options), cwd=self.folder, capture_output=True, text=True, timeout=seconds,
+                              env=self.environment())  # fmt: skip
+
+    def planned(self, *options: str) -> set[str]:
+        """Return the jobs of a dry run, each by its log without suffix (`train/toy-xs/...`)."""
+        done = self.snakemake("--dry-run", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return {m[1] for m in re.finditer(r"^ +log: logs/(\S+)\.log", done.stdout + done.stderr, re.MULTILINE)}
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the bytes of all tables, and all manifests; provenance holds times and is left out."""
+        root = self.folder / "results"
+        tables = [p for kind in MADE for p in (root / kind).rglob("*.parquet")]
+        return {str(p.relative_to(root)): p.read_bytes() for p in [*tables, *root.rglob("manifest.json")]}

@@ -1,0 +1,142 @@
+"""The transformers engine against the library's own generate, and generate.py on a few rows."""
+
+from pathlib import Path
+from typing import Any
+
+import generate
+import numpy as np
+import pytest
+from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill import tables
+from distill.engines import Request, load_engine
+from distill.errors import InputError
+from distill.recipes import DecodingRecipe, GenerateRecipe
+from distill.shards import in_shard, shard_names
+
+PROBLEMS = [
+    "Ana sets the dial to 3. Go up 4. Where is it?",
+    "The dial of Ben is at 9. Go times 7. Then go down 2 then up 5. What does the dial show?",
+    "Gus turns the dial to 0. Go down 1. Next go times 3. Now go up 8. Where does the dial stop?",
+    "Eli sets the dial to 5. Go times 9. Where is it?",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return base_model(tmp_path_factory.mktemp("model") / "base", TOY / "teacher-short")
+
+
+def engine(model: Path, batch_size: int = 64, **decoding: Any) -> Any:
+    decoding = {"max_new_tokens": 80, **decoding}
+    return load_engine(
+        model, GenerateRecipe(prompt="plain", batch_size=batch_size, decoding=DecodingRecipe(**decoding))
+    )
+
+
+def requests(loaded: Any, problems: list[str] = PROBLEMS, seed: int = 0) -> list[Request]:
+    return [Request(loaded.prompt_ids([{"role": "user", "content": p}]), seed + i) for i, p in enumerate(problems)]
+
+
+def texts(loaded: Any, asked: list[Request]) -> list[str]:
+    found = dict(loaded.generate(asked))
+    assert sorted(found) == list(range(len(asked)))
+    return [found[i].text for i in range(len(asked))]
+
+
+def test_greedy_is_what_the_library_generates_row_by_row(model: Path) -> None:
+    import torch
+
+    from distill.models import load_model, load_tokenizer
+
+    loaded = engine(model)
+    asked = requests(loaded)
+    network, tokenizer = load_model(model).eval(), load_tokenizer(model)
+    expected = []
+    for request in asked:
+        ids = torch.tensor([request.prompt_ids])
+        out = network.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=80)
+        expected.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+    assert texts(loaded, asked) == expected
+    assert all("\\boxed{" in text for text in expected)
+
+
+def test_a_sampled_row_does_not_depend_on_its_neighbours(model: Path) -> None:
+    loaded = engine(model, temperature=3.0)
+    asked = requests(loaded, PROBLEMS * 4)
+    together = texts(loaded, asked)
+    assert together == [texts(engine(model, temperature=3.0), [r])[0] for r in asked]
+    assert together == texts(engine(model, batch_size=3, temperature=3.0), asked)
+    assert len(set(together)) > len(PROBLEMS)  # other seeds, other texts
+
+
+def test_sampling_follows_the_distribution() -> None:
+    import torch
+
+    from distill.engines.transformers import Sampler
+
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
+    rows = list(range(4000))
+
+    def shares(**keys: Any) -> list[float]:
+        sampler = Sampler(DecodingRecipe(max_new_tokens=1, **keys), rows, 1)
+        return (np.bincount(sampler.choose(logits, rows, 0).numpy(), minlength=4) / 4000).tolist()
+
+    assert shares(temperature=1.0) == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
+    sharp = np.array([0.5, 0.3, 0.15, 0.05]) ** 2
+    assert shares(temperature=0.5) == pytest.approx((sharp / sharp.sum()).tolist(), abs=0.03)
+    assert shares(temperature=1.0, top_k=2) == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
+    assert shares(temperature=1.0, top_p=0.7) == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
+    assert shares(temperature=1.0, min_p=0.2) == pytest.approx([0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0], abs=0.03)
+    assert shares(temperature=0.0) == [1, 0, 0, 0]
+
+
+def test_a_cut_off_row_and_a_prompt_that_fills_the_context(model: Path) -> None:
+    loaded = engine(model, max_new_tokens=3)
+    whole = requests(loaded)
+    found = dict(loaded.generate([whole[0], Request(whole[0].prompt_ids * 40, 0)]))
+    assert (found[0].finish_reason, found[0].response_tokens) == ("length", 3)
+    assert (found[1].finish_reason, found[1].text) == ("error", "")
+    assert "context of 512" in found[1].error
+
+
+def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:
+    rows = [{"problem_id": f"q{i}", "problem": p, "answer": "7"} for i, p in enumerate(PROBLEMS * 3)]
+    known = problems_table(folder / "problems.parquet", rows)
+    output = folder / f"d{draw}-{shard}/responses.parquet"
+    decoding = {"max_new_tokens": 60, "temperature": 3.0, **decoding}
+    options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw)]
+    keys = recipe(prompt="plain", decoding=decoding)
+    generate.main(["--problems", str(known), *options, "--shard", shard, "--recipe", keys, "--output", str(output)])
+    return output
+
+
+def test_every_problem_gets_one_row_per_draw_with_its_own_seed(tmp_path: Path, model: Path) -> None:
+    first, again, second = (run(tmp_path / n, model, d) for n, d in (("a", 0), ("b", 0), ("c", 1)))
+    assert first.read_bytes() == again.read_bytes()
+    rows, others = (tables.read(p, tables.RESPONSES).to_pylist() for p in (first, second))
+    assert [r["problem_id"] for r in rows] == sorted(f"q{i}" for i in range(12))
+    assert len({r["seed"] for r in rows + others}) == 24
+    assert {r["draw"] for r in others} == {1}
+    assert [r["response"] for r in rows] != [r["response"] for r in others]
+    assert manifest(first)["response_tokens"] == sum(r["response_tokens"] for r in rows)
+
+
+def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:
+    whole = tables.read(run(tmp_path, model), tables.RESPONSES).to_pylist()
+    parts = [tables.read(run(tmp_path, model, shard=s), tables.RESPONSES).to_pylist() for s in shard_names(2)]
+    assert sorted((r for part in parts for r in part), key=lambda r: r["problem_id"]) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=20), st.integers(1, 40))
+def test_a_problem_is_in_exactly_one_shard(problem_id: str, count: int) -> None:
+    assert sum(in_shard(problem_id, i, count) for i in range(count)) == 1
+
+
+@pytest.mark.parametrize("shard", ["1-of-1", "02-of-02", "x"])
+def test_shards_that_do_not_exist(tmp_path: Path, model: Path, shard: str) -> None:
+    with pytest.raises(InputError, match="is no shard"):
+        run(tmp_path, model, shard=shard)

@@ -1,0 +1,337 @@
+"""A small toy study, run for real: what it makes, what a change re-makes, kills, bad input, Snakemake's pictures."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from study import CATALOGUE, Study
+
+STUDENTS = ("toy-xs", "toy-m")
+DATASETS = ("toy-long-arm", "toy-short-arm", "toy-mix-long")
+TEACHERS = ("toy-long", "toy-short")
+SHARDS = ("00-of-02", "01-of-02")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    study = Study.small(tmp_path_factory.mktemp("finished"))
+    done = study.snakemake(seconds=550)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return study
+
+
+@pytest.fixture
+def study(finished: Study, tmp_path: Path) -> Study:
+    return finished.copy(tmp_path / "study")
+
+
+# Which jobs there are, by their logs
+
+
+def teachers(
+    rule: str, names: tuple[str, ...] = TEACHERS, decoding: str = "toy-sampled", draws: tuple[int, ...] = (0, 1)
+) -> set[str]:
+    return {f"{rule}/toy-train/teachers/{t}/{decoding}/draw-{d}/{s}" for t in names for d in draws for s in SHARDS}
+
+
+def arms(
+    students: tuple[str, ...] = STUDENTS, datasets: tuple[str, ...] = DATASETS, training: str = "toy-sft"
+) -> list[str]:
+    return [f"{s}/{training}/{d}/seed-1" for s in students for d in datasets]
+
+
+def answered(names: list[str], benchmark: str = "toy-test") -> set[str]:
+    """What happens on a benchmark, for arms as they stand in paths."""
+    made = {f"{r}/{benchmark}/students/{a}/toy-greedy/draw-0/00-of-01" for a in names for r in ("generate", "verify")}
+    return made | {f"score/{benchmark}/students/{a}/toy-greedy" for a in names}
+
+
+def trained(names: list[str]) -> set[str]:
+    return {f"train/{a}" for a in names} | answered(names) | {"compare"}
+
+
+def rendered(names: list[str]) -> set[str]:
+    return {"render/" + a.rsplit("/", 1)[0] for a in names}
+
+
+def from_datasets(datasets: tuple[str, ...] = DATASETS) -> set[str]:
+    names = arms(datasets=datasets)
+    return {f"mix/{d}" for d in datasets} | rendered(names) | trained(names)
+
+
+UNTOUCHED = [f"{s}/none" for s in STUDENTS]
+
+
+# What it makes
+
+
+def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
+    folder = finished.folder / "results/report"
+    with open(folder / "scores.csv") as file:
+        scores = list(csv.DictReader(file))
+    assert {(r["student"], r["dataset"]) for r in scores} == {(s, d) for s in STUDENTS for d in (*DATASETS, "none")}
+    assert {r["n_problems"] for r in scores} == {"60"}
+    with open(folder / "gaps.csv") as file:
+        gaps = list(csv.DictReader(file))
+    assert {(r["gap"], r["student"]) for r in gaps} == {
+        (g, s) for g in ("long_cot_gap", "mix_long_gain") for s in STUDENTS
+    }
+    assert {r["parity"] for r in gaps} == {"equal"}
+    assert (folder / "index.html").stat().st_size > 50_000
+
+
+# What a change re-makes: these jobs and no others
+
+
+def nothing(_: Study) -> set[str]:
+    return set()
+
+
+def learning_rate(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"lr": 1e-3}})
+    return trained(arms())
+
+
+def cutoff(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"cutoff": 300}})
+    return rendered(arms()) | trained(arms())
+
+
+def swapped_values(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"warmup": 0.01, "weight_decay": 0.05}})
+    return trained(arms())
+
+
+def students_prompt(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"prompt": "boxed"}})
+    names = arms(("toy-xs",))
+    return rendered(names) | trained(names) | answered(["toy-xs/none"])
+
+
+def text_of_a_prompt(study: Study) -> set[str]:
+    (study.folder / "resources/prompts/plain.jinja").write_text("Now {{ problem }}\n")
+    return teachers("generate") | teachers("verify") | from_datasets() | answered(UNTOUCHED)
+
+
+def one_teachers_temperature(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", hotter={"temperature": 1.0, "max_new_tokens": 240, "draws": 2})
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"decoding": "hotter"}})
+    return {j for r in ("generate", "verify") for j in teachers(r, ("toy-long",), "hotter")} | from_datasets()
+
+
+def temperature_of_a_decoding(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"temperature": 0.8}})
+    return teachers("generate") | teachers("verify") | from_datasets()
+
+
+def one_more_draw(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 3}})
+    return teachers("generate", draws=(2,)) | teachers("verify", draws=(2,)) | from_datasets()
+
+
+def one_more_benchmark(study: Study) -> set[str]:
+    columns = {"problem_id": "id", "level": "level"}
+    entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90}
+    study.edit(CATALOGUE + "corpora.yaml", more=entry)
+    study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
+    return {"fetch_problems/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
+
+
+def one_more_student(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
+    study.replace("config/studies/toy.yaml", "  - toy-m\n", "  - toy-m\n  - other\n")
+    names = arms(("other",))
+    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/none"])
+
+
+def one_more_seed(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "seeds:\n  - 1", "seeds:\n  - 1\n  - 2")
+    return trained([a.replace("seed-1", "seed-2") for a in arms()])
+
+
+def alpha_of_a_mix(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"alpha": 0.5}})
+    return from_datasets(("toy-mix-long",))
+
+
+def graders_code(study: Study) -> set[str]:
+    study.replace("scripts/distill/grading.py", '"unverifiable"', '"unverifiable" + ""')
+    return (
+        teachers("verify")
+        | from_datasets()
+        | {j for j in answered([*arms(), *UNTOUCHED]) if not j.startswith("generate")}
+    )
+
+
+def programs_code(study: Study) -> set[str]:
+    study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
+    return {j for j in answered([*arms(), *UNTOUCHED]) if j.startswith("score")} | {"compare"}
+
+
+def comment_in_a_module(study: Study) -> set[str]:
+    for name in ("grading", "training", "tables"):
+        path = study.folder / f"scripts/distill/{name}.py"
+        path.write_text("# A comment.\n" + path.read_text().replace('"""\n', '"""  # another\n', 1) + "\n# The end.\n")
+    return set()
+
+
+def title_of_the_study(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
+    return {"compare"}
+
+
+def touched_inputs(study: Study) -> set[str]:
+    for path in (study.folder / "resources/prompts/plain.jinja", study.folder / "config/config.yaml"):
+        os.utime(path)
+    return set()
+
+
+CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
+           temperature_of_a_decoding, one_more_draw, one_more_benchmark, one_more_student, one_more_seed,
+           alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, title_of_the_study,
+           touched_inputs]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_remakes_exactly(study: Study, change: Callable[[Study], set[str]]) -> None:
+    expected = change(study)
+    found = study.planned()
+    assert found == expected, {"missing": sorted(expected - found), "surplus": sorted(found - expected)}
+
+
+def test_a_second_run_has_nothing_to_do(finished: Study) -> None:
+    started = time.monotonic()
+    done = finished.snakemake()
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert time.monotonic() - started < 30  # a guard against a graph that is slow to build; 4 s on two cores
+
+
+# Kills
+
+
+def kill_program(program: str, run: subprocess.Popen) -> None:
+    """Kill the first process of a program, at some moment of its life, as if the machine ran out of memory."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and run.poll() is None:
+        for process in psutil.Process(run.pid).children(recursive=True):
+            try:
+                command = process.cmdline()
+                if any(part.endswith(f"scripts/{program}.py") for part in command) and "python" in command[0]:
+                    time.sleep({"train": 6.0, "generate": 3.0}.get(program, 0.6))
+                    process.kill()
+                    return
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.02)
+    raise AssertionError(f"{program} never ran")
+
+
+def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: Study, tmp_path: Path) -> None:
+    study = Study.small(tmp_path / "killed")
+    for program in ("fetch_problems", "generate", "verify", "mix", "render", "train", "score", "compare"):
+        run = subprocess.Popen(study.command(), cwd=study.folder, env=study.environment(), start_new_session=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        kill_program(program, run)
+        run.wait(400)
+    # Last the whole group, Snakemake with its programs, after one artefact was taken away.
+    shutil.rmtree(study.folder / f"results/models/{arms()[0]}")
+    run = subprocess.Popen(study.command(), cwd=study.folder, env=study.environment(), start_new_session=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    time.sleep(8)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(10)
+    done = study.snakemake(seconds=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    one, two = finished.contents(), study.contents()
+    assert one.keys() == two.keys()
+    assert [n for n in one if one[n] != two[n]] == []
+    assert not [p for p in (study.folder / "results").rglob("*") if p.name.endswith(".tmp")]
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("file", "entry", "message"),
+    [
+        ("datasets", {"toy-mix-long": {"sources": ["toy-lnog", "toy-short"]}},
+         "toy-mix-long.sources: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
+        ("datasets", {"toy-mix-long": {"alpha": 1.5}}, "toy-mix-long.alpha: input should be less than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_configuration_end_before_the_graph(study: Study, file: str, entry: dict, message: str) -> None:
+    study.edit(f"{CATALOGUE}{file}.yaml", **entry)
+    done = study.snakemake("--dry-run")
+    assert done.returncode != 0
+    assert f"config/catalogue/{file}.yaml: {message}" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_model_without_chat_template_ends_in_one_line(study: Study) -> None:
+    (study.folder / "resources/toy").unlink()
+    shutil.copytree(Path(__file__).resolve().parent.parent / "resources/toy", study.folder / "resources/toy")
+    (study.folder / "resources/toy/base-m/chat_template.jinja").unlink()
+    done = study.snakemake()
+    assert done.returncode != 0
+    assert "fetch_model.py: error: resources/toy/base-m: the model has no chat template" in done.stdout + done.stderr
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(study: Study) -> None:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-greedy": {"max_new_tokens": 200}})
+    results = study.folder / "results"
+    small = study.folder / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(small)], capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    place = results / "responses/toy-test/students/toy-xs/none/toy-greedy/draw-0/00-of-01"
+    try:
+        shutil.rmtree(place)
+        place.symlink_to(small)
+        done = study.snakemake(str(place.relative_to(study.folder) / "responses.parquet"))
+        assert done.returncode != 0
+        assert "error: no space left on the device" in done.stdout + done.stderr
+        assert not [p.name for p in small.iterdir() if p.suffix in (".parquet", ".json", ".tmp")]
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+# Targets and pictures
+
+
+def test_stage_targets(study: Study) -> None:
+    shutil.rmtree(study.folder / "results")
+    shutil.rmtree(study.folder / ".snakemake")
+    rules = [("problems", "fetch_problems"), ("responses", "train"), ("verdicts", "verify"), ("datasets", "mix"),
+             ("rendered", "render"), ("models", "train"), ("scores", "score"), ("report", "compare")]  # fmt: skip
+    for target, last in rules:
+        planned = {job.split("/")[0] for job in study.planned(target)}
+        assert last in planned
+        assert ("compare" in planned) == (target == "report")
+        assert ("score" in planned) == (target in ("scores", "report"))
+    assert {job.split("/")[0] for job in study.planned("datasets")} == {
+        "fetch_problems", "fetch_model", "generate", "verify", "mix",
+    }  # fmt: skip
+
+
+def test_the_graphs_are_graphs(finished: Study) -> None:
+    for option in ("--dag", "--rulegraph"):
+        done = finished.snakemake(option)
+        assert done.returncode == 0
+        assert done.stdout.startswith("digraph snakemake_dag {"), done.stdout[:200]
+    assert len(re.findall(r'label *= *"train', done.stdout)) == 1
+
+
+def test_snakemakes_own_report(finished: Study, tmp_path: Path) -> None:
+    done = finished.snakemake("--report", str(tmp_path / "report.zip"))
+    if "Failed to download resource" in done.stderr + done.stdout:
+        pytest.skip("Snakemake's report loads scripts from the network")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "report.zip").stat().st_size > 100_000
