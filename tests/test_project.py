@@ -1,0 +1,116 @@
+"""What the project says about itself is true: configuration page, pins, links, shipped toy problems."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import make_toy
+import pytest
+import yaml
+from helpers import REPOSITORY, TOY
+
+from distill import toy
+
+
+def test_the_configuration_page_is_that_of_the_recipes() -> None:
+    command = [sys.executable, "scripts/document_config.py", "--check"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{done.stderr} (run `make config-docs`)"
+
+
+def pins(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^\s*-?\s*([A-Za-z0-9_.-]+)==(\S+)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_stages_are_pinned_to_the_demos_versions(path: Path) -> None:
+    demo = pins((REPOSITORY / "envs/demo.txt").read_text())
+    (pip,) = (d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict))
+    stage = pins("\n".join(pip))
+    assert stage
+    assert len(stage) == len([line for line in pip if not line.startswith("-")]), "every package is pinned"
+    assert {n: v for n, v in stage.items() if demo.get(n) != v} == {}
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    for page in (REPOSITORY / "README.md", REPOSITORY / "config/README.md", TOY / "README.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert target.startswith("https://") or (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_rule_has_its_program_and_its_stage() -> None:
+    from snakemake_logger_plugin_mixdistill.board import STAGES
+
+    rules = {}
+    for path in (REPOSITORY / "workflow/rules").glob("*.smk"):
+        for body in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if "shell:" in body:
+                rules[body.split(":")[0]] = path.stem
+    assert rules == STAGES
+    assert all((REPOSITORY / f"scripts/{rule}.py").is_file() for rule in rules)
+
+
+@pytest.mark.parametrize("program", sorted((REPOSITORY / "scripts").glob("*.py")), ids=lambda p: p.stem)
+def test_help_needs_no_gpu_stack(program: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = [sys.argv[1], '--help']\ntry: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    code += "except SystemExit: pass\nassert not {'torch', 'transformers', 'trl'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(program)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+# The toy
+
+
+def test_the_shipped_problems_are_those_of_the_recipe(tmp_path: Path) -> None:
+    make_toy.write_problems(tmp_path)
+    for name in ("train.jsonl", "test.jsonl"):
+        assert (tmp_path / name).read_bytes() == (TOY / name).read_bytes()
+
+
+def test_no_test_problem_is_trained_on_and_answers_are_right() -> None:
+    keys = [{p.key for p in problems} for problems in (toy.training_problems(), toy.heldout_problems())]
+    assert len(keys[0]) == toy.TRAIN_COUNT
+    assert len(keys[1]) == toy.TEST_COUNT
+    assert not keys[0] & keys[1]
+    for line in (TOY / "test.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        assert int(row["answer"]) == follow(row["problem"])
+
+
+def follow(text: str) -> int:
+    """Work a dial problem out from its words alone."""
+    position = int(re.search(r"(?:to|at) (\d)\.", text)[1])
+    for verb, amount in re.findall(r"(up|down|times) (\d)", text):
+        move = int(amount)
+        position = {"up": position + move, "down": position - move, "times": position * move}[verb] % 10
+    return position
+
+
+@pytest.mark.parametrize("style", toy.STYLES)
+def test_gold_traces_of_every_style_end_in_the_answer(style: str) -> None:
+    import random
+
+    words = set(toy.vocabulary())
+    for problem in toy.corpus(9, 40):
+        trace = toy.trace(problem, style, random.Random(1))
+        assert trace.endswith(f"\\boxed{{{problem.answer}}}")
+        assert set(toy.split_words(problem.text + trace)) <= words
+        for before, verb, amount, after, check in re.findall(r"(\d) (up|down|times) (\d) = (\d)\.( Check)?", trace):
+            if not check and style == "steps":
+                assert toy.apply(int(before), (verb, int(amount))) == int(after)
+
+
+def test_a_toy_model_is_made_the_same_twice(tmp_path: Path) -> None:
+    from distill.toy_models import Spec, build
+
+    spec = Spec(32, 1, 1, 64, {"short": 1.0}, 160, 1e-3, seed=3)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        build(spec, tmp_path / name, set(), lambda _: None)
+    one, two = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("a", "b"))
+    assert one == two
