@@ -1,5 +1,6 @@
 """A small toy study, run for real: what it makes, what a change re-makes, kills, bad input, Snakemake's pictures."""
 
+import contextlib
 import csv
 import os
 import re
@@ -217,34 +218,42 @@ def test_a_second_run_has_nothing_to_do(finished: Study) -> None:
 # Kills
 
 
-def kill_program(program: str, run: subprocess.Popen) -> None:
-    """Kill the first process of a program, at some moment of its life, as if the machine ran out of memory."""
-    deadline = time.monotonic() + 120
+# Program, the target of the run in which it is killed, and how long it lives: into its work, not only its imports.
+KILLS = [("fetch_problems", "problems", 0.4), ("generate", "datasets", 4.0), ("verify", "datasets", 0.8),
+         ("mix", "datasets", 0.4), ("render", "rendered", 3.0), ("train", "models", 9.0), ("score", "scores", 0.4),
+         ("compare", "report", 1.0)]  # fmt: skip
+
+
+def background(study: Study, target: str) -> subprocess.Popen:
+    """Start Snakemake in a process group of its own."""
+    return subprocess.Popen(study.command(target), cwd=study.folder, env=study.environment(), start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def kill_program(program: str, lives: float, run: subprocess.Popen) -> None:
+    """Kill the first process of a program some seconds after it started, as the kernel does when memory runs out."""
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline and run.poll() is None:
         for process in psutil.Process(run.pid).children(recursive=True):
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 command = process.cmdline()
-                if any(part.endswith(f"scripts/{program}.py") for part in command) and "python" in command[0]:
-                    time.sleep({"train": 6.0, "generate": 3.0}.get(program, 0.6))
+                if command[1:2] == [f"scripts/{program}.py"]:
+                    time.sleep(max(0.0, process.create_time() + lives - time.time()))
                     process.kill()
                     return
-            except psutil.NoSuchProcess:
-                continue
         time.sleep(0.02)
     raise AssertionError(f"{program} never ran")
 
 
 def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: Study, tmp_path: Path) -> None:
     study = Study.small(tmp_path / "killed")
-    for program in ("fetch_problems", "generate", "verify", "mix", "render", "train", "score", "compare"):
-        run = subprocess.Popen(study.command(), cwd=study.folder, env=study.environment(), start_new_session=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        kill_program(program, run)
-        run.wait(400)
-    # Last the whole group, Snakemake with its programs, after one artefact was taken away.
+    for program, target, lives in KILLS:
+        run = background(study, target)
+        kill_program(program, lives, run)
+        assert run.wait(400) != 0, f"{program} was not hit"
+    # Last the whole group, Snakemake with its programs, while one arm is trained again.
     shutil.rmtree(study.folder / f"results/models/{arms()[0]}")
-    run = subprocess.Popen(study.command(), cwd=study.folder, env=study.environment(), start_new_session=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    run = background(study, "report")
     time.sleep(8)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(10)
