@@ -16,7 +16,7 @@ demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.
 	@echo "The report: results/report/index.html"
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
-	pytest
+	pytest -n 2 --dist loadfile
 
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .

@@ -22,7 +22,7 @@ class Study:
 
     @classmethod
     def small(cls, folder: Path) -> "Study":
-        """Copy the project with a toy study of few problems, two students and the three long-CoT datasets."""
+        """Copy the project with a toy study of few problems and four arms: three of toy-xs, one of toy-m."""
         for name in ("workflow", "scripts", "config", "profiles", "envs", "resources/prompts"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
@@ -31,7 +31,9 @@ class Study:
         study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 2, "save_every": 2}})
         path = folder / "config/studies/toy.yaml"
         content = yaml.safe_load(path.read_text())
-        content["arms"][0]["datasets"] = ["toy-long-arm", "toy-short-arm", "toy-mix-long"]
+        block = {**content["arms"][0], "seeds": [1]}
+        small = {**block, "students": ["toy-xs"], "datasets": ["toy-long-arm", "toy-short-arm", "toy-mix-long"]}
+        content["arms"] = [small, {**block, "students": ["toy-m"], "datasets": ["toy-short-arm"], "seeds": [1]}]
         content["gaps"] = {n: g for n, g in content["gaps"].items() if "long" in n}
         path.write_text(yaml.safe_dump(content))
         return study

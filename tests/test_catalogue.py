@@ -58,7 +58,7 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
         ("catalogue/trainings.yaml", "global_batch: 16", "global_batch: 20", "20 is no multiple of `micro_batch` 16"),
         ("catalogue/trainings.yaml", "lr: 2.0e-3", "rate: 2.0e-3", "toy-sft.lr: is missing"),
         ("catalogue/decodings.yaml", "temperature: 0.7", "temperature: 0", "would repeat one response"),
-        ("catalogue/corpora.yaml", "stop: 1000", "stop: [", "corpora.yaml: line"),
+        ("catalogue/corpora.yaml", "stop: 300", "stop: [", "corpora.yaml: line"),
         ("studies/toy.yaml", "toy-xs, toy-m", "toy-xs, toy-mm", "students: 'toy-mm' is no known student"),
         ("studies/toy.yaml", "benchmarks: [toy-test]", "benchmarks: [toy-train]", "'toy-train' is trained on by"),
         ("studies/toy.yaml", "plus: toy-long-arm", "plus: gsm8k-large",

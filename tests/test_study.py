@@ -17,6 +17,7 @@ from study import CATALOGUE, Study
 
 STUDENTS = ("toy-xs", "toy-m")
 DATASETS = ("toy-long-arm", "toy-short-arm", "toy-mix-long")
+ARMS = [*(("toy-xs", d) for d in DATASETS), ("toy-m", "toy-short-arm")]
 TEACHERS = ("toy-long", "toy-short")
 SHARDS = ("00-of-02", "01-of-02")
 
@@ -43,10 +44,9 @@ def teachers(
     return {f"{rule}/toy-train/teachers/{t}/{decoding}/draw-{d}/{s}" for t in names for d in draws for s in SHARDS}
 
 
-def arms(
-    students: tuple[str, ...] = STUDENTS, datasets: tuple[str, ...] = DATASETS, training: str = "toy-sft"
-) -> list[str]:
-    return [f"{s}/{training}/{d}/seed-1" for s in students for d in datasets]
+def arms(student: str | None = None, dataset: str | None = None) -> list[str]:
+    """Trained arms as they stand in paths, of one student or dataset only."""
+    return [f"{s}/toy-sft/{d}/seed-1" for s, d in ARMS if student in (None, s) and dataset in (None, d)]
 
 
 def answered(names: list[str], benchmark: str = "toy-test") -> set[str]:
@@ -63,9 +63,9 @@ def rendered(names: list[str]) -> set[str]:
     return {"render/" + a.rsplit("/", 1)[0] for a in names}
 
 
-def from_datasets(datasets: tuple[str, ...] = DATASETS) -> set[str]:
-    names = arms(datasets=datasets)
-    return {f"mix/{d}" for d in datasets} | rendered(names) | trained(names)
+def from_datasets(*only: str) -> set[str]:
+    names = [a for d in only or DATASETS for a in arms(dataset=d)]
+    return {f"mix/{d}" for d in only or DATASETS} | rendered(names) | trained(names)
 
 
 UNTOUCHED = [f"{s}/none" for s in STUDENTS]
@@ -78,13 +78,11 @@ def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
     folder = finished.folder / "results/report"
     with open(folder / "scores.csv") as file:
         scores = list(csv.DictReader(file))
-    assert {(r["student"], r["dataset"]) for r in scores} == {(s, d) for s in STUDENTS for d in (*DATASETS, "none")}
+    assert {(r["student"], r["dataset"]) for r in scores} == {*ARMS, *((s, "none") for s in STUDENTS)}
     assert {r["n_problems"] for r in scores} == {"60"}
     with open(folder / "gaps.csv") as file:
         gaps = list(csv.DictReader(file))
-    assert {(r["gap"], r["student"]) for r in gaps} == {
-        (g, s) for g in ("long_cot_gap", "mix_long_gain") for s in STUDENTS
-    }
+    assert [(r["gap"], r["student"]) for r in gaps] == [("long_cot_gap", "toy-xs"), ("mix_long_gain", "toy-xs")]
     assert {r["parity"] for r in gaps} == {"equal"}
     assert (folder / "index.html").stat().st_size > 50_000
 
@@ -113,7 +111,7 @@ def swapped_values(study: Study) -> set[str]:
 
 def students_prompt(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"prompt": "boxed"}})
-    names = arms(("toy-xs",))
+    names = arms("toy-xs")
     return rendered(names) | trained(names) | answered(["toy-xs/none"])
 
 
@@ -148,19 +146,19 @@ def one_more_benchmark(study: Study) -> set[str]:
 
 def one_more_student(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
-    study.replace("config/studies/toy.yaml", "  - toy-m\n", "  - toy-m\n  - other\n")
-    names = arms(("other",))
+    study.replace("config/studies/toy.yaml", "  - toy-xs\n", "  - toy-xs\n  - other\n")
+    names = [a.replace("toy-xs", "other") for a in arms("toy-xs")]
     return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/none"])
 
 
 def one_more_seed(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "seeds:\n  - 1", "seeds:\n  - 1\n  - 2")
-    return trained([a.replace("seed-1", "seed-2") for a in arms()])
+    return trained([a.replace("seed-1", "seed-2") for a in arms("toy-xs")])
 
 
 def alpha_of_a_mix(study: Study) -> set[str]:
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"alpha": 0.5}})
-    return from_datasets(("toy-mix-long",))
+    return from_datasets("toy-mix-long")
 
 
 def graders_code(study: Study) -> set[str]:
@@ -220,7 +218,7 @@ def test_a_second_run_has_nothing_to_do(finished: Study) -> None:
 
 # Program, the target of the run in which it is killed, and how long it lives: into its work, not only its imports.
 KILLS = [("fetch_problems", "problems", 0.4), ("generate", "datasets", 4.0), ("verify", "datasets", 0.8),
-         ("mix", "datasets", 0.4), ("render", "rendered", 3.0), ("train", "models", 9.0), ("score", "scores", 0.4),
+         ("mix", "datasets", 0.4), ("render", "rendered", 3.0), ("train", "models", 5.0), ("score", "scores", 0.4),
          ("compare", "report", 1.0)]  # fmt: skip
 
 
