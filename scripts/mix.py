@@ -9,6 +9,8 @@ Run as: python scripts/mix.py --problems P.parquet --responses long R0.parquet .
 
 import argparse
 from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +24,34 @@ from distill.recipes import DatasetRecipe
 Files = dict[str, list[Path]]
 
 
-def read_draws(responses: list[Path], verdicts: list[Path]) -> list[mixing.Draw]:
-    """Return the graded draws of one source. Raises InputError when responses and verdicts are not the same rows."""
-    reasons = tables.read_all(responses, tables.RESPONSES, ["problem_id", "draw", "finish_reason"]).to_pylist()
-    graded = tables.read_all(verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict"]).to_pylist()
-    words = {(r["problem_id"], r["draw"]): r["verdict"] for r in graded}
-    if len(words) != len(reasons) or any((r["problem_id"], r["draw"]) not in words for r in reasons):
-        raise InputError(f"{responses[0].parent}: {len(reasons)} responses, but other rows in {verdicts[0].parent}")
-    return [
-        mixing.Draw(r["problem_id"], r["draw"], r["finish_reason"], words[r["problem_id"], r["draw"]]) for r in reasons
-    ]
+def read_draws(responses: list[Path], verdicts: list[Path]) -> Iterator[mixing.Draw]:
+    """Yield the graded draws of one source, file by file, without holding them.
+
+    Raises InputError when a file of verdicts does not hold the same rows as its file of responses.
+    """
+    if len(responses) != len(verdicts):
+        raise InputError(f"{responses[0]}: {len(responses)} files of responses, {len(verdicts)} of verdicts")
+    for answered, graded in zip(responses, verdicts, strict=True):
+        if tables.footer(answered).num_rows != tables.footer(graded).num_rows:
+            raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
+        reasons = tables.stream(answered, tables.RESPONSES, ["problem_id", "draw", "finish_reason"])
+        words = tables.stream(graded, tables.VERDICTS, ["problem_id", "draw", "verdict"])
+        rows = (chain.from_iterable(batch.to_pylist() for batch in batches) for batches in (reasons, words))
+        for row, word in zip(*rows, strict=True):
+            if (row["problem_id"], row["draw"]) != (word["problem_id"], word["draw"]):
+                raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
+            yield mixing.Draw(row["problem_id"], row["draw"], row["finish_reason"], word["verdict"])
 
 
 def texts(responses: list[Path], chosen: dict[str, int]) -> dict[str, str]:
-    """Return problem_id -> response of the chosen draws, reading one file at a time."""
+    """Return problem_id -> response of the chosen draws, reading a piece of a file at a time."""
     found: dict[str, str] = {}
     for path in responses:
-        for batch in tables.read(path, tables.RESPONSES, ["problem_id", "draw", "response"]).to_batches():
-            for row in batch.to_pylist():
-                if chosen.get(row["problem_id"]) == row["draw"]:
-                    found[row["problem_id"]] = row["response"]
+        for batch in tables.stream(path, tables.RESPONSES, ["problem_id", "draw", "response"]):
+            keys = zip(batch["problem_id"].to_pylist(), batch["draw"].to_pylist(), strict=True)
+            wanted = [n for n, (problem_id, draw) in enumerate(keys) if chosen.get(problem_id) == draw]
+            taken = batch.take(pa.array(wanted, pa.int64())).to_pylist()
+            found.update((row["problem_id"], row["response"]) for row in taken)
     return found
 
 
@@ -72,9 +82,8 @@ def train_rows(problems: list[dict[str, str]], chosen: dict[str, tuple[str, int,
 
 def mix(problems: list[dict[str, str]], responses: Files, verdicts: Files, recipe: DatasetRecipe, name: str) -> Any:
     """Return (train rows, ledger rows, manifest without digest) of a dataset."""
-    draws = {s: read_draws(responses[s], verdicts[s]) for s in recipe.sources}
     ids = [p["problem_id"] for p in problems]
-    usable = {s: mixing.first_usable(draws[s], recipe.pairing) for s in recipe.sources}
+    usable = {s: mixing.first_usable(read_draws(responses[s], verdicts[s]), recipe.pairing) for s in recipe.sources}
     candidate = mixing.candidates(usable, recipe.pairing, recipe.seed)
     rows = mixing.budget(candidate, recipe.rows, name)
     assigned = mixing.assign(candidate, mixing.share_counts(rows, recipe.shares))
@@ -83,7 +92,7 @@ def mix(problems: list[dict[str, str]], responses: Files, verdicts: Files, recip
     for source in recipe.sources:
         own = {i: usable[source][i] for i, s in assigned.items() if s == source}
         chosen |= {i: (source, own[i], text) for i, text in texts(responses[source], own).items()}
-        fate = mixing.fates(ids, draws[source])
+        fate = mixing.fates(ids, read_draws(responses[source], verdicts[source]))
         lost = mixing.lost_reasons(fate, candidate[source], assigned, source, recipe.pairing)
         ledger_rows += [{"source": source, "problem_id": i, "reason": r} for i, r in lost.items()]
         by_source[source] = Ledger(len(ids), len(own), dict(Counter(lost.values()))).check(f"{name}/{source}")

@@ -8,13 +8,13 @@ Run as: python scripts/verify.py --problems P.parquet --responses R.parquet --wo
 
 import argparse
 import logging
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from distill import tables
 from distill.artefacts import Record
@@ -26,44 +26,52 @@ from distill.workers import grade_all
 LABEL = pa.field("label", pa.bool_())
 
 
-def graded(responses: pa.Table, golds: dict[str, str], recipe: GradingRecipe, workers: int) -> list[dict[str, Any]]:
-    """Return one verdict row per response. Raises InputError for a response to an unknown problem."""
-    ids = responses["problem_id"].to_pylist()
-    if unknown := sorted(set(ids) - golds.keys()):
-        raise InputError(f"{len(unknown)} responses answer problems that are not in the corpus, e.g. {unknown[0]}")
+Row = dict[str, Any]
+
+
+def graded(
+    batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: GradingRecipe, workers: int
+) -> Iterator[Row]:
+    """Yield one verdict row per response, in order. Raises InputError for a response to an unknown problem."""
+    waiting: deque[Row] = deque()  # what is graded runs ahead of what is yielded
 
     def pairs() -> Iterator[tuple[str, str, str]]:
-        for batch in responses.to_batches(max_chunksize=1024):
-            for row in batch.select(["problem_id", "response", "finish_reason"]).to_pylist():
+        for batch in batches:
+            for row in batch.to_pylist():
+                if row["problem_id"] not in golds:
+                    raise InputError(f"a response answers problem {row['problem_id']!r}, which is not in the corpus")
+                waiting.append({k: v for k, v in row.items() if k in ("problem_id", "draw", LABEL.name)})
                 yield golds[row["problem_id"]], row["response"], row["finish_reason"]
 
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
-    verdicts = grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits)
-    rows = []
-    with Progress(len(ids), unit="rows", desc="verify") as progress:
-        for problem_id, draw, verdict in zip(ids, responses["draw"].to_pylist(), verdicts, strict=True):
-            words = {"verdict": verdict.verdict, "extracted": verdict.extracted, "method": verdict.method}
-            rows.append({"problem_id": problem_id, "draw": draw, **words})
-            progress.update()
-    return rows
+    for found in grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits):
+        words = {"verdict": found.verdict, "extracted": found.extracted, "method": found.method}
+        yield {**waiting.popleft(), **words}
 
 
-def agreement(rows: list[dict[str, Any]]) -> dict[str, int] | None:
-    """Return how the verdicts agree with the publisher's labels, or None without labels."""
-    pairs = [(r["verdict"] == "correct", r["label"]) for r in rows if r.get("label") is not None]
-    if not pairs:
-        return None
-    for row in rows:
-        if row["label"] is not None and row["label"] != (row["verdict"] == "correct"):
-            logging.info(
-                "label %s, verdict %s: %s (%r)", row["label"], row["verdict"], row["problem_id"], row["extracted"]
-            )
-    return {
-        "rows": len(pairs),
-        "agree": sum(ours == label for ours, label in pairs),
-        "label_only": sum(label and not ours for ours, label in pairs),
-        "grader_only": sum(ours and not label for ours, label in pairs),
-    }
+class Tally:
+    """Counts verdicts, and how they agree with the publisher's labels."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self._labels: Counter[str] = Counter()
+
+    def add(self, row: Row) -> None:
+        """Count a verdict row; a disagreement with its label is told in the log."""
+        self.verdicts[row["verdict"]] += 1
+        label, ours = row.get(LABEL.name), row["verdict"] == "correct"
+        if label is None:
+            return
+        self._labels["agree" if ours == label else "label_only" if label else "grader_only"] += 1
+        if ours != label:
+            verdict, extracted = row["verdict"], row["extracted"]
+            logging.info("label %s, verdict %s: %s (%r)", label, verdict, row["problem_id"], extracted)
+
+    def agreement(self) -> dict[str, int] | None:
+        """Return the agreement, or None without labels."""
+        if not self._labels:
+            return None
+        return {"rows": self._labels.total(), **{w: self._labels[w] for w in ("agree", "label_only", "grader_only")}}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -82,28 +90,27 @@ def main(argv: list[str] | None = None) -> None:
     if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
         raise InputError(f"{args.problems}: problem {empty[0]} has an empty answer; nothing can be graded against it")
     golds = dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
-    wanted = ["problem_id", "draw", "response", "finish_reason"]
-    wanted += [LABEL.name] if _has_label(args.responses) else []
-    responses = tables.read(args.responses, tables.RESPONSES, wanted)
-    rows = graded(responses, golds, recipe, args.workers)
-    if LABEL.name in wanted:
-        rows = [{**r, "label": label} for r, label in zip(rows, responses[LABEL.name].to_pylist(), strict=True)]
-    table = tables.build(rows, tables.VERDICTS, [LABEL] if LABEL.name in wanted else [])
+    found = tables.footer(args.responses)
+    extra = [LABEL] if LABEL.name in found.schema.to_arrow_schema().names else []
+    wanted, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
+    rows = graded(tables.stream(args.responses, tables.RESPONSES, wanted), golds, recipe, args.workers)
+    with (
+        tables.Writer(args.output, tables.VERDICTS, extra) as writer,
+        Progress(found.num_rows, desc="verify") as progress,
+    ):
+        while piece := list(islice(rows, tables.ROW_GROUP)):
+            for row in piece:
+                tally.add(row)
+            writer.write(tables.build(piece, tables.VERDICTS, extra))
+            progress.update(len(piece))
     manifest = {
         "kind": "verdicts",
-        "digest": tables.write(args.output, table, tables.VERDICTS),
-        "rows": table.num_rows,
-        "verdicts": dict(sorted(Counter(table["verdict"].to_pylist()).items())),
-        "label_agreement": agreement(rows),
+        "digest": writer.digest,
+        "rows": writer.rows,
+        "verdicts": dict(sorted(tally.verdicts.items())),
+        "label_agreement": tally.agreement(),
     }
     record.publish(manifest)
-
-
-def _has_label(path: Path) -> bool:
-    try:
-        return LABEL.name in pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
-        return False  # tables.read says what is wrong with it
 
 
 if __name__ == "__main__":

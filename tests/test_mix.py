@@ -75,7 +75,9 @@ def test_more_rows_than_there_are(tmp_path: Path) -> None:
 def test_verdicts_of_other_responses(tmp_path: Path) -> None:
     WORDS["easy"]["z9"] = "correct"
     try:
-        with pytest.raises(InputError, match="8 responses, but other rows in"):
+        with pytest.raises(
+            InputError, match=r"v\.parquet: not the verdicts of .*r\.parquet; verify these responses first"
+        ):
             run(tmp_path, "odd", alpha=0.5)
     finally:
         del WORDS["easy"]["z9"]

@@ -43,7 +43,7 @@ def test_each_response_gets_a_verdict_and_labels_are_compared(tmp_path: Path) ->
 
 def test_a_response_to_another_corpus(tmp_path: Path) -> None:
     responses = responses_table(tmp_path / "r.parquet", [{"problem_id": "z"}])
-    with pytest.raises(InputError, match=r"1 responses answer problems that are not in the corpus, e\.g\. z"):
+    with pytest.raises(InputError, match="answers problem 'z', which is not in the corpus"):
         run(tmp_path, responses)
 
 

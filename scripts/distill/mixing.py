@@ -53,10 +53,10 @@ def fates(problem_ids: Iterable[str], draws: Iterable[Draw]) -> dict[str, str]:
 def first_usable(draws: Iterable[Draw], pairing: str) -> dict[str, int]:
     """Return problem_id -> the first draw that may be trained on: correct, or any response when `unfiltered`."""
     accepted: dict[str, int] = {}
-    for draw in sorted(draws, key=lambda d: d.draw):
+    for draw in draws:
         usable = draw.fate != "not_generated" if pairing == "unfiltered" else draw.fate == "correct"
         if usable:
-            accepted.setdefault(draw.problem_id, draw.draw)
+            accepted[draw.problem_id] = min(draw.draw, accepted.get(draw.problem_id, draw.draw))
     return accepted
 
 

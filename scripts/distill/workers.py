@@ -15,6 +15,7 @@ Compare = Callable[[str, str, int], Outcome]
 DEADLINE_SECONDS = 15
 MEMORY_MB = 4096
 CHUNK = 4096
+REMEMBERED = 100_000
 
 
 def grade_all(
@@ -28,7 +29,8 @@ def grade_all(
 ) -> Iterator[Verdict]:
     """Yield one verdict per row (gold, response, finish_reason), in order, whatever the number of workers.
 
-    Rows are taken in chunks of some thousands, so memory grows with the distinct pairs only. A row beyond
+    Rows are taken in chunks of some thousands and outcomes are kept for the last `REMEMBERED` distinct pairs, so memory
+    does not grow with the rows. A row beyond
     `deadline_seconds` is `timeout` (method deadline), one whose worker dies is `error` (method worker).
 
     Raises:
@@ -45,12 +47,16 @@ def grade_all(
             found = [examine(*row) for row in chunk]
             new = dict.fromkeys((f.gold, f.answer) for f in found if isinstance(f, Pair))
             outcomes.update(pool.compare([pair for pair in new if pair not in outcomes]))
+            for pair in new:
+                outcomes[pair] = outcomes.pop(pair)  # the oldest come first
             for each in found:
                 if isinstance(each, Pair):
                     outcome = outcomes[each.gold, each.answer]
                     yield Verdict(outcome.verdict, each.extracted, outcome.method)
                 else:
                     yield each
+            for pair in list(islice(outcomes, max(0, len(outcomes) - REMEMBERED))):
+                del outcomes[pair]
 
 
 class _Pool:
