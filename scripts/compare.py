@@ -104,6 +104,7 @@ def main(argv: list[str] | None = None) -> None:
             "pictures": {name: inline(folder / f"{name}.svg") for name in PICTURES},
             "funnel": page.funnel_rows(args.datasets, args.rendered),
             "verdicts": page.verdict_rows(args.verdicts),
+            "graders": page.grader_rows(args.scores),
             "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered]),
             "parity": page.parity_rows(facts),
             "cost": page.cost_rows(everything),

@@ -1,17 +1,18 @@
 """Score one responder on one benchmark: join its responses and verdicts, per problem and as a whole.
 
-Inputs: the benchmark's problems; all shards and draws of the responder's responses and verdicts. Outputs: an items
-table (one row per problem), and a manifest with the figures of the report.
+Inputs: the benchmark's problems; all shards and draws of the responder's responses and verdicts, and of its judgements
+where there is a judge. Outputs: an items table (one row per problem), and a manifest with the figures of the report.
 
 How responses are counted (all shares are of all responses, so a share of 0.1 is one response in ten):
-- accuracy: verdict `correct`. Every other verdict counts as not correct, also timeout, error and unverifiable.
+- accuracy: verdict `correct`; under the policy `rule+judge` also a rejected answer that the judge calls equal. Every
+  other verdict counts as not correct, also timeout, error and unverifiable.
 - cut_off: finish_reason `length`, i.e. the response was stopped at the token limit, with or without an answer before.
 - no_answer: no final answer could be read, because the response stopped without one (verdict `no_answer`) or was cut
   off before it (verdict `cut_off`). A response cut off without an answer is thus in both shares; those that stopped
   by themselves without an answer are `verdicts.no_answer` of the manifest.
 
 Run as: python scripts/score.py --problems P.parquet --responses R0.parquet ... --verdicts V0.parquet ... \
-            --output results/scores/C/students/S/none/D/items.parquet
+            --recipe '{"policy": "rule"}' --output results/scores/C/students/S/none/D/items.parquet
 """
 
 import argparse
@@ -26,11 +27,14 @@ import pyarrow as pa
 from distill import statistics, tables
 from distill.artefacts import Record
 from distill.errors import InputError, run
+from distill.judging import JUDGED, effective
+from distill.recipes import ScoreRecipe
 
 Key = tuple[str, int]
 Row = dict[str, Any]
 UNANSWERED = ("no_answer", "cut_off")
 NO_LEVEL = "none given"
+LISTS = ("responses", "verdicts", "judgements")
 
 
 def keyed(table: pa.Table, word: str, where: Path) -> dict[Key, Row]:
@@ -58,6 +62,14 @@ def check_whole(problem_ids: Iterable[str], responses: dict[Key, Row], verdicts:
 def _names(keys: list[Key]) -> str:
     shown = ", ".join(f"{problem_id} (draw {draw})" for problem_id, draw in keys[:5])
     return shown + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+def judged(verdicts: dict[Key, Row], judgements: dict[Key, Row], where: Path) -> dict[Key, Row]:
+    """Return the verdicts as `rule+judge` has them. Raises InputError when a judgement is of no rejected answer."""
+    if alien := sorted(k for k in judgements if verdicts.get(k, {}).get("verdict") not in JUDGED):
+        raise InputError(f"{where}: judgements of {_names(alien)}, which the rule did not reject; judge again")
+    words = {k: judgements[k]["judgement"] if k in judgements else None for k in verdicts}
+    return {k: {**v, "verdict": effective(v["verdict"], words[k])} for k, v in verdicts.items()}
 
 
 def items(problems: list[Row], responses: dict[Key, Row], verdicts: dict[Key, Row]) -> list[Row]:
@@ -107,6 +119,11 @@ def summary(table: pa.Table, verdicts: dict[Key, Row], tokens_known: bool) -> Ro
     }
 
 
+def correct_share(verdicts: dict[Key, Row]) -> float:
+    """Return the share of correct verdicts."""
+    return round(sum(v["verdict"] == "correct" for v in verdicts.values()) / len(verdicts), 6)
+
+
 def _share(counts: np.ndarray, total: int) -> float:
     return round(float(counts.sum()) / total, 6)
 
@@ -117,11 +134,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument("--responses", type=Path, nargs="+", required=True, help="all shards of all draws")
     parser.add_argument("--verdicts", type=Path, nargs="+", required=True, help="those of the responses")
+    parser.add_argument("--judgements", type=Path, nargs="*", help="those of the responses, where there is a judge")
+    parser.add_argument("--recipe", required=True, help='{"policy": "rule"} or {"policy": "rule+judge"}')
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    files = {f"{k}/{i}": p for k in ("responses", "verdicts") for i, p in enumerate(getattr(args, k))}
-    record = Record(__file__, "{}", {"problems": args.problems, **files}, args.output.parent)
+    policy = ScoreRecipe.model_validate_json(args.recipe).policy
+    files = {f"{k}/{i}": p for k in LISTS for i, p in enumerate(getattr(args, k) or [])}
+    record = Record(__file__, args.recipe, {"problems": args.problems, **files}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "subject", "level"]).to_pylist()
     if not problems:
         raise InputError(f"{args.problems}: no problems; there is nothing to score")
@@ -131,8 +151,17 @@ def main(argv: list[str] | None = None) -> None:
     responses = keyed(answered, "responses", args.responses[0])
     verdicts = keyed(graded, "verdicts", args.verdicts[0])
     check_whole((p["problem_id"] for p in problems), responses, verdicts, args.responses[0])
+    graders = {"rule": verdicts}
+    if args.judgements:
+        given = tables.read_all(args.judgements, tables.JUDGEMENTS, ["problem_id", "draw", "judgement"])
+        judgements = keyed(given, "judgements", args.judgements[0])
+        graders["rule+judge"] = judged(verdicts, judgements, args.judgements[0])
+    if policy not in graders:
+        raise InputError(f"{args.output}: the policy {policy} needs --judgements")
+    verdicts = graders[policy]
     table = tables.build(items(problems, responses, verdicts), tables.ITEMS)
     manifest = summary(table, verdicts, answered["response_tokens"].null_count == 0)
+    manifest |= {"policy": policy, "by_grader": {name: correct_share(words) for name, words in graders.items()}}
     digest = tables.write(args.output, table, tables.ITEMS)
     record.publish({**manifest, "digest": digest})
 

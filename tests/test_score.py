@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import score
-from helpers import manifest, problems_table, responses_table, verdicts_table
+from helpers import manifest, problems_table, recipe, responses_table, verdicts_table
 
 from distill import tables
 from distill.errors import InputError
@@ -29,7 +29,8 @@ def run(folder: Path, *pairs: tuple[Path, Path]) -> Path:
     known = problems_table(folder / "problems.parquet", levels)
     output = folder / "s/items.parquet"
     responses, verdicts = (map(str, files) for files in zip(*pairs, strict=True))
-    score.main(["--problems", str(known), "--responses", *responses, "--verdicts", *verdicts, "--output", str(output)])
+    score.main(["--problems", str(known), "--responses", *responses, "--verdicts", *verdicts, "--output", str(output),
+                "--recipe", recipe(policy="rule")])  # fmt: skip
     return output
 
 

@@ -73,6 +73,20 @@ def _agreement(counts: Mapping[str, int]) -> str:
     return f"{counts['agree']} of {counts['rows']}" if counts.get("rows") else ""
 
 
+def grader_rows(scores: Iterable[Path]) -> list[Row]:
+    """Return, per arm and benchmark, the accuracy under each grader, and what each costs or gives in points."""
+    rows = []
+    for path in scores:
+        manifest, arm = read_json(path), Arm.parse(path)
+        shares = manifest["by_grader"]
+        row: Row = {"arm": arm.path, "benchmark": path.parts[path.parts.index("students") - 1], "rule": shares["rule"]}
+        for name, share in shares.items():
+            if name != "rule":
+                row |= {name: share, f"{name} against rule": f"{100 * (share - shares['rule']):+.1f} points"}
+        rows.append(row)
+    return rows if any(len(row) > 3 for row in rows) else []
+
+
 def parity_rows(facts: Mapping[Arm, Mapping[str, Any]]) -> list[Row]:
     """Return, per trained arm, what a fair comparison must share, and what it saw."""
     shown = (*PARITY, "tokens", "loss_tokens", "final_loss")

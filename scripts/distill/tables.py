@@ -53,6 +53,9 @@ RESPONSES = _contract(
 VERDICTS = _contract(
     "verdicts", "problem_id draw", "verdict method", **_WORDS, verdict=_TEXT, extracted=_TEXT, method=_TEXT
 )
+JUDGEMENTS = _contract(
+    "judgements", "problem_id draw", "judgement reply", **_WORDS, judgement=_TEXT, reply=_TEXT
+)  # fmt: skip
 TRAIN = _contract(
     "train", "problem_id", "messages source teacher draw",
     problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,

@@ -134,11 +134,17 @@ def manifests(folders):
 # Inputs and options of the rules that read many files.
 
 
+# A judge costs requests: its judgements are made for scores, which show what it changes, and for datasets only if the
+# policy listens to it.
+JUDGED = ["judgements"] if CATALOGUE.settings.judge else []
+MIX_KINDS = ["responses", "verdicts", *(JUDGED if CATALOGUE.settings.policy == "rule+judge" else [])]
+
+
 def mix_sources(wildcards):
     """Return the options that name each source's files."""
     options = []
     for teacher in CATALOGUE.datasets[wildcards.dataset].sources:
-        for kind in ("responses", "verdicts"):
+        for kind in MIX_KINDS:
             files = tables(kind, source_folders(kind, wildcards.dataset, teacher))
             options += [f"--{kind}", teacher, *files]
     return " ".join(options)
@@ -147,7 +153,7 @@ def mix_sources(wildcards):
 def mix_inputs(wildcards):
     """Return the folders of all sources' responses and verdicts, as manifests and as (ancient) tables."""
     sources = CATALOGUE.datasets[wildcards.dataset].sources
-    pairs = [(k, source_folders(k, wildcards.dataset, t)) for t in sources for k in ("responses", "verdicts")]
+    pairs = [(k, source_folders(k, wildcards.dataset, t)) for t in sources for k in MIX_KINDS]
     files = [f for _, folders in pairs for f in manifests(folders)]
     return files + [ancient(f) for kind, folders in pairs for f in tables(kind, folders)]
 

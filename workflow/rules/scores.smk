@@ -1,6 +1,7 @@
 """Scores: how a model did on a benchmark, per problem and as a whole.
 
-REQUIRED INPUTS: results/problems/{corpus}; all draws and shards of results/responses and results/verdicts
+REQUIRED INPUTS: results/problems/{corpus}; all draws and shards of results/responses and results/verdicts, and of
+results/judgements where there is a judge
 OUTPUTS: results/scores/{corpus}/{responder}/{decoding}/{items.parquet, manifest.json, provenance.json}
 """
 
@@ -15,10 +16,12 @@ rule score:
     input:
         answers("responses"),
         answers("verdicts"),
+        *(answers(kind) for kind in JUDGED),
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
         responses=answer_tables("responses"),
         verdicts=answer_tables("verdicts"),
+        judgements=answer_tables("judgements") if JUDGED else [],
     output:
         table=ensure("results/scores/{corpus}/{responder}/{decoding}/items.parquet", non_empty=True),
         manifest="results/scores/{corpus}/{responder}/{decoding}/manifest.json",
@@ -28,7 +31,8 @@ rule score:
     conda:
         "../../envs/data.yaml"
     params:
+        recipe=canonical_json({"policy": CATALOGUE.settings.policy}),
         code=code("score"),
     shell:
         "python scripts/score.py --problems {input.table} --responses {input.responses} --verdicts {input.verdicts}"
-        " --output {output.table} 2> {log}"
+        " --judgements {input.judgements} --recipe {params.recipe:q} --output {output.table} 2> {log}"

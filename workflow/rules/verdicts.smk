@@ -1,8 +1,9 @@
 """Verdicts: the last boxed answer of each response against the gold. Cheap; regrading never touches responses.
 
-REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{responder}/...
+REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{responder}/...; an endpoint if there is a judge
 OUTPUTS: results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{verdicts.parquet, manifest.json,
-provenance.json}
+provenance.json}; the same below results/judgements/ where the settings name a judge (which keeps its own undeclared
+state/ there until it is done)
 """
 
 
@@ -37,4 +38,30 @@ rule verify:
         code=code("verify"),
     shell:
         "python scripts/verify.py --problems {input.table} --responses {input.responses} --workers {threads}"
+        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
+rule judge:
+    input:
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+        manifest="results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        verdicts=ancient("results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/verdicts.parquet"),
+        prompt=lambda wildcards: f"resources/prompts/judges/{CATALOGUE.settings.judge.prompt}.jinja",
+    output:
+        table="results/judgements/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/judgements.parquet",
+        manifest="results/judgements/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        provenance="results/judgements/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/provenance.json",
+    log:
+        "logs/judge/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
+    wildcard_constraints:
+        decoding=one_of([*CATALOGUE.decodings, PUBLISHED]),
+    localrule: True  # compute nodes may be offline
+    conda:
+        "../../envs/data.yaml"
+    params:
+        recipe=lambda wildcards: CATALOGUE.settings.judge.canonical(),
+        code=code("judge"),
+    shell:
+        "python scripts/judge.py --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
