@@ -42,7 +42,7 @@ def score_of(root: Path, dataset: str, seed: int) -> Path:
     arm = "s/none" if dataset == "none" else f"s/t/{dataset}/seed-{seed}"
     share = sum(correct) / 4
     facts = {"n_problems": 4, "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0, "no_answer": 0.0,
-             "cut_off": 0.0, "mean_tokens": 9.5, 
+             "cut_off": 0.0, "mean_tokens": 9.5,
              "by_grader": {"rule": share}, "by_level": {"1": {"n_problems": 4, "accuracy": share}}}  # fmt: skip
     path = folder_of(root, "scores/b/students", arm, "greedy", manifest=facts)
     rows = [{"problem_id": str(i), "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
