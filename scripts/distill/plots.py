@@ -43,8 +43,10 @@ def _draw(path: Path, size: tuple[float, float], panels: int, draw: Callable[[li
 
 
 def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
-    """One panel per gap: its estimate and interval by student, zero marked."""
+    """One panel per gap on one scale: its estimate and interval by student, zero marked."""
     names = list(dict.fromkeys(g["gap"] for g in gaps))
+    ends = [0.0, *(g["ci_low"] for g in gaps), *(g["ci_high"] for g in gaps)]
+    margin = 0.05 * (max(ends) - min(ends)) or 0.05
 
     def draw(axes: list[Any]) -> None:
         for axis, name in zip(axes, names, strict=True):
@@ -57,6 +59,7 @@ def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
             axis.axvline(0, color="#333333", linewidth=1)
             axis.set_yticks(range(len(rows)), [f"{r['student']}\n{r['benchmark']}" for r in rows])
             axis.set_ylim(len(rows) - 0.5, -0.5)
+            axis.set_xlim(min(ends) - margin, max(ends) + margin)
             axis.set_title(name, fontsize=10)
             axis.set_xlabel("difference in accuracy")
 
