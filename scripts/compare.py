@@ -27,7 +27,7 @@ GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "no_answer", "cut_off", "mean_tokens", "decoding")  # fmt: skip
 PICTURES = ("gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves")
-LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts")
+LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds")
 
 
 def csv_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -104,6 +104,7 @@ def main(argv: list[str] | None = None) -> None:
             "pictures": {name: inline(folder / f"{name}.svg") for name in PICTURES},
             "funnel": page.funnel_rows(args.datasets, args.rendered),
             "verdicts": page.verdict_rows(args.verdicts),
+            "golds": page.gold_rows(args.golds),
             "graders": page.grader_rows(args.scores),
             "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered]),
             "parity": page.parity_rows(facts),

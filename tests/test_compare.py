@@ -78,7 +78,9 @@ def run(root: Path, missing: str | None = None, updates: dict[str, int] | None =
     verdicts = [folder_of(root, "verdicts/c/teachers/teacher/greedy/draw-0/00-of-01",
                           manifest={"verdicts": {"correct": 3, "wrong": 1}, "label_agreement": None})]  # fmt: skip
     problems = [folder_of(root, "problems/c", manifest={"ledger": {"rows_in": 4, "rows_out": 4, "lost": {}}})]
-    lists = {"scores": scores, "models": models, "datasets": data, "rendered": rendered, "verdicts": verdicts,
+    golds = [folder_of(root, "verdicts/c/golds", manifest={"rows": 4, "unverifiable": 1, "examples": {"p3": "odd"}})]
+    lists = {"golds": golds}
+    lists |= {"scores": scores, "models": models, "datasets": data, "rendered": rendered, "verdicts": verdicts,
              "problems": problems}  # fmt: skip
     options = [text for name, paths in lists.items() for text in (f"--{name}", *map(str, paths))]
     output = root / "report/index.html"
@@ -115,7 +117,7 @@ def test_the_page_needs_no_network_and_holds_every_number(tmp_path: Path) -> Non
     page = run(tmp_path).read_text()
     assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
     assert page.count("<svg") == 4
-    for text in ("+0.500", "mix_gain", "not_paired", "hard_gap"):
+    for text in ("+0.500", "mix_gain", "not_paired", "hard_gap", "p3: odd"):
         assert text in page
 
 

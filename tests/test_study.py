@@ -141,7 +141,7 @@ def one_more_benchmark(study: Study) -> set[str]:
     entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90}
     study.edit(CATALOGUE + "corpora.yaml", more=entry)
     study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
-    return {"fetch_problems/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
+    return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
 
 
 def one_more_student(study: Study) -> set[str]:
@@ -162,7 +162,7 @@ def alpha_of_a_mix(study: Study) -> set[str]:
 
 
 def graders_code(study: Study) -> set[str]:
-    study.replace("scripts/distill/grading.py", '"unverifiable"', '"unverifiable" + ""')
+    study.replace("scripts/distill/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
     return (
         teachers("verify")
         | from_datasets()

@@ -73,6 +73,18 @@ def _agreement(counts: Mapping[str, int]) -> str:
     return f"{counts['agree']} of {counts['rows']}" if counts.get("rows") else ""
 
 
+def gold_rows(golds: Iterable[Path]) -> list[Row]:
+    """Return, per corpus with unverifiable gold answers, how many there are, and the first of them."""
+    rows = []
+    for path in golds:
+        manifest = read_json(path)
+        if manifest["unverifiable"]:
+            shown = "; ".join(f"{i}: {answer}" for i, answer in list(manifest["examples"].items())[:3])
+            rows.append({"corpus": path.parts[-3], "problems": manifest["rows"],
+                         "unverifiable": manifest["unverifiable"], "for example": shown})  # fmt: skip
+    return rows
+
+
 def grader_rows(scores: Iterable[Path]) -> list[Row]:
     """Return, per arm and benchmark, the accuracy under each grader, and what each costs or gives in points."""
     rows = []

@@ -53,6 +53,9 @@ RESPONSES = _contract(
 VERDICTS = _contract(
     "verdicts", "problem_id draw", "verdict method", **_WORDS, verdict=_TEXT, extracted=_TEXT, method=_TEXT
 )
+GOLDS = _contract(
+    "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
+)  # fmt: skip
 JUDGEMENTS = _contract(
     "judgements", "problem_id draw", "judgement reply", **_WORDS, judgement=_TEXT, reply=_TEXT
 )  # fmt: skip

@@ -8,7 +8,7 @@ limit. So one hostile row costs its own verdict and no other.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from distill.grading import TIMEOUT_SECONDS, Outcome, Pair, Verdict, check_seconds, compare, examine
+from distill.grading import TIMEOUT_SECONDS, Outcome, Pair, Verdict, check_seconds, compare, examine, is_verifiable
 
 Row = tuple[str, str | None, str | None]
 Compare = Callable[[str, str, int], Outcome]
@@ -57,6 +57,26 @@ def grade_all(
                     yield each
             for pair in list(islice(outcomes, max(0, len(outcomes) - REMEMBERED))):
                 del outcomes[pair]
+
+
+def check_golds(
+    golds: Iterable[str], *, workers: int = 1, timeout_seconds: int = TIMEOUT_SECONDS,
+    deadline_seconds: int = DEADLINE_SECONDS, memory_mb: int = MEMORY_MB,
+) -> dict[str, bool]:  # fmt: skip
+    """Return gold answer -> whether answers can be graded against it (`grading.is_verifiable`), safe on any text.
+
+    Raises:
+        ValueError: As `grade_all`.
+    """
+    check_seconds("timeout_seconds", timeout_seconds)
+    with _Pool(workers, timeout_seconds, deadline_seconds, memory_mb, _self_check) as pool:
+        found = pool.compare([(gold, gold) for gold in dict.fromkeys(golds)])
+    return {gold: outcome.verdict == "correct" for (gold, _), outcome in found.items()}
+
+
+def _self_check(gold: str, _gold: str, timeout_seconds: int) -> Outcome:
+    verifiable = is_verifiable(gold, timeout_seconds=timeout_seconds)
+    return Outcome("correct" if verifiable else "unverifiable", "gold")
 
 
 class _Pool:

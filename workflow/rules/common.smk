@@ -219,6 +219,10 @@ def problem_folders():
     return [f"results/problems/{corpus}" for corpus in study_corpora()]
 
 
+def gold_folders():
+    return [f"results/verdicts/{corpus}/golds" for corpus in study_corpora()]
+
+
 def dataset_folders():
     return [f"results/datasets/{dataset}" for dataset in study_datasets()]
 

@@ -2,7 +2,8 @@
 
 REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{responder}/...; an endpoint if there is a judge
 OUTPUTS: results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{verdicts.parquet, manifest.json,
-provenance.json}; the same below results/judgements/ where the settings name a judge (which keeps its own undeclared
+provenance.json}; results/verdicts/{corpus}/golds/{golds.parquet, manifest.json, provenance.json}: which gold answers can
+be graded against; and as the verdicts below results/judgements/ where the settings name a judge (which keeps its own undeclared
 state/ there until it is done)
 """
 
@@ -10,7 +11,29 @@ state/ there until it is done)
 rule verdicts:
     input:
         manifests(all_answers("verdicts")),
+        manifests(gold_folders()),
     localrule: True
+
+
+rule check_golds:
+    input:
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+    output:
+        table="results/verdicts/{corpus}/golds/golds.parquet",
+        manifest="results/verdicts/{corpus}/golds/manifest.json",
+        provenance="results/verdicts/{corpus}/golds/provenance.json",
+    log:
+        "logs/check_golds/{corpus}.log",
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    params:
+        recipe=CATALOGUE.settings.grading.canonical(),
+        code=code("check_golds"),
+    shell:
+        "python scripts/check_golds.py --problems {input.table} --workers {threads} --recipe {params.recipe:q}"
+        " --output {output.table} 2> {log}"
 
 
 rule verify:

@@ -17,7 +17,7 @@ from distill.progress import Reading, clock, parse_progress
 
 STAGES = {
     "fetch_problems": "problems", "fetch_responses": "responses", "generate": "responses", "verify": "verdicts",
-    "judge": "verdicts",
+    "judge": "verdicts", "check_golds": "verdicts",
     "mix": "datasets", "render": "rendered", "fetch_model": "models", "initialise": "models", "train": "models",
     "score": "scores", "compare": "report",
 }  # fmt: skip
