@@ -59,3 +59,28 @@ def test_a_torn_shard_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"r\.parquet: not a readable Parquet file"):
         run(tmp_path, torn)
     assert not (tmp_path / "v/verdicts.parquet").exists()
+
+
+def test_a_corpus_of_bombs_costs_its_own_rows_only(tmp_path: Path) -> None:
+    bombs = {
+        "tower": r"\boxed{9^{9^{9^{9^{9}}}}}",
+        "factorial": r"\boxed{(10^{9})! + x}",
+        "braces": "\\boxed{" + "{" * 10_000_000,
+        "boxes": r"\boxed{" * 500_000,
+        "nesting": r"\boxed{" + r"\sqrt{" * 3000 + "2" + "}" * 3001,
+        "digits": r"\boxed{" + "7" * 1_000_000 + "}",
+        "nulls": "\x00" * 1000 + r"\boxed{\x00}",
+        "surrogates": "\ud800\\boxed{\udfff}",
+    }
+    golds = [{"problem_id": n, "answer": r"x^{2}+\sqrt{3}"} for n in bombs]
+    rows = [{"problem_id": n, "response": text} for n, text in bombs.items()]
+    good = [f"z{i:02d}" for i in range(20)]
+    golds += [{"problem_id": n, "answer": rf"\frac{{{i}}}{{7}}+y"} for i, n in enumerate(good)]
+    rows += [{"problem_id": n, "response": rf"\boxed{{y+\frac{{{2 * i}}}{{14}}}}"} for i, n in enumerate(good)]
+    found = tables.read(
+        run(tmp_path, responses_table(tmp_path / "r.parquet", rows), 2, golds), tables.VERDICTS
+    ).to_pylist()
+    words = {r["problem_id"]: r["verdict"] for r in found}
+    assert words.keys() == {*bombs, *good}
+    assert {words[n] for n in good} == {"correct"}
+    assert {words[n] for n in bombs} <= {"wrong", "no_answer", "timeout", "error"}
