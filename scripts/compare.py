@@ -17,7 +17,7 @@ from typing import Any
 
 from distill import page, plots, tables
 from distill.arms import Arm
-from distill.artefacts import Record, replacing, text_digest
+from distill.artefacts import Record, read_json, replacing, text_digest
 from distill.errors import InputError, run
 from distill.gaps import gap_rows, gap_text, parity_facts, read_scores, score_rows
 from distill.recipes import StudyRecipe
@@ -45,6 +45,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def policies(scores: Sequence[Path]) -> str:
+    """Return the policy that the scores follow. Raises InputError when they follow several."""
+    found = sorted({read_json(path)["policy"] for path in scores})
+    if len(found) > 1:
+        raise InputError(f"the scores follow different policies ({', '.join(found)}); make them again under one")
+    return found[0]
 
 
 def draw(folder: Path, gaps: list[dict[str, Any]], rows: list[dict[str, Any]], scores: Any, models: list[Path]) -> None:
@@ -100,10 +108,12 @@ def main(argv: list[str] | None = None) -> None:
             "title": " and ".join(study.title for study in studies.values()),
             "studies": [f"study {name}: {len(study.benchmarks)} benchmark(s)" for name, study in studies.items()],
             "gaps": gaps,
+            "policy": policies(args.scores),
             "scores": [{c: r[c] for c in SCORE_COLUMNS[1:]} for r in rows],
             "pictures": {name: inline(folder / f"{name}.svg") for name in PICTURES},
             "funnel": page.funnel_rows(args.datasets, args.rendered),
             "verdicts": page.verdict_rows(args.verdicts),
+            "agreement": page.agreement_rows(args.verdicts),
             "golds": page.gold_rows(args.golds),
             "graders": page.grader_rows(args.scores),
             "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered]),

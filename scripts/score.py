@@ -147,11 +147,12 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.problems}: no problems; there is nothing to score")
     wanted = ["problem_id", "draw", "finish_reason", "response_tokens"]
     answered = tables.read_all(args.responses, tables.RESPONSES, wanted)
-    graded = tables.read_all(args.verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict"])
+    graded = tables.read_all(args.verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict", "matcher"])
     responses = keyed(answered, "responses", args.responses[0])
     verdicts = keyed(graded, "verdicts", args.verdicts[0])
     check_whole((p["problem_id"] for p in problems), responses, verdicts, args.responses[0])
     graders = {"rule": verdicts}
+    matched = {k: {"verdict": v["matcher"]} for k, v in verdicts.items()}
     if args.judgements:
         given = tables.read_all(args.judgements, tables.JUDGEMENTS, ["problem_id", "draw", "judgement"])
         judgements = keyed(given, "judgements", args.judgements[0])
@@ -161,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
     verdicts = graders[policy]
     table = tables.build(items(problems, responses, verdicts), tables.ITEMS)
     manifest = summary(table, verdicts, answered["response_tokens"].null_count == 0)
-    manifest |= {"policy": policy, "by_grader": {name: correct_share(words) for name, words in graders.items()}}
+    by_grader = {name: correct_share(words) for name, words in {**graders, "matcher": matched}.items()}
+    manifest |= {"policy": policy, "by_grader": by_grader}
     digest = tables.write(args.output, table, tables.ITEMS)
     record.publish({**manifest, "digest": digest})
 

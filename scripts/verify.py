@@ -1,16 +1,17 @@
 """Grade a shard of responses: the last boxed answer of each against the gold answer of its problem.
 
+The verdict is that of the rule (`distill.grading`); beside it stands what a second rule, a string matcher, says.
 Inputs: a problems table, a responses table, a grading recipe. Output: a verdicts table with a row for every response.
-Where the responses carry a publisher's label, the manifest says how often the grader agrees with it.
+The manifest says how often the two agree with each other, and with the publisher's labels where there are some.
 
 Run as: python scripts/verify.py --problems P.parquet --responses R.parquet --workers 2 --recipe JSON --output V.parquet
 """
 
 import argparse
 import logging
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 from distill import tables
 from distill.artefacts import Record
 from distill.errors import InputError, run
+from distill.matcher import match
 from distill.progress import Progress
 from distill.recipes import GradingRecipe
 from distill.workers import grade_all
@@ -40,8 +42,10 @@ def graded(
             for row in batch.to_pylist():
                 if row["problem_id"] not in golds:
                     raise InputError(f"a response answers problem {row['problem_id']!r}, which is not in the corpus")
-                waiting.append({k: v for k, v in row.items() if k in ("problem_id", "draw", LABEL.name)})
-                yield golds[row["problem_id"]], row["response"], row["finish_reason"]
+                pair = golds[row["problem_id"]], row["response"], row["finish_reason"]
+                kept = {k: v for k, v in row.items() if k in ("problem_id", "draw", LABEL.name)}
+                waiting.append(kept | {"matcher": match(*pair)})
+                yield pair
 
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
     for found in grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits):
@@ -50,28 +54,35 @@ def graded(
 
 
 class Tally:
-    """Counts verdicts, and how they agree with the publisher's labels."""
+    """Counts verdicts, and how the rule, the string matcher and the publisher's labels agree on what is correct."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
-        self._labels: Counter[str] = Counter()
+        self._pairs: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
 
     def add(self, row: Row) -> None:
-        """Count a verdict row; a disagreement with its label is told in the log."""
+        """Count a verdict row; a disagreement of its label with the rule is told in the log."""
         self.verdicts[row["verdict"]] += 1
-        label, ours = row.get(LABEL.name), row["verdict"] == "correct"
-        if label is None:
-            return
-        self._labels["agree" if ours == label else "label_only" if label else "grader_only"] += 1
-        if ours != label:
-            verdict, extracted = row["verdict"], row["extracted"]
-            logging.info("label %s, verdict %s: %s (%r)", label, verdict, row["problem_id"], extracted)
+        said = {"rule": row["verdict"] == "correct", "matcher": row["matcher"] == "correct"}
+        if (label := row.get(LABEL.name)) is not None:
+            said["label"] = label
+            if label != said["rule"]:
+                shown = (label, row["verdict"], row["problem_id"], row["extracted"])
+                logging.info("label %s, verdict %s: %s (%r)", *shown)
+        for one, other in combinations(said, 2):
+            self._pairs[one, other][said[one], said[other]] += 1
 
-    def agreement(self) -> dict[str, int] | None:
-        """Return the agreement, or None without labels."""
-        if not self._labels:
-            return None
-        return {"rows": self._labels.total(), **{w: self._labels[w] for w in ("agree", "label_only", "grader_only")}}
+    def agreement(self) -> dict[str, dict[str, int]]:
+        """Return, per pair of graders, e.g. `rule, label`, on how many rows they agree or only one says correct."""
+        return {
+            f"{one}, {other}": {
+                "rows": counts.total(),
+                "agree": counts[True, True] + counts[False, False],
+                f"{one}_only": counts[True, False],
+                f"{other}_only": counts[False, True],
+            }
+            for (one, other), counts in self._pairs.items()
+        }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -108,7 +119,7 @@ def main(argv: list[str] | None = None) -> None:
         "digest": writer.digest,
         "rows": writer.rows,
         "verdicts": dict(sorted(tally.verdicts.items())),
-        "label_agreement": tally.agreement(),
+        "agreement": tally.agreement(),
     }
     record.publish(manifest)
 

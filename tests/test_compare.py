@@ -26,6 +26,7 @@ STUDY = {
         "mix_gain": {"plus": "mixed", "minus": ["hard", "easy"]},
     },
 }
+AGREE = {"rows": 4, "agree": 3, "rule_only": 1, "matcher_only": 0}
 PROVENANCE = {"seconds": 1.0, "versions": {"python": "3.11"}, "recipe": {"cutoff": 64}}
 CORRECT = {"hard": [1, 1, 1, 0], "easy": [1, 0, 0, 0], "mixed": [1, 1, 0, 0], "none": [0, 0, 0, 0]}
 
@@ -43,7 +44,8 @@ def score_of(root: Path, dataset: str, seed: int) -> Path:
     share = sum(correct) / 4
     facts = {"n_problems": 4, "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0, "no_answer": 0.0,
              "cut_off": 0.0, "mean_tokens": 9.5,
-             "by_grader": {"rule": share}, "by_level": {"1": {"n_problems": 4, "accuracy": share}}}  # fmt: skip
+             "by_grader": {"rule": share, "matcher": 0.125}, "policy": "rule",
+             "by_level": {"1": {"n_problems": 4, "accuracy": share}}}  # fmt: skip
     path = folder_of(root, "scores/b/students", arm, "greedy", manifest=facts)
     rows = [{"problem_id": str(i), "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
              "response_tokens": 9} for i, c in enumerate(correct)]  # fmt: skip
@@ -75,8 +77,8 @@ def run(root: Path, missing: str | None = None, updates: dict[str, int] | None =
     models = [model_of(root, d, seed, (updates or {}).get(d, 10)) for d, seed in arms]
     data = [dataset_of(root, "datasets", d) for d in ("hard", "easy", "mixed")]
     rendered = [dataset_of(root, "rendered", d) for d in ("hard", "easy", "mixed")]
-    verdicts = [folder_of(root, "verdicts/c/teachers/teacher/greedy/draw-0/00-of-01",
-                          manifest={"verdicts": {"correct": 3, "wrong": 1}, "label_agreement": None})]  # fmt: skip
+    graded = {"verdicts": {"correct": 3, "wrong": 1}, "agreement": {"rule, matcher": AGREE}}
+    verdicts = [folder_of(root, "verdicts/c/teachers/teacher/greedy/draw-0/00-of-01", manifest=graded)]
     problems = [folder_of(root, "problems/c", manifest={"ledger": {"rows_in": 4, "rows_out": 4, "lost": {}}})]
     golds = [folder_of(root, "verdicts/c/golds", manifest={"rows": 4, "unverifiable": 1, "examples": {"p3": "odd"}})]
     lists = {"golds": golds}
@@ -117,7 +119,7 @@ def test_the_page_needs_no_network_and_holds_every_number(tmp_path: Path) -> Non
     page = run(tmp_path).read_text()
     assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
     assert page.count("<svg") == 4
-    for text in ("+0.500", "mix_gain", "not_paired", "hard_gap", "p3: odd"):
+    for text in ("+0.500", "mix_gain", "not_paired", "hard_gap", "p3: odd", "3 of 4", "-62.5 points"):
         assert text in page
 
 

@@ -66,7 +66,10 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 def inputs(folder: Path) -> tuple[Path, Path]:
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": g} for i, g in GOLDS.items()])
-    rows = [{"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text"} for i, w, x in VERDICTS]
+    rows = [
+        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w}
+        for i, w, x in VERDICTS
+    ]
     tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
     return known, folder / "v.parquet"
 
@@ -184,7 +187,7 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
     known, verdicts = inputs(tmp_path)
     responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
     files = ["--problems", str(known), "--responses", str(responses), "--verdicts", str(verdicts)]
-    graders = {"rule": 0.2, "rule+judge": 0.6}
+    graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
     for policy in ("rule", "rule+judge"):
         output = tmp_path / policy / "items.parquet"
         options = ["--judgements", str(judged), "--recipe", recipe(policy=policy), "--output", str(output)]

@@ -31,7 +31,8 @@ def test_real_solutions_go_from_problems_to_the_report(tmp_path: Path) -> None:
     for verdicts in results.glob("verdicts/gsm8k-test/teachers/*/published/draw-0/*/manifest.json"):
         facts = json.loads(verdicts.read_text())
         assert facts["rows"] == 1319
-        agree[verdicts.parts[-5]] = facts["label_agreement"]["agree"] / facts["label_agreement"]["rows"]
+        labels = facts["agreement"]["rule, label"]
+        agree[verdicts.parts[-5]] = labels["agree"] / labels["rows"]
     assert len(agree) == 4
     assert min(agree.values()) > 0.995
     large, small = (json.loads((results / f"datasets/gsm8k-{d}/manifest.json").read_text()) for d in ("large", "small"))

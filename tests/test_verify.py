@@ -38,7 +38,8 @@ def test_each_response_gets_a_verdict_and_labels_are_compared(tmp_path: Path) ->
     ]
     facts = manifest(output)
     assert facts["verdicts"] == {"correct": 2, "cut_off": 1, "wrong": 1}
-    assert facts["label_agreement"] == {"rows": 3, "agree": 1, "label_only": 1, "grader_only": 1}
+    assert facts["agreement"]["rule, label"] == {"rows": 3, "agree": 1, "rule_only": 1, "label_only": 1}
+    assert facts["agreement"]["rule, matcher"] == {"rows": 4, "agree": 4, "rule_only": 0, "matcher_only": 0}
 
 
 def test_a_response_to_another_corpus(tmp_path: Path) -> None:

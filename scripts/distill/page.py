@@ -1,7 +1,7 @@
 """The facts of the report's page: what each section's table shows, read from manifests and provenance."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +46,8 @@ def ledger_rows(manifests: Iterable[Path]) -> list[Row]:
 
 
 def verdict_rows(verdicts: Iterable[Path]) -> list[Row]:
-    """Return, per corpus and teacher, how its responses were graded, and agreement with the publisher's labels."""
-    words: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    labels: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for path in verdicts:
-        manifest, place = read_json(path), path.parts.index("teachers")
-        key = (path.parts[place - 1], path.parts[place + 1])
-        words[key].update(manifest["verdicts"])
-        labels[key].update(manifest["label_agreement"] or {})
+    """Return, per corpus and teacher, how its responses were graded."""
+    words = _summed(verdicts, lambda manifest: {"": manifest["verdicts"]})
     return [
         {
             "corpus": corpus,
@@ -63,14 +57,32 @@ def verdict_rows(verdicts: Iterable[Path]) -> list[Row]:
             "wrong": counts["wrong"],
             "no answer": counts["no_answer"] + counts["cut_off"],
             "other": counts.total() - sum(counts[w] for w in ("correct", "wrong", "no_answer", "cut_off")),
-            "agrees with its labels": _agreement(labels[corpus, teacher]),
         }
-        for (corpus, teacher), counts in sorted(words.items())
+        for (corpus, teacher, _), counts in sorted(words.items())
     ]
 
 
-def _agreement(counts: Mapping[str, int]) -> str:
-    return f"{counts['agree']} of {counts['rows']}" if counts.get("rows") else ""
+def agreement_rows(verdicts: Iterable[Path]) -> list[Row]:
+    """Return, per corpus, teacher and pair of graders, on how many responses they agree, or only one says correct."""
+    rows = []
+    for (corpus, teacher, pair), counts in sorted(_summed(verdicts, lambda manifest: manifest["agreement"]).items()):
+        one, other = pair.split(", ")
+        rows.append({"corpus": corpus, "teacher": teacher, "graders": pair,
+                     "agree": f"{counts['agree']} of {counts['rows']}", "only the first": counts[f"{one}_only"],
+                     "only the second": counts[f"{other}_only"]})  # fmt: skip
+    return rows
+
+
+def _summed(
+    verdicts: Iterable[Path], counts: Callable[[Row], Mapping[str, Mapping[str, int]]]
+) -> dict[tuple[str, str, str], Counter[str]]:
+    """Add up what manifests count, per corpus, teacher and name of the count."""
+    total: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for path in verdicts:
+        place = path.parts.index("teachers")
+        for name, found in counts(read_json(path)).items():
+            total[path.parts[place - 1], path.parts[place + 1], name].update(found)
+    return total
 
 
 def gold_rows(golds: Iterable[Path]) -> list[Row]:
@@ -96,7 +108,7 @@ def grader_rows(scores: Iterable[Path]) -> list[Row]:
             if name != "rule":
                 row |= {name: share, f"{name} against rule": f"{100 * (share - shares['rule']):+.1f} points"}
         rows.append(row)
-    return rows if any(len(row) > 3 for row in rows) else []
+    return rows
 
 
 def parity_rows(facts: Mapping[Arm, Mapping[str, Any]]) -> list[Row]:

@@ -51,7 +51,14 @@ RESPONSES = _contract(
     error=_TEXT,
 )  # fmt: skip
 VERDICTS = _contract(
-    "verdicts", "problem_id draw", "verdict method", **_WORDS, verdict=_TEXT, extracted=_TEXT, method=_TEXT
+    "verdicts",
+    "problem_id draw",
+    "verdict method matcher",
+    **_WORDS,
+    verdict=_TEXT,
+    extracted=_TEXT,
+    method=_TEXT,
+    matcher=_TEXT,
 )
 GOLDS = _contract(
     "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
