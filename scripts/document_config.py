@@ -18,7 +18,7 @@ from distill.catalogue import KINDS
 OUTPUT = Path(__file__).resolve().parent.parent / "config" / "README.md"
 INTRODUCTION = """# Configuration
 
-Written by `make config-docs` from `scripts/distill/recipes.py`; do not edit.
+Written by `make config-docs` from `scripts/distill/recipes/`; do not edit.
 
 `config.yaml` names the studies to run. A study (`studies/*.yaml`) is a list of names and the gaps to report. The names
 stand in the catalogue (`catalogue/*.yaml`), one file per kind, each entry `name: recipe`. Names are lower-case words

@@ -40,15 +40,12 @@ def answer(
     engine: Engine, problems: list[dict[str, str]], prompt: Prompt, seed: int, draw: int
 ) -> list[dict[str, Any]]:
     """Return one response row per problem."""
-    requests = [
-        Request(engine.prompt_ids(prompt.messages(p["problem"])), row_seed(seed, p["problem_id"], draw))
-        for p in problems
-    ]
+    requests = [Request(prompt.messages(p["problem"]), row_seed(seed, p["problem_id"], draw)) for p in problems]
     rows: list[dict[str, Any]] = []
     with Progress(len(requests), unit="rows", desc="generate") as progress:
         for index, completion in engine.generate(requests):
             rows.append(_row(problems[index]["problem_id"], draw, requests[index], completion))
-            progress.update(1, tokens=completion.response_tokens)
+            progress.update(1, tokens=completion.response_tokens or 0)
     return rows
 
 
@@ -58,7 +55,7 @@ def _row(problem_id: str, draw: int, request: Request, completion: Completion) -
         "draw": draw,
         "response": completion.text,
         "finish_reason": completion.finish_reason,
-        "prompt_tokens": len(request.prompt_ids),
+        "prompt_tokens": completion.prompt_tokens,
         "response_tokens": completion.response_tokens,
         "seed": request.seed,
         "error": completion.error,

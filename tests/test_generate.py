@@ -36,8 +36,8 @@ def engine(model: Path, batch_size: int = 64, **decoding: Any) -> Any:
     )
 
 
-def requests(loaded: Any, problems: list[str] = PROBLEMS, seed: int = 0) -> list[Request]:
-    return [Request(loaded.prompt_ids([{"role": "user", "content": p}]), seed + i) for i, p in enumerate(problems)]
+def requests(problems: list[str] = PROBLEMS, seed: int = 0) -> list[Request]:
+    return [Request([{"role": "user", "content": p}], seed + i) for i, p in enumerate(problems)]
 
 
 def texts(loaded: Any, asked: list[Request]) -> list[str]:
@@ -50,13 +50,14 @@ def test_greedy_is_what_the_library_generates_row_by_row(model: Path) -> None:
     import torch
 
     from distill.models import load_model, load_tokenizer
+    from distill.prompts import prompt_ids
 
     loaded = engine(model)
-    asked = requests(loaded)
+    asked = requests()
     network, tokenizer = load_model(model).eval(), load_tokenizer(model)
     expected = []
     for request in asked:
-        ids = torch.tensor([request.prompt_ids])
+        ids = torch.tensor([prompt_ids(tokenizer, request.messages)])
         out = network.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=80)
         expected.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
     assert texts(loaded, asked) == expected
@@ -65,7 +66,7 @@ def test_greedy_is_what_the_library_generates_row_by_row(model: Path) -> None:
 
 def test_a_sampled_row_does_not_depend_on_its_neighbours(model: Path) -> None:
     loaded = engine(model, temperature=3.0)
-    asked = requests(loaded, PROBLEMS * 4)
+    asked = requests(PROBLEMS * 4)
     together = texts(loaded, asked)
     assert together == [texts(engine(model, temperature=3.0), [r])[0] for r in asked]
     assert together == texts(engine(model, batch_size=3, temperature=3.0), asked)
@@ -95,8 +96,8 @@ def test_sampling_follows_the_distribution() -> None:
 
 def test_a_cut_off_row_and_a_prompt_that_fills_the_context(model: Path) -> None:
     loaded = engine(model, max_new_tokens=3)
-    whole = requests(loaded)
-    found = dict(loaded.generate([whole[0], Request(whole[0].prompt_ids * 40, 0)]))
+    whole = requests()
+    found = dict(loaded.generate([whole[0], Request([{"role": "user", "content": PROBLEMS[1] * 40}], 0)]))
     assert (found[0].finish_reason, found[0].response_tokens) == ("length", 3)
     assert (found[1].finish_reason, found[1].text) == ("error", "")
     assert "context of 512" in found[1].error

@@ -6,33 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from distill.prompts import Message
 from distill.recipes import GenerateRecipe
 
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt: token ids, and the seed of its row."""
+    """One conversation up to the model's turn, and the seed of its row."""
 
-    prompt_ids: list[int]
+    messages: list[Message]
     seed: int
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer. `finish_reason` is stop, length or error; token counts include the stop token."""
+    """One answer. `finish_reason` is stop, length or error; token counts include the stop token, None is unknown."""
 
     text: str
     finish_reason: str
-    response_tokens: int
+    prompt_tokens: int | None
+    response_tokens: int | None
     error: str | None = None
 
 
 class Engine(Protocol):
     """A loaded model."""
-
-    def prompt_ids(self, messages: list[dict[str, str]]) -> list[int]:
-        """Return the token ids of a conversation up to the model's turn."""
-        ...
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield (index of the request, completion) in any order, each request once. A failed one is an `error`."""

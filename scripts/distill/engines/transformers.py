@@ -41,33 +41,30 @@ class TransformersEngine:
         self._stops = torch.tensor(stops, device=self._device)
         self._context = self._model.config.max_position_embeddings
 
-    def prompt_ids(self, messages: list[dict[str, str]]) -> list[int]:
-        """Return the token ids of a conversation up to the model's turn."""
-        return prompt_ids(self._tokenizer, messages)
-
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield (index, completion) as rows finish; a prompt that fills the context is an `error`."""
         fitting = []
-        for index, request in enumerate(requests):
-            if len(request.prompt_ids) < self._context:
+        prompts = [prompt_ids(self._tokenizer, request.messages) for request in requests]
+        for index, ids in enumerate(prompts):
+            if len(ids) < self._context:
                 fitting.append(index)
             else:
-                message = f"prompt of {len(request.prompt_ids)} tokens, context of {self._context}"
-                yield index, Completion("", "error", 0, message)
-        fitting.sort(key=lambda i: (len(requests[i].prompt_ids), i))
+                message = f"prompt of {len(ids)} tokens, context of {self._context}"
+                yield index, Completion("", "error", len(ids), 0, message)
+        fitting.sort(key=lambda i: (len(prompts[i]), i))
         for start in range(0, len(fitting), self._batch_size):
             batch = fitting[start : start + self._batch_size]
-            for row, completion in self._decode([requests[i] for i in batch]):
+            for row, completion in self._decode([prompts[i] for i in batch], [requests[i].seed for i in batch]):
                 yield batch[row], completion
 
-    def _decode(self, requests: list[Request]) -> Iterator[tuple[int, Completion]]:
+    def _decode(self, prompts: list[list[int]], seeds: list[int]) -> Iterator[tuple[int, Completion]]:
         """Decode one batch; rows leave it as they finish."""
         import torch
 
-        batch = _Batch(self._model, requests, self._tokenizer.pad_token_id, self._device)
-        room = [self._context - len(r.prompt_ids) for r in requests]
+        batch = _Batch(self._model, prompts, self._tokenizer.pad_token_id, self._device)
+        room = [self._context - len(ids) for ids in prompts]
         limits = torch.tensor(room, device=self._device).clamp(max=self._decoding.max_new_tokens)
-        sampler = Sampler(self._decoding, [r.seed for r in requests], int(limits.max()))
+        sampler = Sampler(self._decoding, seeds, int(limits.max()))
         with torch.inference_mode():
             logits = batch.prefill()
             for step in itertools.count():
@@ -76,29 +73,29 @@ class TransformersEngine:
                 done = torch.isin(tokens, self._stops) | (limits[batch.rows] == step + 1)
                 if done.any():
                     for row, ids in batch.take(done):
-                        yield row, self._completion(ids)
+                        yield row, self._completion(len(prompts[row]), ids)
                 if not batch.rows:
                     return
                 logits = batch.step()
 
-    def _completion(self, ids: list[int]) -> Completion:
+    def _completion(self, prompt_tokens: int, ids: list[int]) -> Completion:
         stopped = ids[-1] in self._stops.tolist()
         text = self._tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
-        return Completion(text, "stop" if stopped else "length", len(ids))
+        return Completion(text, "stop" if stopped else "length", prompt_tokens, len(ids))
 
 
 class _Batch:
     """The rows still being decoded: their tokens, attention mask and key-value cache."""
 
-    def __init__(self, model: Any, requests: list[Request], pad: int, device: str):
+    def __init__(self, model: Any, prompts: list[list[int]], pad: int, device: str):
         import torch
         from transformers import DynamicCache
 
         self._model = model
-        self.rows = list(range(len(requests)))
-        width = max(len(r.prompt_ids) for r in requests)
-        padding = [width - len(r.prompt_ids) for r in requests]
-        ids = [[pad] * p + list(r.prompt_ids) for p, r in zip(padding, requests, strict=True)]
+        self.rows = list(range(len(prompts)))
+        width = max(len(ids) for ids in prompts)
+        padding = [width - len(ids) for ids in prompts]
+        ids = [[pad] * p + own for p, own in zip(padding, prompts, strict=True)]
         mask = [[0] * p + [1] * (width - p) for p in padding]
         self._last = torch.tensor(ids, device=device)
         self._mask = torch.tensor(mask, device=device)

@@ -1,0 +1,56 @@
+"""The recipes: one frozen model per kind of catalogue entry, the only place where keys and defaults are defined.
+
+A recipe is what the user writes in `config/`. Unknown keys are refused. Keys marked `layout` say how work is cut
+up (shards, draws), not what a row contains; they never reach a job's parameters, so changing them re-makes nothing
+that exists. `config/README.md` is generated from here.
+"""
+
+from distill.recipes.answering import (
+    Answering,
+    DecodingRecipe,
+    GenerateRecipe,
+    PublishedColumns,
+    PublishedRecipe,
+    Rewrite,
+    StudentRecipe,
+    TeacherRecipe,
+)
+from distill.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
+from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
+from distill.recipes.datasets import DatasetRecipe
+from distill.recipes.models import ModelRecipe, ScratchModel
+from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings
+from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
+from distill.recipes.trainings import LoraRecipe, RenderRecipe, TrainingRecipe, TrainRecipe
+
+__all__ = [
+    "LAYOUT",
+    "NAME_PATTERN",
+    "Answering",
+    "ArmsRecipe",
+    "CorpusColumns",
+    "CorpusRecipe",
+    "DatasetRecipe",
+    "DecodingRecipe",
+    "GapRecipe",
+    "GenerateRecipe",
+    "GradingRecipe",
+    "JudgeRecipe",
+    "LoraRecipe",
+    "ModelRecipe",
+    "PublishedColumns",
+    "PublishedRecipe",
+    "Recipe",
+    "RenderRecipe",
+    "Rewrite",
+    "Rows",
+    "ScoreRecipe",
+    "ScratchModel",
+    "Settings",
+    "StudentRecipe",
+    "StudyRecipe",
+    "TeacherRecipe",
+    "TrainRecipe",
+    "TrainingRecipe",
+    "canonical_json",
+]

@@ -1,0 +1,64 @@
+"""`config/config.yaml`: which studies to run, how responses are graded and judged, what counts as correct."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from distill.recipes.base import LAYOUT, Name, Positive, Recipe, Share
+
+Policy = Literal["rule", "rule+judge"]
+
+
+class GradingRecipe(Recipe):
+    """How responses are graded."""
+
+    timeout_seconds: int = Field(3, ge=1, description="math-verify's own limit per parse; whole seconds.")
+    deadline_seconds: int = Field(15, ge=2, description="After it a row's worker is killed: `timeout`.")
+    memory_mb: int = Field(4096, ge=512, description="Address space of a grading worker.")
+
+
+class ScoreRecipe(Recipe):
+    """What one scoring job reads."""
+
+    policy: Policy
+
+
+class JudgeRecipe(Recipe):
+    """A language model that looks again at what the rule rejected, behind any OpenAI-compatible endpoint."""
+
+    url: str = Field(..., pattern=r"^https?://", description="Base URL such as `http://localhost:8000/v1`.")
+    model: str = Field(..., description="The model's name at the endpoint; it is recorded, name one version.")
+    prompt: str = Field("equal", description="Name of a template in `resources/prompts/judges/`.")
+    max_tokens: Positive = Field(20, description="Longest reply.")
+    timeout_seconds: Positive = Field(120, description="Limit of one request.")
+    attempts: Positive = Field(4, description="Tries per request, with pauses that double, before the job fails.")
+    max_unclear: Share = Field(0.05, description="Share of replies that may be neither True nor False; more fail.")
+    concurrency: Positive = Field(8, description="Requests at the same time.", json_schema_extra=LAYOUT)
+    key_variable: str = Field(
+        "OPENAI_API_KEY",
+        description="Environment variable that holds the key, if one is needed.",
+        json_schema_extra=LAYOUT,
+    )
+
+
+class Settings(Recipe):
+    """`config/config.yaml`: which studies to run, and how responses are graded."""
+
+    studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
+    grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
+    judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")
+    policy: Policy = Field(
+        "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."
+    )
+
+    @model_validator(mode="after")
+    def _judge_is_there(self) -> "Settings":
+        if self.policy == "rule+judge" and self.judge is None:
+            raise ValueError("`policy: rule+judge` needs a `judge`")
+        return self
+
+    @field_validator("studies", mode="before")
+    @classmethod
+    def _split(cls, studies: Any) -> Any:
+        """Accept `--config studies=toy,published`."""
+        return studies.split(",") if isinstance(studies, str) else studies
