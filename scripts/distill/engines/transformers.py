@@ -22,17 +22,21 @@ if TYPE_CHECKING:
     import torch
 
 
-def load(model: Path, recipe: GenerateRecipe) -> "TransformersEngine":
-    """Load tokenizer and weights of a model folder."""
+def load(model: Path, recipe: GenerateRecipe, _seed: int) -> "TransformersEngine":
+    """Load tokenizer and weights of a model folder; every row has its own seed."""
     return TransformersEngine(model, recipe)
 
 
 class TransformersEngine:
     """A causal language model with its tokenizer on one device."""
 
+    seeds = "row"
+
     def __init__(self, folder: Path, recipe: GenerateRecipe):
         import torch
+        import transformers
 
+        self.version = f"transformers {transformers.__version__}"
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = load_tokenizer(folder)
         self._model = load_model(folder).to(self._device).eval()
