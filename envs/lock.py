@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 TABLES = ("pyarrow", "pydantic", "jinja2", "tqdm")
 MODELS = (*TABLES, "torch", "transformers", "tokenizers", "safetensors", "peft")
 STAGES = {
-    "data": (*TABLES, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy"),
+    "data": (*TABLES, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy", "datasketch"),
     "generate": MODELS,
     "train": (*MODELS, "trl", "accelerate", "datasets"),
     "report": (*TABLES, "numpy", "matplotlib"),

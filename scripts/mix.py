@@ -1,8 +1,9 @@
 """Make a dataset: select one response per problem and source, pair the problems, mix at a fixed row budget.
 
 Inputs: a problems table; per source its responses and verdicts (all draws and shards), and its judgements where the
-policy is `rule+judge`; a dataset recipe. Outputs: a
-train table, and `ledger.parquet` beside it that says for each source why a problem's response is not in it.
+policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, likelihoods, the draws of
+the teacher whose pass rate counts); a dataset recipe. Outputs: a train table, and `ledger.parquet` beside it that says
+for each source why a problem's response is not in it.
 
 Run as: python scripts/mix.py --problems P.parquet --responses long R0.parquet ... --verdicts long V0.parquet ... \
             --responses short ... --verdicts short ... --recipe JSON --output results/datasets/D/train.parquet
@@ -17,40 +18,84 @@ from typing import Any
 
 import pyarrow as pa
 
-from distill import mixing, tables
+from distill import curation, mixing, tables
 from distill.artefacts import Ledger, Record, text_digest
 from distill.errors import InputError, run
 from distill.judging import effective
-from distill.recipes import DatasetRecipe
+from distill.recipes import CurationRecipe, DatasetRecipe
 
 Files = dict[str, list[Path]]
-KINDS = ("responses", "verdicts", "judgements")
+Key = tuple[str, int]
+KINDS = ("responses", "verdicts", "judgements", "likelihoods")
+REPEATS = {"contamination": tables.CONTAMINATION, "duplicates": tables.DUPLICATES}
 
 
-def read_draws(responses: list[Path], verdicts: list[Path], judgements: list[Path]) -> Iterator[mixing.Draw]:
-    """Yield the graded draws of one source, file by file, without holding them; `judgements` may be empty.
+def read_draws(files: Files, recipe: DatasetRecipe) -> Iterator[mixing.Draw]:
+    """Yield the graded draws of one teacher (kind -> its files), file by file, without holding them.
 
     Raises InputError when a file of verdicts does not hold the same rows as its file of responses.
     """
-    judged = (
-        tables.read_all(judgements, tables.JUDGEMENTS, ["problem_id", "draw", "judgement"]).to_pylist()
-        if judgements
-        else []
-    )
-    said = {(r["problem_id"], r["draw"]): r["judgement"] for r in judged}
+    responses, verdicts = files["responses"], files["verdicts"]
+    said = {key: row["judgement"] for key, row in keyed(files.get("judgements", []), tables.JUDGEMENTS)}
+    likely = {key: curation.perplexity(row["log_likelihood"], row["tokens"])
+              for key, row in keyed(files.get("likelihoods", []), tables.LIKELIHOODS)}  # fmt: skip
     if len(responses) != len(verdicts):
         raise InputError(f"{responses[0]}: {len(responses)} files of responses, {len(verdicts)} of verdicts")
     for answered, graded in zip(responses, verdicts, strict=True):
         if tables.footer(answered).num_rows != tables.footer(graded).num_rows:
             raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
-        reasons = tables.stream(answered, tables.RESPONSES, ["problem_id", "draw", "finish_reason"])
+        shown = tables.stream(answered, tables.RESPONSES, columns(recipe.curation))
         words = tables.stream(graded, tables.VERDICTS, ["problem_id", "draw", "verdict"])
-        rows = (chain.from_iterable(batch.to_pylist() for batch in batches) for batches in (reasons, words))
+        rows = (chain.from_iterable(batch.to_pylist() for batch in batches) for batches in (shown, words))
         for row, word in zip(*rows, strict=True):
-            if (row["problem_id"], row["draw"]) != (word["problem_id"], word["draw"]):
+            key = row["problem_id"], row["draw"]
+            if key != (word["problem_id"], word["draw"]):
                 raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
-            key = (row["problem_id"], row["draw"])
-            yield mixing.Draw(*key, row["finish_reason"], effective(word["verdict"], said.get(key)))
+            sample = sample_of(row, recipe.curation, likely.get(key))
+            try:
+                fault = None if row["finish_reason"] == "error" else curation.fault(sample, recipe.curation)
+            except ValueError as error:
+                raise InputError(f"{answered}: {error}") from None
+            preference = curation.preference(sample, recipe.curation, recipe.seed)
+            verdict = effective(word["verdict"], said.get(key))
+            yield mixing.Draw(*key, row["finish_reason"], verdict, fault, preference)
+
+
+def keyed(paths: list[Path], contract: tables.Contract) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Yield the rows of several files with their keys."""
+    for path in paths:
+        for batch in tables.stream(path, contract, contract.schema.names):
+            yield from (((row["problem_id"], row["draw"]), row) for row in batch.to_pylist())
+
+
+def columns(recipe: CurationRecipe) -> list[str]:
+    """Return the columns of the responses that selection and curation look at; texts are read only where needed."""
+    measured = recipe.length is not None or recipe.choose in ("shortest", "longest")
+    texts = measured or recipe.max_repetition is not None
+    return ["problem_id", "draw", "finish_reason", *(["response_tokens"] * measured), *(["response"] * texts)]
+
+
+def sample_of(row: dict[str, Any], recipe: CurationRecipe, perplexity: float | None) -> curation.Sample:
+    """Return what a response shows of itself, as far as the recipe asks."""
+    text = row.get("response", "")
+    repetition = 0.0 if recipe.max_repetition is None else curation.repetition(text)
+    tokens = row.get("response_tokens")
+    return curation.Sample(row["problem_id"], row["draw"], tokens, len(text), repetition, perplexity)
+
+
+def left_out(
+    ids: list[str], files: dict[str, Files], repeats: dict[str, Path], recipe: DatasetRecipe
+) -> dict[str, str]:
+    """Return problem_id -> reason of the problems that curation leaves out, whatever the responses to them."""
+    found = {
+        kind: tables.read(path, REPEATS[kind], ["problem_id"])["problem_id"].to_pylist()
+        for kind, path in repeats.items()
+    }
+    rates = None
+    if bounds := recipe.curation.pass_rate:
+        draws = read_draws({kind: own.get(bounds.teacher, []) for kind, own in files.items()}, recipe)
+        rates = curation.pass_rates((d.problem_id, d.fate == "correct") for d in draws if d.fate != "not_generated")
+    return curation.excluded(ids, found.get("contamination", []), found.get("duplicates", []), rates, recipe.curation)
 
 
 def texts(responses: list[Path], chosen: dict[str, int]) -> dict[str, str]:
@@ -65,11 +110,12 @@ def texts(responses: list[Path], chosen: dict[str, int]) -> dict[str, str]:
     return found
 
 
-def funnel(fate: dict[str, str], paired: list[str]) -> dict[str, int]:
+def funnel(found: mixing.Survey, excluded: dict[str, str], paired: list[str]) -> dict[str, int]:
     """Return how many problems of one source reached each station."""
-    counts = Counter(fate.values())
+    counts = Counter(found.fate.values())
     reached = {station: sum(counts[f] for f in mixing.FATES[i + 1 :]) for i, station in enumerate(_STATIONS)}
-    return {"problems": len(fate), **reached, "paired": len(paired)}
+    curated = len(found.usable.keys() - excluded.keys())
+    return {"problems": len(found.fate), **reached, "curated": curated, "paired": len(paired)}
 
 
 _STATIONS = ("generated", "stopped", "answered", "correct")
@@ -90,30 +136,38 @@ def train_rows(problems: list[dict[str, str]], chosen: dict[str, tuple[str, int,
     return rows
 
 
-def mix(problems: list[dict[str, str]], files: dict[str, Files], recipe: DatasetRecipe, name: str) -> Any:
-    """Return (train rows, ledger rows, manifest without digest) of a dataset; `files` is kind -> source -> files."""
-    responses = files["responses"]
+def mix(
+    problems: list[dict[str, str]], files: dict[str, Files], repeats: dict[str, Path], recipe: DatasetRecipe, name: str
+) -> Any:
+    """Return (train rows, ledger rows, manifest without digest) of a dataset.
 
-    def draws(source: str) -> Iterator[mixing.Draw]:
-        return read_draws(responses[source], files["verdicts"][source], files["judgements"].get(source, []))
-
+    `files` is kind -> teacher -> files, `repeats` which table names the problems that repeat others.
+    """
     ids = [p["problem_id"] for p in problems]
-    usable = {s: mixing.first_usable(draws(s), recipe.pairing) for s in recipe.sources}
+    excluded = left_out(ids, files, repeats, recipe)
+    found = {}
+    for source in recipe.sources:
+        draws = read_draws({kind: own.get(source, []) for kind, own in files.items()}, recipe)
+        found[source] = mixing.survey(ids, draws, recipe.pairing)
+    usable = {s: [i for i in found[s].usable if i not in excluded] for s in recipe.sources}
     candidate = mixing.candidates(usable, recipe.pairing, recipe.seed)
     rows = mixing.budget(candidate, recipe.rows, name)
     assigned = mixing.assign(candidate, mixing.share_counts(rows, recipe.shares))
 
     chosen, ledger_rows, by_source, funnels = {}, [], {}, {}
     for source in recipe.sources:
-        own = {i: usable[source][i] for i, s in assigned.items() if s == source}
-        chosen |= {i: (source, own[i], text) for i, text in texts(responses[source], own).items()}
-        fate = mixing.fates(ids, draws(source))
-        lost = mixing.lost_reasons(fate, candidate[source], assigned, source, recipe.pairing)
+        own = {i: found[source].usable[i] for i, s in assigned.items() if s == source}
+        chosen |= {i: (source, own[i], text) for i, text in texts(files["responses"][source], own).items()}
+        lost = mixing.lost_reasons(found[source], excluded, candidate[source], assigned, source)
         ledger_rows += [{"source": source, "problem_id": i, "reason": r} for i, r in lost.items()]
         by_source[source] = Ledger(len(ids), len(own), dict(Counter(lost.values()))).check(f"{name}/{source}")
-        funnels[source] = funnel(fate, candidate[source])
+        funnels[source] = funnel(found[source], excluded, candidate[source])
     union = set().union(*candidate.values())
-    lost = {"not_paired": len(ids) - len(union), "over_budget": len(union) - len(assigned)}
+    lost = {
+        **Counter(excluded.values()),
+        "not_paired": len(ids) - len(excluded) - len(union),
+        "over_budget": len(union) - len(assigned),
+    }
     table = train_rows(problems, chosen)
     manifest = {
         "kind": "datasets",
@@ -132,25 +186,40 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=Path, required=True)
     for kind in KINDS:
-        needed, names = kind != "judgements", ("SOURCE", "FILE")
+        needed, names = kind in ("responses", "verdicts"), ("TEACHER", "FILE")
         parser.add_argument(f"--{kind}", nargs="+", action="append", required=needed, default=[], metavar=names)
+    for kind in REPEATS:
+        parser.add_argument(f"--{kind}", type=Path, help="where the recipe's curation asks for it")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
     recipe = DatasetRecipe.model_validate_json(args.recipe)
     files = {kind: {s: [Path(f) for f in paths] for s, *paths in getattr(args, kind)} for kind in KINDS}
-    for kind in ("responses", "verdicts"):
-        if missing := [s for s in recipe.sources if not files[kind].get(s)]:
-            raise InputError(f"--responses and --verdicts must name files of each source; {missing[0]} has none")
-    named = {f"{k}/{s}/{i}": p for k in KINDS for s in recipe.sources for i, p in enumerate(files[k].get(s, []))}
-    record = Record(__file__, args.recipe, {"problems": args.problems, **named}, args.output.parent)
+    repeats = {kind: path for kind in REPEATS if (path := getattr(args, kind))}
+    check_given(recipe, files, repeats)
+    named = {f"{k}/{t}/{i}": p for k in KINDS for t, paths in files[k].items() for i, p in enumerate(paths)}
+    record = Record(__file__, args.recipe, {"problems": args.problems, **repeats, **named}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "source"]).to_pylist()
-    rows, lost, manifest = mix(problems, files, recipe, args.output.parent.name)
+    rows, lost, manifest = mix(problems, files, repeats, recipe, args.output.parent.name)
     tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
     train: pa.Table = tables.build(rows, tables.TRAIN)
     digest = tables.write(args.output, train, tables.TRAIN)
     record.publish({**manifest, "digest": digest}, seed=recipe.seed)
+
+
+def check_given(recipe: DatasetRecipe, files: dict[str, Files], repeats: dict[str, Path]) -> None:
+    """Raise InputError unless the command line names every file that the recipe needs."""
+    asked = recipe.curation
+    rated = [asked.pass_rate.teacher] if asked.pass_rate else []
+    needed = {"responses": [*recipe.sources, *rated], "verdicts": [*recipe.sources, *rated],
+              "likelihoods": recipe.sources if asked.student else []}  # fmt: skip
+    for kind, teachers in needed.items():
+        if missing := [t for t in teachers if not files[kind].get(t)]:
+            raise InputError(f"--{kind} must name files of {missing[0]}")
+    for kind, wanted in (("contamination", asked.decontaminate), ("duplicates", asked.deduplicate)):
+        if wanted != (kind in repeats):
+            raise InputError(f"--{kind} {'is missing' if wanted else 'is not what the recipe asks for'}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def test_both_correct_keeps_the_problems_that_all_sources_solve(tmp_path: Path) 
     assert taught(output) == {i: f"hard {i}" for i in IDS[3:]}
     facts = manifest(output)
     assert facts["ledger"] == {"rows_in": 8, "rows_out": 5, "lost": {"not_paired": 3}}
-    stations = {"problems": 8, "generated": 8, "stopped": 8, "answered": 7, "correct": 6, "paired": 5}
+    stations = {"problems": 8, "generated": 8, "stopped": 8, "answered": 7, "correct": 6, "curated": 6,
+                "paired": 5}  # fmt: skip
     assert facts["funnel"]["hard"] == stations
     lost = tables.read(output.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
     reasons = {(r["source"], r["problem_id"]): r["reason"] for r in lost}

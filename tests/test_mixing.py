@@ -29,20 +29,37 @@ def test_fate_of_a_problem_is_its_best_draw() -> None:
         Draw("c", 0, "stop", "no_answer"),
         Draw("d", 0, "error", "error"),
     ]
-    fates = mixing.fates("abcde", draws)
-    assert fates == {
+    found = mixing.survey("abcde", draws, "both_correct")
+    assert found.fate == {
         "a": "correct",
         "b": "not_stopped",
         "c": "not_answered",
         "d": "not_generated",
         "e": "not_generated",
     }
+    assert found.usable == {"a": 1}
 
 
 def test_first_correct_draw_is_selected_whatever_the_order_of_rows() -> None:
     draws = [correct("a", 3), correct("a", 1), Draw("a", 0, "stop", "wrong"), Draw("b", 0, "length", "correct")]
-    assert mixing.first_usable(draws, "both_correct") == {"a": 1}
-    assert mixing.first_usable(draws, "unfiltered") == {"a": 0, "b": 0}
+    assert mixing.survey("ab", draws, "both_correct").usable == {"a": 1}
+    assert mixing.survey("ab", draws, "unfiltered").usable == {"a": 0, "b": 0}
+
+
+def test_the_preferred_draw_is_selected_and_faulty_ones_never() -> None:
+    draws = [
+        Draw("a", 0, "stop", "correct", preference=(9, 0)),
+        Draw("a", 1, "stop", "correct", preference=(2, 1)),
+        Draw("a", 2, "stop", "correct", "too_short", preference=(1, 2)),
+        Draw("b", 1, "stop", "correct", "too_long"),
+        Draw("b", 0, "stop", "correct", "repetitive"),
+        Draw("c", 0, "stop", "wrong", "too_long"),
+    ]
+    found = mixing.survey("abc", draws, "own_correct")
+    assert found.usable == {"a": 1}
+    assert found.faulty == {"b": "repetitive"}  # of several faults that of the first draw
+    assert found.fate == {"a": "correct", "b": "correct", "c": "not_correct"}
+    assert mixing.survey("abc", draws, "unfiltered").faulty == {"b": "repetitive", "c": "too_long"}
 
 
 def test_share_counts_round_half_up_and_sum() -> None:
@@ -65,9 +82,12 @@ def test_budget_names_the_source_that_cannot_fill_it() -> None:
 
 
 def test_lost_reasons_account_for_every_problem() -> None:
-    fate = {"a": "correct", "b": "correct", "c": "correct", "d": "not_correct", "e": "correct"}
-    lost = mixing.lost_reasons(fate, ["a", "b", "c"], {"a": "s", "b": "t"}, "s", "both_correct")
-    assert lost == {"b": "other_source", "c": "over_budget", "d": "not_correct", "e": "not_paired"}
+    fate = {**dict.fromkeys("abcefg", "correct"), "d": "not_correct", "h": "not_correct"}
+    found = mixing.Survey(fate, dict.fromkeys("abcef", 0), {"g": "too_long"})
+    excluded = {"f": "contaminated", "g": "contaminated", "h": "near_duplicate"}
+    lost = mixing.lost_reasons(found, excluded, ["a", "b", "c"], {"a": "s", "b": "t"}, "s")
+    assert lost == {"b": "other_source", "c": "over_budget", "d": "not_correct", "e": "not_paired",
+                    "f": "contaminated", "g": "too_long", "h": "not_correct"}  # fmt: skip
 
 
 PAIRINGS = st.sampled_from(["both_correct", "own_correct", "unfiltered"])

@@ -26,8 +26,8 @@ from distill.codehash import code_hash
 from distill.errors import InputError
 
 # Libraries that can change a row; those not installed in a stage's environment are left out.
-RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "jinja2", "numpy", "tokenizers",
-            "torch", "transformers", "trl", "peft", "accelerate", "vllm")  # fmt: skip
+RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "datasketch", "jinja2", "numpy",
+            "tokenizers", "torch", "transformers", "trl", "peft", "accelerate", "vllm")  # fmt: skip
 _HELD: dict[Path, int] = {}  # folders that this process has locked
 
 

@@ -65,6 +65,10 @@ class Catalogue:
         published = self.teachers[responder.removeprefix("teachers/")].published
         return range(published.draws if published else 0)
 
+    def benchmarks(self) -> list[str]:
+        """Return the names of all corpora that are never trained on."""
+        return [name for name, corpus in self.corpora.items() if corpus.benchmark]
+
     def decoding_of(self, teacher: str) -> str:
         """Return a teacher's decoding, or `published`."""
         return self.teachers[teacher].decoding or PUBLISHED
@@ -214,9 +218,7 @@ class _References:
             for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
                 self._name("students", f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
         for name, dataset in self._c.datasets.items():
-            self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
-            for source in dataset.sources:
-                self._name("datasets", f"{name}.sources", source, "teachers", "teacher")
+            self._dataset(name, dataset)
         for name, study in self._c.studies.items():
             self._study(name, study)
         return self._found
@@ -236,23 +238,35 @@ class _References:
         if prompt not in known:
             self._say(kind, f"{name}.prompt", f"{_unknown(prompt, 'prompt', known)} (files in {folder})")
 
+    def _dataset(self, name: str, dataset: DatasetRecipe) -> None:
+        asked = dataset.curation
+        known = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
+        if known and self._c.corpora[dataset.corpus].benchmark:
+            self._say("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
+        for source in dataset.sources:
+            self._name("datasets", f"{name}.sources", source, "teachers", "teacher")
+        if asked.pass_rate:
+            self._name("datasets", f"{name}.curation.pass_rate.teacher", asked.pass_rate.teacher, "teachers", "teacher")
+        if asked.student:
+            self._name("datasets", f"{name}.curation.student", asked.student, "students", "student")
+        if asked.decontaminate and not self._c.benchmarks():
+            self._say("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+
     def _study(self, name: str, study: StudyRecipe) -> None:
         for i, block in enumerate(study.arms):
             self._name(name, f"arms.{i}.training", block.training, "trainings", "training")
             for student in block.students:
                 self._name(name, f"arms.{i}.students", student, "students", "student")
             for dataset in block.datasets:
-                if dataset != UNTOUCHED and self._name(name, f"arms.{i}.datasets", dataset, "datasets", "dataset"):
-                    self._never_trained_on(name, study, dataset)
+                if dataset != UNTOUCHED:
+                    self._name(name, f"arms.{i}.datasets", dataset, "datasets", "dataset")
         for benchmark in study.benchmarks:
-            self._name(name, "benchmarks", benchmark, "corpora", "corpus")
+            known = self._name(name, "benchmarks", benchmark, "corpora", "corpus")
+            if known and not self._c.corpora[benchmark].benchmark:
+                self._say(name, "benchmarks", f"{benchmark!r} must be marked `benchmark: true` in its recipe")
         self._name(name, "decoding", study.decoding, "decodings", "decoding")
         trained = {d for block in study.arms for d in block.datasets} | {UNTOUCHED}
         for gap, recipe in study.gaps.items():
             for dataset in (recipe.plus, *recipe.minus):
                 if dataset not in trained:
                     self._say(name, f"gaps.{gap}", _unknown(dataset, "dataset of this study", trained))
-
-    def _never_trained_on(self, name: str, study: StudyRecipe, dataset: str) -> None:
-        if self._c.datasets[dataset].corpus in study.benchmarks:
-            self._say(name, "benchmarks", f"{self._c.datasets[dataset].corpus!r} is trained on by dataset {dataset!r}")

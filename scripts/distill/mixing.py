@@ -15,23 +15,28 @@ from dataclasses import dataclass
 from distill.errors import InputError
 from distill.shards import stable_hash
 
-# What became of a problem at one source, from worst to best; the last is what a `correct` pairing needs.
+# How far a problem came at one source, from worst to best, by what stopped it; `correct` was stopped by nothing.
 FATES = ("not_generated", "not_stopped", "not_answered", "not_correct", "correct")
 _UNANSWERED = ("no_answer", "cut_off")
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One graded response of a source to a problem."""
+    """One graded response of a source to a problem.
+
+    fault: why curation does not use it; preference: the least one among the usable draws of a problem is chosen.
+    """
 
     problem_id: str
     draw: int
     finish_reason: str
     verdict: str
+    fault: str | None = None
+    preference: tuple[float, int] = (0, 0)
 
     @property
     def fate(self) -> str:
-        """Return how far this response got, one of FATES. A cut-off response is never `correct`: it may be a fluke."""
+        """Return how far this response got, one of FATES. A cut-off one is never `correct`: it may be a fluke."""
         if self.finish_reason == "error":
             return "not_generated"
         if self.finish_reason != "stop":
@@ -41,23 +46,40 @@ class Draw:
         return "correct" if self.verdict == "correct" else "not_correct"
 
 
-def fates(problem_ids: Iterable[str], draws: Iterable[Draw]) -> dict[str, str]:
-    """Return problem_id -> the best fate over its draws (`not_generated` where there is none)."""
+@dataclass(frozen=True)
+class Survey:
+    """What one source has for each problem.
+
+    fate: problem_id -> the best over its draws, for every problem; usable: problem_id -> the chosen draw;
+    faulty: problem_id -> why curation uses none of the draws that would do otherwise.
+    """
+
+    fate: dict[str, str]
+    usable: dict[str, int]
+    faulty: dict[str, str]
+
+
+def survey(problem_ids: Iterable[str], draws: Iterable[Draw], pairing: str) -> Survey:
+    """Return what a source has; a draw may be trained on if it is correct, or whatever it is when `unfiltered`."""
     best = dict.fromkeys(problem_ids, 0)
+    chosen: dict[str, tuple[tuple[float, int], int]] = {}
+    faults: dict[str, tuple[int, str]] = {}
     for draw in draws:
-        if draw.problem_id in best:
-            best[draw.problem_id] = max(best[draw.problem_id], FATES.index(draw.fate))
-    return {i: FATES[rank] for i, rank in best.items()}
-
-
-def first_usable(draws: Iterable[Draw], pairing: str) -> dict[str, int]:
-    """Return problem_id -> the first draw that may be trained on: correct, or any response when `unfiltered`."""
-    accepted: dict[str, int] = {}
-    for draw in draws:
-        usable = draw.fate != "not_generated" if pairing == "unfiltered" else draw.fate == "correct"
-        if usable:
-            accepted[draw.problem_id] = min(draw.draw, accepted.get(draw.problem_id, draw.draw))
-    return accepted
+        problem_id = draw.problem_id
+        if problem_id not in best:
+            continue
+        best[problem_id] = max(best[problem_id], FATES.index(draw.fate))
+        would_do = draw.fate != "not_generated" if pairing == "unfiltered" else draw.fate == "correct"
+        if would_do and draw.fault:
+            faults[problem_id] = min((draw.draw, draw.fault), faults.get(problem_id, (draw.draw, draw.fault)))
+        elif would_do:
+            mine = draw.preference, draw.draw
+            chosen[problem_id] = min(mine, chosen.get(problem_id, mine))
+    return Survey(
+        {i: FATES[rank] for i, rank in best.items()},
+        {i: draw for i, (_, draw) in chosen.items()},
+        {i: reason for i, (_, reason) in faults.items() if i not in chosen},
+    )
 
 
 def candidates(usable: Mapping[str, Iterable[str]], pairing: str, seed: int) -> dict[str, list[str]]:
@@ -101,19 +123,22 @@ def assign(candidate: Mapping[str, Sequence[str]], counts: Sequence[int]) -> dic
 
 
 def lost_reasons(
-    fate: Mapping[str, str], paired: Iterable[str], assigned: Mapping[str, str], source: str, pairing: str
+    found: Survey, excluded: Mapping[str, str], paired: Iterable[str], assigned: Mapping[str, str], source: str
 ) -> dict[str, str]:
     """Return problem_id -> why one source's response to it is not in the dataset.
 
-    `paired` are the source's candidates, `assigned` the dataset's problem_id -> source.
+    `excluded` are problems that curation leaves out, with reasons; `paired` the source's candidates; `assigned` the
+    dataset's problem_id -> source. A problem counts where it was lost first: at the teacher, in curation, in pairing.
     """
     candidate, lost = set(paired), {}
-    for problem_id, reached in fate.items():
+    for problem_id, fate in found.fate.items():
         owner = assigned.get(problem_id)
         if owner == source:
             continue
         if problem_id in candidate:
             lost[problem_id] = "other_source" if owner else "over_budget"
+        elif problem_id in found.usable:
+            lost[problem_id] = excluded.get(problem_id, "not_paired")
         else:
-            lost[problem_id] = "not_paired" if reached == "correct" and pairing == "both_correct" else reached
+            lost[problem_id] = found.faulty.get(problem_id, fate)
     return lost

@@ -66,6 +66,16 @@ GOLDS = _contract(
 JUDGEMENTS = _contract(
     "judgements", "problem_id draw", "judgement reply", **_WORDS, judgement=_TEXT, reply=_TEXT
 )  # fmt: skip
+CONTAMINATION = _contract(
+    "contamination", "problem_id benchmark", "benchmark_problem_id exact overlap",
+    problem_id=_TEXT, benchmark=_TEXT, benchmark_problem_id=_TEXT, exact=pa.bool_(), overlap=_REAL,
+)  # fmt: skip
+DUPLICATES = _contract(
+    "duplicates", "problem_id", "duplicate_of similarity", problem_id=_TEXT, duplicate_of=_TEXT, similarity=_REAL
+)  # fmt: skip
+LIKELIHOODS = _contract(
+    "likelihoods", "problem_id draw", "", **_WORDS, log_likelihood=_REAL, tokens=_INT
+)  # fmt: skip
 TRAIN = _contract(
     "train", "problem_id", "messages source teacher draw",
     problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,
@@ -122,6 +132,12 @@ def _check(path: Path, contract: Contract) -> None:
 def read_all(paths: Sequence[Path], contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
     """Read several files of one table (shards, draws) as one table, in the order given."""
     return pa.concat_tables([read(path, contract, columns) for path in paths])
+
+
+def statements(path: Path) -> dict[str, str]:
+    """Return problem_id -> statement of a problems table."""
+    table = read(path, PROBLEMS, ["problem_id", "problem"])
+    return dict(zip(table["problem_id"].to_pylist(), table["problem"].to_pylist(), strict=True))
 
 
 def first_line(error: BaseException) -> str:

@@ -72,6 +72,10 @@ def studies_recipe():
     return canonical_json({"studies": {name: study.content() for name, study in CATALOGUE.studies.items()}})
 
 
+def similarity_recipe(*keys):
+    return canonical_json(CATALOGUE.settings.similarity.model_dump(include=set(keys)))
+
+
 # Files. A small manifest stands for each artefact as an input; the big file beside it rides as `ancient`.
 
 
@@ -123,6 +127,12 @@ def source_folders(kind, dataset, teacher):
     return answer_folders(kind, corpus, f"teachers/{teacher}", CATALOGUE.decoding_of(teacher))
 
 
+def likelihood_folders(dataset, teacher):
+    """Return the folders of one source's likelihoods, under the student that its dataset names."""
+    student = CATALOGUE.datasets[dataset].curation.student
+    return [f"{folder}/{student}" for folder in source_folders("curation", dataset, teacher)]
+
+
 def tables(kind, folders):
     return [f"{folder}/{kind}.parquet" for folder in folders]
 
@@ -140,22 +150,38 @@ JUDGED = ["judgements"] if CATALOGUE.settings.judge else []
 MIX_KINDS = ["responses", "verdicts", *(JUDGED if CATALOGUE.settings.policy == "rule+judge" else [])]
 
 
+def mix_folders(dataset):
+    """Return (option, teacher or None, table's name, folders) of all that a dataset is made from but its problems."""
+    recipe = CATALOGUE.datasets[dataset]
+    asked = recipe.curation
+    rated = [asked.pass_rate.teacher] if asked.pass_rate else []
+    found = [
+        (kind, t, kind, source_folders(kind, dataset, t))
+        for t in unique([*recipe.sources, *rated])
+        for kind in MIX_KINDS
+    ]
+    if asked.student:
+        for teacher in recipe.sources:
+            found.append(("likelihoods", teacher, "likelihoods", likelihood_folders(dataset, teacher)))
+    for name, wanted in (("contamination", asked.decontaminate), ("duplicates", asked.deduplicate)):
+        if wanted:
+            found.append((name, None, name, [f"results/curation/{recipe.corpus}/{name}"]))
+    return found
+
+
 def mix_sources(wildcards):
-    """Return the options that name each source's files."""
+    """Return the options that name each source's files, and those of curation."""
     options = []
-    for teacher in CATALOGUE.datasets[wildcards.dataset].sources:
-        for kind in MIX_KINDS:
-            files = tables(kind, source_folders(kind, wildcards.dataset, teacher))
-            options += [f"--{kind}", teacher, *files]
+    for option, teacher, name, folders in mix_folders(wildcards.dataset):
+        options += [f"--{option}", *([teacher] if teacher else []), *tables(name, folders)]
     return " ".join(options)
 
 
 def mix_inputs(wildcards):
-    """Return the folders of all sources' responses and verdicts, as manifests and as (ancient) tables."""
-    sources = CATALOGUE.datasets[wildcards.dataset].sources
-    pairs = [(k, source_folders(k, wildcards.dataset, t)) for t in sources for k in MIX_KINDS]
-    files = [f for _, folders in pairs for f in manifests(folders)]
-    return files + [ancient(f) for kind, folders in pairs for f in tables(kind, folders)]
+    """Return the same files as manifests and as (ancient) tables."""
+    found = mix_folders(wildcards.dataset)
+    files = [f for *_, folders in found for f in manifests(folders)]
+    return files + [ancient(f) for _, _, name, folders in found for f in tables(name, folders)]
 
 
 def answers(kind):
@@ -187,14 +213,13 @@ def study_datasets():
     return unique(arm.dataset for arm in trained_arms())
 
 
-def study_sources():
-    """Return (dataset, teacher) of every source."""
-    return [(name, teacher) for name in study_datasets() for teacher in CATALOGUE.datasets[name].sources]
-
-
 def study_corpora():
     trained = [CATALOGUE.datasets[name].corpus for name in study_datasets()]
     return unique(trained + [b for study in CATALOGUE.studies.values() for b in study.benchmarks])
+
+
+def benchmark_folders():
+    return [f"results/problems/{name}" for name in CATALOGUE.benchmarks()]
 
 
 def study_scores():
@@ -208,7 +233,16 @@ def study_scores():
 
 
 def teacher_answers(kind):
-    return unique(folder for source in study_sources() for folder in source_folders(kind, *source))
+    return unique(
+        folder for name in study_datasets() for k, _, _, own in mix_folders(name) if k == kind for folder in own
+    )
+
+
+def curation_folders():
+    asked = ("contamination", "duplicates", "likelihoods")
+    return unique(
+        folder for name in study_datasets() for k, _, _, own in mix_folders(name) if k in asked for folder in own
+    )
 
 
 def all_answers(kind):

@@ -17,11 +17,11 @@ from distill.recipes.answering import (
 )
 from distill.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
 from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
-from distill.recipes.datasets import DatasetRecipe
+from distill.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.recipes.models import ModelRecipe, ScratchModel
-from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings
+from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings, SimilarityRecipe
 from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
-from distill.recipes.trainings import LoraRecipe, RenderRecipe, TrainingRecipe, TrainRecipe
+from distill.recipes.trainings import LikelihoodRecipe, LoraRecipe, RenderRecipe, TrainingRecipe, TrainRecipe
 
 __all__ = [
     "LAYOUT",
@@ -30,14 +30,18 @@ __all__ = [
     "ArmsRecipe",
     "CorpusColumns",
     "CorpusRecipe",
+    "CurationRecipe",
     "DatasetRecipe",
     "DecodingRecipe",
     "GapRecipe",
     "GenerateRecipe",
     "GradingRecipe",
     "JudgeRecipe",
+    "LengthBounds",
+    "LikelihoodRecipe",
     "LoraRecipe",
     "ModelRecipe",
+    "PassRate",
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",
@@ -47,6 +51,7 @@ __all__ = [
     "ScoreRecipe",
     "ScratchModel",
     "Settings",
+    "SimilarityRecipe",
     "StudentRecipe",
     "StudyRecipe",
     "TeacherRecipe",

@@ -51,6 +51,11 @@ class CorpusRecipe(Rows):
         0.01,
         description="Share of rows that may lack a usable answer (they become ledger entries); more fail.",
     )
+    benchmark: bool = Field(
+        False,
+        description="Never trained on: studies measure on it, datasets can be decontaminated against it.",
+        json_schema_extra=LAYOUT,
+    )
     shards: Positive = Field(
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=LAYOUT
     )

@@ -1,10 +1,66 @@
-"""What a student is trained on."""
+"""What a student is trained on: sources, shares, pairing, and the optional curation before them."""
 
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from distill.recipes.base import Name, Positive, Recipe, Share
+
+
+class PassRate(Recipe):
+    """Difficulty, measured: which share of a teacher's draws is correct."""
+
+    teacher: Name = Field(..., description="Whose draws are counted; it need not be a source.")
+    at_least: Share = Field(0.0, description="Problems below are `too_hard`.")
+    at_most: Share = Field(1.0, description="Problems above are `too_easy`.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "PassRate":
+        if self.at_least > self.at_most:
+            raise ValueError(f"`at_least` {self.at_least} is above `at_most` {self.at_most}")
+        return self
+
+
+class LengthBounds(Recipe):
+    """How long a response may be."""
+
+    unit: Literal["tokens", "characters"] = Field(
+        "tokens", description="The teacher's tokens, which published responses do not have, or characters."
+    )
+    at_least: int = Field(0, ge=0, description="Shorter responses are `too_short`.")
+    at_most: Positive | None = Field(None, description="Longer responses are `too_long`.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "LengthBounds":
+        if self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"`at_least` {self.at_least} is above `at_most` {self.at_most}")
+        return self
+
+
+class CurationRecipe(Recipe):
+    """What is left out before pairing, and which of several usable responses is chosen. Nothing is, unless said."""
+
+    decontaminate: bool = Field(
+        False, description="Leave out problems that repeat one of a corpus marked `benchmark` (see `similarity`)."
+    )
+    deduplicate: bool = Field(False, description="Of problems that are nearly the same keep one (see `similarity`).")
+    pass_rate: PassRate | None = Field(None, description="Keep problems of a difficulty.")
+    length: LengthBounds | None = Field(None, description="Keep responses of a length.")
+    max_repetition: Share | None = Field(
+        None,
+        description="Largest share of a response's 16-token passages that stand in it before; a loop is near 1.",
+    )
+    choose: Literal["first", "shortest", "longest", "random", "student_likely"] = Field(
+        "first",
+        description="Which usable draw stands for a problem; `student_likely`: of the lowest perplexity to `student`.",
+    )
+    student: Name | None = Field(None, description="The (untouched) student of `choose: student_likely`.")
+
+    @model_validator(mode="after")
+    def _student_goes_with_likely(self) -> "CurationRecipe":
+        if (self.student is None) == (self.choose == "student_likely"):
+            raise ValueError("`student` goes with `choose: student_likely`, and with nothing else")
+        return self
 
 
 class DatasetRecipe(Recipe):
@@ -22,6 +78,7 @@ class DatasetRecipe(Recipe):
         "both_correct",
         description="Problems kept: all sources correct (the paper's), each its own correct, or all.",
     )
+    curation: CurationRecipe = Field(CurationRecipe(), description="What is left out, and which draw is chosen.")
     rows: Positive | None = Field(None, description="Row budget; as many as every source can fill if absent.")
     seed: int = Field(0, ge=0, description="Orders the problems: who is in the budget, who is swapped first.")
 

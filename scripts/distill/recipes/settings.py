@@ -1,6 +1,6 @@
 """`config/config.yaml`: which studies to run, how responses are graded and judged, what counts as correct."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,19 @@ class GradingRecipe(Recipe):
     timeout_seconds: int = Field(3, ge=1, description="math-verify's own limit per parse; whole seconds.")
     deadline_seconds: int = Field(15, ge=2, description="After it a row's worker is killed: `timeout`.")
     memory_mb: int = Field(4096, ge=512, description="Address space of a grading worker.")
+
+
+class SimilarityRecipe(Recipe):
+    """When two problems count as the same, for datasets that are decontaminated or deduplicated."""
+
+    ngram: Positive = Field(8, description="Words of a run that two problems share.")
+    overlap: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5,
+        description="Share of a problem's runs in one problem of a benchmark that makes it a repeat; 1 asks for all.",
+    )
+    near_duplicate: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="Jaccard index of two problems' word triples that makes them near duplicates."
+    )
 
 
 class ScoreRecipe(Recipe):
@@ -46,6 +59,7 @@ class Settings(Recipe):
 
     studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
     grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
+    similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
     judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")
     policy: Policy = Field(
         "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."

@@ -15,6 +15,12 @@ class RenderRecipe(Recipe):
     over_cutoff: Literal["drop", "keep"]
 
 
+class LikelihoodRecipe(Recipe):
+    """What one job that rates responses by a student reads of the student."""
+
+    system: str | None
+
+
 class LoraRecipe(Recipe):
     """Low-rank adapters (PEFT). The paper's rank is not published; the defaults are its trainer's."""
 

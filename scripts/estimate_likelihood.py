@@ -1,0 +1,85 @@
+"""Rate responses by a student: how likely is each, to the untouched student, as the answer to its problem?
+
+Inputs: a problems table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
+likelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
+number of those tokens. Both are null for a failed request, a response that spells a special token, and one that does
+not fit into the student's context.
+
+Run as: python scripts/estimate_likelihood.py --problems P.parquet --responses R.parquet \
+            --model results/models/S/base --prompt resources/prompts/boxed.jinja --recipe JSON --output L.parquet
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from distill import tables
+from distill.artefacts import Record
+from distill.errors import InputError, run
+from distill.likelihood import Scorer
+from distill.models import load_generation_config, load_tokenizer, stop_ids
+from distill.progress import Progress
+from distill.prompts import Prompt
+from distill.recipes import LikelihoodRecipe
+from distill.rendering import Renderer
+
+PIECE = 1024  # responses that are sorted by length and rated together
+
+
+def rate(rows: list[dict[str, Any]], problems: dict[str, str], renderer: Renderer, scorer: Scorer) -> list[Any]:
+    """Return one row of the likelihoods table per response row."""
+    found = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
+    asked = []
+    for index, row in enumerate(rows):
+        if row["finish_reason"] == "error":
+            continue
+        rendered = renderer.render(row["problem_id"], problems[row["problem_id"]], row["response"])
+        if rendered is not None and len(rendered[0]) <= scorer.context:
+            asked.append((index, *rendered))
+    values = scorer.log_likelihoods([(ids, prompt) for _, ids, prompt in asked])
+    for (index, ids, prompt), value in zip(asked, values, strict=True):
+        found[index] |= {"log_likelihood": round(value, 6), "tokens": len(ids) - prompt}
+    return found
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the counts of a likelihoods table, and the perplexity per token of all rated responses together."""
+    rated = [r for r in rows if "tokens" in r]
+    tokens, total = sum(r["tokens"] for r in rated), sum(r["log_likelihood"] for r in rated)
+    perplexity = round(math.exp(-total / tokens), 6) if tokens else None
+    return {"rows": len(rows), "rated": len(rated), "tokens": tokens, "perplexity": perplexity}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, rate, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("problems", "responses", "prompt"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = LikelihoodRecipe.model_validate_json(args.recipe)
+    inputs = {"problems": args.problems, "responses": args.responses, "prompt": args.prompt}
+    record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, args.output.parent)
+    problems = tables.statements(args.problems)
+    answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
+    if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():
+        raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.problems}")
+    tokenizer, scorer = load_tokenizer(args.model), Scorer(args.model)
+    stops = stop_ids(tokenizer, load_generation_config(args.model))
+    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
+    found: list[dict[str, Any]] = []
+    with Progress(answered.num_rows, desc="estimate_likelihood") as progress:
+        for start in range(0, answered.num_rows, PIECE):
+            found += rate(answered.slice(start, PIECE).to_pylist(), problems, renderer, scorer)
+            progress.update(len(found) - start, tokens=sum(r.get("tokens", 0) for r in found[start:]))
+    digest = tables.write(args.output, tables.build(found, tables.LIKELIHOODS), tables.LIKELIHOODS)
+    record.publish({"kind": "likelihoods", "digest": digest, **summary(found)})
+
+
+if __name__ == "__main__":
+    run(main)

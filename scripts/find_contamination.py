@@ -1,0 +1,66 @@
+"""Find the problems of a corpus that repeat a problem of a benchmark: word for word, or in most of their n-grams.
+
+Inputs: the corpus's problems table, those of the benchmarks, a recipe. Output: a contamination table with a row per
+problem and benchmark it repeats. Nothing is left out here; datasets that ask for it leave these problems out.
+
+Run as: python scripts/find_contamination.py --problems P.parquet --benchmarks aime=A.parquet gsm8k=G.parquet \
+            --recipe JSON --output results/curation/C/contamination/contamination.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from distill import tables
+from distill.artefacts import Record
+from distill.errors import InputError, run
+from distill.progress import Progress
+from distill.recipes import SimilarityRecipe
+from distill.similarity import Repeat, repeats
+
+
+def named(text: str) -> tuple[str, Path]:
+    """Read NAME=FILE. Raises InputError when it is none."""
+    name, equals, file = text.partition("=")
+    if not equals:
+        raise InputError(f"--benchmarks {text}: expected NAME=FILE")
+    return name, Path(file)
+
+
+def summary(found: list[Repeat], benchmark: str) -> dict[str, int]:
+    """Return how many problems repeat one of a benchmark word for word, and how many in their n-grams."""
+    exact = [r.exact for r in found if r.benchmark == benchmark]
+    return {"exact": sum(exact), "overlap": len(exact) - sum(exact)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, compare, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--benchmarks", nargs="+", required=True, metavar="NAME=FILE")
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = SimilarityRecipe.model_validate_json(args.recipe)
+    benchmarks = dict(sorted(named(text) for text in args.benchmarks))
+    record = Record(__file__, args.recipe, {"problems": args.problems, **benchmarks}, args.output.parent)
+    problems = tables.statements(args.problems)
+    found: list[Repeat] = []
+    with Progress(len(benchmarks), unit="benchmarks", desc="find_contamination") as progress:
+        for name, path in benchmarks.items():
+            found += repeats(problems, {name: tables.statements(path)}, recipe.ngram, recipe.overlap)
+            progress.update()
+    rows = [repeat._asdict() for repeat in found]
+    manifest = {
+        "kind": "contamination",
+        "digest": tables.write(args.output, tables.build(rows, tables.CONTAMINATION), tables.CONTAMINATION),
+        "rows": len(rows),
+        "repeating": len({r.problem_id for r in found}),
+        "problems": len(problems),
+        "benchmarks": {name: summary(found, name) for name in benchmarks},
+    }
+    record.publish(manifest)
+
+
+if __name__ == "__main__":
+    run(main)

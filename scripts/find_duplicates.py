@@ -1,0 +1,41 @@
+"""Find the problems of a corpus that are nearly the same as an earlier one, which stays.
+
+Inputs: a problems table, a recipe. Output: a duplicates table with a row per problem that could go. Nothing is left
+out here; datasets that ask for it leave these problems out. Of problems alike the first by id stays, whatever the
+responses to it.
+
+Run as: python scripts/find_duplicates.py --problems P.parquet --recipe JSON \
+            --output results/curation/C/duplicates/duplicates.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from distill import tables
+from distill.artefacts import Record
+from distill.errors import run
+from distill.progress import Progress
+from distill.recipes import SimilarityRecipe
+from distill.similarity import near_duplicates
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, compare, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    recipe = SimilarityRecipe.model_validate_json(args.recipe)
+    record = Record(__file__, args.recipe, {"problems": args.problems}, args.output.parent)
+    problems = tables.statements(args.problems)
+    with Progress(len(problems), desc="find_duplicates") as progress:
+        found = list(near_duplicates(problems, recipe.near_duplicate, progress.update))
+    rows = [duplicate._asdict() for duplicate in found]
+    digest = tables.write(args.output, tables.build(rows, tables.DUPLICATES), tables.DUPLICATES)
+    record.publish({"kind": "duplicates", "digest": digest, "rows": len(rows), "problems": len(problems)})
+
+
+if __name__ == "__main__":
+    run(main)
