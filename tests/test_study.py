@@ -138,7 +138,7 @@ def one_more_draw(study: Study) -> set[str]:
 
 def one_more_benchmark(study: Study) -> set[str]:
     columns = {"problem_id": "id", "level": "level"}
-    entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90}
+    entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
     study.edit(CATALOGUE + "corpora.yaml", more=entry)
     study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
     return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
@@ -159,6 +159,24 @@ def one_more_seed(study: Study) -> set[str]:
 def alpha_of_a_mix(study: Study) -> set[str]:
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"alpha": 0.5}})
     return from_datasets("toy-mix-long")
+
+
+def decontamination(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": {"decontaminate": True}}})
+    return {"find_contamination/toy-train"} | from_datasets("toy-mix-long")
+
+
+def draws_that_a_student_finds_likely(study: Study) -> set[str]:
+    asked = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
+    rater = {"fetch_model/toy-small"} | {j for r in ("generate", "verify") for j in teachers(r, ("toy-small",))}
+    return {f"{j}/toy-xs" for j in teachers("estimate_likelihood")} | rater | from_datasets("toy-mix-long")
+
+
+def overlap_of_problems(study: Study) -> set[str]:
+    study.replace("config/config.yaml", "studies:", "similarity: {overlap: 0.9}\nstudies:")
+    return set()  # no dataset asks for it
 
 
 def graders_code(study: Study) -> set[str]:
@@ -195,8 +213,8 @@ def touched_inputs(study: Study) -> set[str]:
 
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, one_more_benchmark, one_more_student, one_more_seed,
-           alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, title_of_the_study,
-           touched_inputs]  # fmt: skip
+           alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, overlap_of_problems, graders_code,
+           programs_code, comment_in_a_module, title_of_the_study, touched_inputs]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -280,6 +298,16 @@ def test_mistakes_in_the_configuration_end_before_the_graph(study: Study, file: 
     assert done.returncode != 0
     assert f"config/catalogue/{file}.yaml: {message}" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_missing_file_is_an_error_although_old_results_are_there(study: Study) -> None:
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": {"decontaminate": True}}})
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-short": {"model": {"path": "resources/toy/no-teacher"}}})
+    done = study.snakemake("--dry-run")
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "corpora.yaml: gsm8k-benchmark: resources/data/gsm8k_train.parquet is not there" in said
+    assert "teachers.yaml: toy-short: resources/toy/no-teacher is not there" in said
 
 
 def test_a_model_without_chat_template_ends_in_one_line(study: Study) -> None:

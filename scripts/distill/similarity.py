@@ -112,7 +112,7 @@ def banding(threshold: float) -> tuple[int, int]:
     Two sets of Jaccard index s share a band with probability 1 - (1 - s^rows)^bands. As many rows as that allows keep
     the candidates few.
     """
-    for rows in range(PERMUTATIONS, 1, -1):
+    for rows in range(PERMUTATIONS // 2, 1, -1):  # the library wants two bands
         bands = PERMUTATIONS // rows
         if 1 - (1 - threshold**rows) ** bands >= RECALL:
             return bands, rows

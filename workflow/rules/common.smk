@@ -273,6 +273,32 @@ def score_folders():
     return [str(Path("results/scores", *score)) for score in study_scores()]
 
 
+def needed_files():
+    """Yield (file of the catalogue, name, path) of every local file or folder that the selected studies start from."""
+    answering = {("students", a.student): CATALOGUE.students[a.student] for a in study_arms()}
+    for name in study_datasets():
+        teachers = [teacher for kind, teacher, _, _ in mix_folders(name) if kind == "responses"]
+        answering |= {("teachers", t): CATALOGUE.teachers[t] for t in teachers}
+    asked = any(CATALOGUE.datasets[name].curation.decontaminate for name in study_datasets())
+    for name in unique([*study_corpora(), *(CATALOGUE.benchmarks() if asked else [])]):
+        yield "corpora", name, CATALOGUE.corpora[name].path
+    for (kind, name), recipe in answering.items():
+        origin = recipe.model or recipe.published
+        yield kind, name, origin.path
+        yield kind, name, getattr(origin, "chat_template", None)
+
+
+# A rule whose input is missing is no error to Snakemake while its old output is there: it would be used, out of date.
+if lost := [
+    f"config/catalogue/{kind}.yaml: {name}: {path} is not there"
+    for kind, name, path in needed_files()
+    if path and not Path(path).exists()
+]:
+    raise WorkflowError(
+        "the selected studies need files that do not exist (decontamination needs all benchmarks):", *lost
+    )
+
+
 # What `snakemake --report` shows of the report.
 
 
