@@ -27,7 +27,7 @@ GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "no_answer", "cut_off", "mean_tokens", "decoding")  # fmt: skip
 PICTURES = ("gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves")
-LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds")
+LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds", "curation")
 
 
 def csv_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -111,12 +111,13 @@ def main(argv: list[str] | None = None) -> None:
             "policy": policies(args.scores),
             "scores": [{c: r[c] for c in SCORE_COLUMNS[1:]} for r in rows],
             "pictures": {name: inline(folder / f"{name}.svg") for name in PICTURES},
-            "funnel": page.funnel_rows(args.datasets, args.rendered),
+            "funnel": page.funnel_rows(args.datasets, args.rendered, args.models),
             "verdicts": page.verdict_rows(args.verdicts),
             "agreement": page.agreement_rows(args.verdicts),
             "golds": page.gold_rows(args.golds),
+            "curation": page.curation_rows(args.curation),
             "graders": page.grader_rows(args.scores),
-            "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered]),
+            "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered, *args.models]),
             "parity": page.parity_rows(facts),
             "cost": page.cost_rows(everything),
             "versions": page.versions([p for paths in everything.values() for p in paths]),

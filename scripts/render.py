@@ -55,6 +55,7 @@ def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], wher
         "rows": table.num_rows,
         "tokens": int(lengths.sum()),
         "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
+        "sources": dict(sorted(Counter(table["teacher"].to_pylist()).items())),
         "length": dict(zip(("min", "p50", "p95", "max"), map(int, quantiles), strict=True)),
         "over_cutoff": over,
         "ledger": Ledger(rows_in, table.num_rows, lost).check(where),

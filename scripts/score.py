@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from distill import statistics, tables
-from distill.artefacts import Record
+from distill.artefacts import Ledger, Record
 from distill.errors import InputError, run
 from distill.judging import JUDGED, effective
 from distill.recipes import ScoreRecipe
@@ -163,6 +163,8 @@ def main(argv: list[str] | None = None) -> None:
     table = tables.build(items(problems, responses, verdicts), tables.ITEMS)
     manifest = summary(table, verdicts, answered["response_tokens"].null_count == 0)
     by_grader = {name: correct_share(words) for name, words in {**graders, "matcher": matched}.items()}
+    counted = sum(table["n_samples"].to_pylist())
+    manifest["ledger"] = Ledger(answered.num_rows, counted).check(str(args.output))
     manifest |= {"policy": policy, "by_grader": by_grader}
     digest = tables.write(args.output, table, tables.ITEMS)
     record.publish({**manifest, "digest": digest})

@@ -1,7 +1,8 @@
 """Fine-tune a student on rendered tokens (all weights, or LoRA adapters) with TRL's SFTTrainer.
 
-Inputs: a rendered table, the student's model folder, a recipe, a seed. Output: a folder of weights in the Hugging
-Face layout; beside it `train_log.parquet` with a row per update (`tokens`: all tokens seen so far, prompts included).
+Inputs: a rendered table, the student's model folder, a recipe, a seed. Output: a folder of weights in the Hugging Face
+layout; beside it `train_log.parquet` with a row per update (`tokens`: all tokens seen so far, prompts included), and
+`ledger.parquet` with the rows that no update has seen, where the updates end before the first epoch does.
 
 The last batch of an epoch may hold fewer rows than the global batch; no row is left out. A killed training goes on
 from its own saved state, in `state/<digest of recipe, code, seed and inputs>/` beside the weights; the weights come
@@ -14,13 +15,14 @@ Run as: python scripts/train.py --rendered results/rendered/S/T/D/rendered.parqu
 import argparse
 import hashlib
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from distill import tables, training
-from distill.artefacts import Record, file_digest, replacing_folder, text_digest
+from distill.artefacts import Ledger, Record, file_digest, replacing_folder, text_digest
 from distill.codehash import code_hash
 from distill.errors import run
 from distill.models import load_generation_config, load_model, load_tokenizer
@@ -106,6 +108,25 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainRecipe, rows: i
     }
 
 
+def account(trainer: Any, rendered: pa.Table, where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what the manifest says of the rows trained on, and the ledger's rows: those no update has seen.
+
+    Raises RuntimeError (a bug of ours) when the rows do not hold the tokens that the model was shown.
+    """
+    seen = training.rows_seen(trainer, rendered.num_rows)
+    if seen is None:
+        return {"trained_on": None, "ledger": None}, []
+    counted = [e for e in trainer.state.log_history if "tokens" in e][-1]["tokens"]
+    if trainer.state.epoch < 1 and (own := sum(rendered["length"].take(seen).to_pylist())) != counted:
+        raise RuntimeError(f"{where}: the rows seen hold {own} tokens, the model was shown {counted}")
+    teachers = rendered["teacher"].to_pylist()
+    lost = sorted(set(range(rendered.num_rows)) - set(seen))
+    ids = rendered["problem_id"].to_pylist()
+    rows = [{"source": teachers[i], "problem_id": ids[i], "reason": "not_reached"} for i in lost]
+    ledger = Ledger(rendered.num_rows, len(seen), {"not_reached": len(lost)}).check(where)
+    return {"trained_on": dict(sorted(Counter(teachers[i] for i in seen).items())), "ledger": ledger}, rows
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, train or go on training, write weights, log and manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -119,14 +140,16 @@ def main(argv: list[str] | None = None) -> None:
     recipe = TrainRecipe.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
     record = Record(__file__, args.recipe, inputs, args.output.parent)
-    rendered = tables.read(args.rendered, tables.RENDERED, ["input_ids", "loss_mask"])
+    rendered = tables.read(args.rendered, tables.RENDERED)
     facts = (args.recipe, code_hash(Path(__file__)), str(args.seed), *(file_digest(p) for p in inputs.values()))
     states = args.output.parent / "state"
     trainer = fit(args, recipe, rendered, training.own_state(states, text_digest("\n".join(facts))[:16]))
     save(trainer, args)
     log = tables.build(training.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
     tables.write(args.output.parent / "train_log.parquet", log, tables.TRAIN_LOG)
-    manifest = summary(trainer, args, recipe, rendered.num_rows)
+    rows, lost = account(trainer, rendered, str(args.output))
+    tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
+    manifest = {**summary(trainer, args, recipe, rendered.num_rows), **rows}
     record.publish(manifest, seed=args.seed, tokens=manifest["tokens"])
     shutil.rmtree(states)
 

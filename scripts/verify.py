@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
-from distill.artefacts import Record
+from distill.artefacts import Ledger, Record
 from distill.errors import InputError, run
 from distill.matcher import match
 from distill.progress import Progress
@@ -118,6 +118,7 @@ def main(argv: list[str] | None = None) -> None:
         "kind": "verdicts",
         "digest": writer.digest,
         "rows": writer.rows,
+        "ledger": Ledger(found.num_rows, writer.rows).check(str(args.output)),
         "verdicts": dict(sorted(tally.verdicts.items())),
         "agreement": tally.agreement(),
     }

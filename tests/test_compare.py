@@ -55,7 +55,9 @@ def score_of(root: Path, dataset: str, seed: int) -> Path:
 
 def model_of(root: Path, dataset: str, seed: int, updates: int) -> Path:
     shared = {"updates": updates, "global_batch": 4, "packing": False, "lr": 0.1}
-    facts = {"parity": shared, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5}
+    facts = {"parity": shared, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5,
+             "trained_on": {"teacher": 1},
+             "ledger": {"rows_in": 2, "rows_out": 1, "lost": {"not_reached": 1}}}  # fmt: skip
     path = folder_of(root, f"models/s/t/{dataset}/seed-{seed}", manifest=facts)
     rows = [{"update": i, "epoch": 0.1 * i, "loss": 1 / i, "lr": 0.1} for i in range(1, 4)]
     tables.write(path.with_name("train_log.parquet"), tables.build(rows, tables.TRAIN_LOG), tables.TRAIN_LOG)
@@ -63,7 +65,8 @@ def model_of(root: Path, dataset: str, seed: int, updates: int) -> Path:
 
 
 def dataset_of(root: Path, kind: str, name: str) -> Path:
-    station = {"problems": 4, "generated": 4, "stopped": 4, "answered": 4, "correct": 3, "paired": 2}
+    station = {"problems": 4, "generated": 4, "stopped": 4, "answered": 4, "correct": 3, "curated": 3,
+               "paired": 2}  # fmt: skip
     ledger = {"rows_in": 4, "rows_out": 2, "lost": {"not_paired": 2}}
     facts = {"rows": 2, "ledger": ledger, "sources": {"teacher": 2}, "funnel": {"teacher": station},
              "ledger_by_source": {"teacher": ledger}}  # fmt: skip

@@ -38,7 +38,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ids = conversation_ids(tokenizer, messages, toy.trace(problem, "long", rng))
         prompt = len(prompt_ids(tokenizer, messages))
         mask = [0] * prompt + [1] * (len(ids) - prompt)
-        rows.append({"problem_id": f"{number:02d}", "input_ids": ids, "loss_mask": mask, "length": len(ids)})
+        teacher = "odd" if number % 2 else "even"
+        rows.append(
+            {"problem_id": f"{number:02d}", "teacher": teacher, "input_ids": ids, "loss_mask": mask, "length": len(ids)}
+        )
     tables.write(folder / "rendered.parquet", tables.build(rows, tables.RENDERED), tables.RENDERED)
     return folder
 
@@ -86,7 +89,7 @@ def test_the_log_and_the_manifest(inputs: Path, trained: Path) -> None:
     assert facts["loss_tokens"] == 2 * sum(sum(m) for m in rendered["loss_mask"].to_pylist())
     assert sum(log["loss"][-3:]) < sum(log["loss"][:3])
     assert sorted(p.name for p in trained.parent.iterdir()) == [
-        "manifest.json", "provenance.json", "train_log.parquet", "weights",
+        "ledger.parquet", "manifest.json", "provenance.json", "train_log.parquet", "weights",
     ]  # fmt: skip
     assert load_tokenizer(trained.parent).chat_template == load_tokenizer(inputs / "base").chat_template
 
@@ -173,8 +176,18 @@ def test_what_this_machine_cannot_do(inputs: Path, tmp_path: Path, keys: dict[st
         run(inputs, tmp_path / "m/weights", **keys)
 
 
-def test_max_updates_ends_early(inputs: Path, tmp_path: Path) -> None:
-    assert run(inputs, tmp_path / "m/weights", max_updates=2)["updates"] == 2
+def test_max_updates_ends_early_and_the_ledger_names_the_rows_it_did_not_reach(inputs: Path, tmp_path: Path) -> None:
+    facts = run(inputs, tmp_path / "m/weights", max_updates=2)
+    assert facts["updates"] == 2
+    assert facts["ledger"] == {"rows_in": 22, "rows_out": 8, "lost": {"not_reached": 14}}
+    lost = tables.read(tmp_path / "m/ledger.parquet", tables.LEDGER).to_pylist()
+    assert len({r["problem_id"] for r in lost}) == 14
+    assert {r["source"] for r in lost} <= {"even", "odd"}
+    assert facts["trained_on"] == {n: 11 - sum(r["source"] == n for r in lost) for n in ("even", "odd")}
+    # The tokens of the rows that are not in the ledger are those that the model was shown.
+    rendered = tables.read(inputs / "rendered.parquet", tables.RENDERED).to_pylist()
+    missed = {r["problem_id"] for r in lost}
+    assert facts["tokens"] == sum(r["length"] for r in rendered if r["problem_id"] not in missed)
 
 
 # Students from scratch

@@ -1,5 +1,6 @@
 """The facts of the report's page: what each section's table shows, read from manifests and provenance."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,24 +11,24 @@ from distill.artefacts import read_json
 from distill.gaps import PARITY
 
 Row = dict[str, Any]
-FUNNEL = ("problems", "generated", "stopped", "answered", "correct", "paired")
+FUNNEL = ("problems", "generated", "stopped", "answered", "correct", "curated", "paired")
 TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "report.html.j2"
 
 
-def funnel_rows(datasets: Iterable[Path], rendered: Iterable[Path]) -> list[Row]:
-    """Return, per dataset and source, how many problems reached each station, down to the rows trained on."""
-    within = defaultdict(dict)
-    for path in rendered:
-        student, training, dataset = path.parts[-4:-1]
-        within[dataset][f"{student}/{training}"] = read_json(path)["rows"]
+def funnel_rows(datasets: Iterable[Path], rendered: Iterable[Path], models: Iterable[Path]) -> list[Row]:
+    """Return, per arm and source, how many problems reached each station, down to the rows that updates have seen."""
+    mixed = {path.parts[-2]: read_json(path) for path in datasets}
+    within = {path.parts[-4:-1]: read_json(path)["sources"] for path in rendered}
     rows = []
-    for path in datasets:
-        manifest, dataset = read_json(path), path.parts[-2]
-        trained = sorted(set(within[dataset].values()))
+    for path in sorted(models):
+        arm, seen = Arm.parse(path), read_json(path)["trained_on"]
+        manifest = mixed[arm.dataset]
         for source, stations in manifest["funnel"].items():
-            row = {"dataset": dataset, "source": source, **{s: stations[s] for s in FUNNEL}}
-            row["in_dataset"] = manifest["sources"][source]
-            rows.append(row | {"trained_on": " / ".join(map(str, trained)) if trained else ""})
+            row: Row = {"arm": arm.path, "source": source, **{s: stations[s] for s in FUNNEL}}
+            row["in dataset"] = manifest["sources"][source]
+            row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(source, 0)
+            row["trained on"] = None if seen is None else seen.get(source, 0)
+            rows.append(row)
     return rows
 
 
@@ -83,6 +84,29 @@ def _summed(
         for name, found in counts(read_json(path)).items():
             total[path.parts[place - 1], path.parts[place + 1], name].update(found)
     return total
+
+
+def curation_rows(curation: Iterable[Path]) -> list[Row]:
+    """Return, per corpus, how many problems repeat others, and how likely a teacher's responses are to a student."""
+    rows: list[Row] = []
+    rated: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for path in curation:
+        manifest, parts = read_json(path), path.parts
+        corpus = parts[parts.index("curation") + 1]
+        if manifest["kind"] == "contamination":
+            for name, found in manifest["benchmarks"].items():
+                said = f"{found['exact']} word for word, {found['overlap']} in their n-grams"
+                rows.append({"corpus": corpus, "what": f"repeats a problem of {name}", "found": said})
+        elif manifest["kind"] == "duplicates":
+            said = f"{manifest['rows']} of {manifest['problems']} problems"
+            rows.append({"corpus": corpus, "what": "nearly the same as an earlier problem", "found": said})
+        elif manifest["tokens"]:
+            nats = math.log(manifest["perplexity"]) * manifest["tokens"]
+            rated[corpus, parts[parts.index("teachers") + 1], parts[-2]].update(tokens=manifest["tokens"], nats=nats)
+    for (corpus, teacher, student), sums in sorted(rated.items()):
+        said = f"perplexity {math.exp(sums['nats'] / sums['tokens']):.3g} to {student}"
+        rows.append({"corpus": corpus, "what": f"responses of {teacher}", "found": said})
+    return rows
 
 
 def gold_rows(golds: Iterable[Path]) -> list[Row]:

@@ -82,8 +82,8 @@ TRAIN = _contract(
 )  # fmt: skip
 LEDGER = _contract("ledger", "source problem_id", "reason", source=_TEXT, problem_id=_TEXT, reason=_TEXT)
 RENDERED = _contract(
-    "rendered", "problem_id", "input_ids loss_mask length",
-    problem_id=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
+    "rendered", "problem_id", "teacher input_ids loss_mask length",
+    problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
 )  # fmt: skip
 ITEMS = _contract(
     "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off response_tokens",

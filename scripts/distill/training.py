@@ -1,5 +1,6 @@
 """Fine-tuning with TRL on rendered tokens: what is handed to the trainer, and how a killed training goes on."""
 
+import itertools
 import json
 import math
 import os
@@ -88,6 +89,20 @@ class Counter:
         speed = (self.tokens - before) / max(now - self.since, 1e-9)
         entry.update(tokens=self.tokens, loss_tokens=self.loss_tokens, tokens_per_second=speed)
         self.since = now
+
+
+def rows_seen(trainer: Any, rows: int) -> list[int] | None:
+    """Return which of the rows a finished training has seen, sorted; None where packing hides which.
+
+    All of them after a whole epoch; else the first in the order that the first epoch's sampler gives again.
+    """
+    if trainer.state.epoch >= 1:
+        return list(range(rows))
+    if trainer.args.packing:
+        return None
+    steps = trainer.state.global_step * trainer.args.gradient_accumulation_steps
+    batches = itertools.islice(trainer.get_train_dataloader().batch_sampler, steps)
+    return sorted(index for batch in batches for index in batch)
 
 
 def arguments(recipe: TrainRecipe, seed: int, state: Path, devices: int) -> Any:

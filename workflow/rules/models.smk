@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS: a local model folder, a hub id, or problems (for a student from scratch); results/rendered/...
 OUTPUTS: results/models/{model}/base/manifest.json (and weights/ of a student from scratch);
-results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, manifest.json, provenance.json}.
+results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json, provenance.json}.
 A training keeps its own undeclared state/ there until it is done, so a killed one goes on where it was.
 """
 
@@ -65,6 +65,7 @@ rule train:
     output:
         weights=directory("results/models/{student}/{training}/{dataset}/seed-{seed}/weights"),
         log="results/models/{student}/{training}/{dataset}/seed-{seed}/train_log.parquet",
+        ledger="results/models/{student}/{training}/{dataset}/seed-{seed}/ledger.parquet",
         manifest="results/models/{student}/{training}/{dataset}/seed-{seed}/manifest.json",
         provenance="results/models/{student}/{training}/{dataset}/seed-{seed}/provenance.json",
     log:

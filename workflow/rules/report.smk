@@ -17,6 +17,7 @@ rule compare:
         problems=manifests(problem_folders()),
         verdicts=manifests(teacher_answers("verdicts")),
         golds=manifests(gold_folders()),
+        curation=manifests(curation_folders()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=result_table("scores"),
@@ -40,7 +41,7 @@ rule compare:
     shell:
         "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"
         " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
-        " --golds {input.golds}"
+        " --golds {input.golds} --curation {input.curation}"
         " --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
