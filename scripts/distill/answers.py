@@ -19,6 +19,7 @@ MAX_DEPTH = 40
 # A token is a box that opens, an escaped character, or a brace. The optional second backslash is a response
 # that was escaped twice (JSON). No quantifier is open-ended but the possessive one: the scan stays linear.
 _BOX_OPENS = re.compile(r"\\\\?(?:boxed|fbox)\s*+\{")
+_BOX_WORDS = ("\\boxed", "\\fbox")
 _TOKEN = re.compile(_BOX_OPENS.pattern + r"|\\.|[{}]", re.DOTALL)
 
 
@@ -28,13 +29,25 @@ def last_box(text: str) -> str | None:
     One pass with a stack: an escaped brace does not count, a stray closing brace is ignored, a box that is
     never closed is no box, and of nested boxes the one opened last is returned. (A scan that restarts at each
     box is quadratic, and responses of nothing but unclosed boxes exist.)
+
+    Most texts end in a whole box, so the last place that looks like one is tried first; what stands before it cannot
+    change where it closes. Only if that fails the pass starts from the first box.
     """
+    near = max(text.rfind(word) for word in _BOX_WORDS)
+    found = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
+    quick = None if found is None else _scan(text, near)
+    if quick is not None and quick[0] == found.end():
+        return text[quick[0] : quick[1]]
     first = _BOX_OPENS.search(text)
-    if first is None:
-        return None
+    box = None if first is None else _scan(text, first.start())
+    return None if box is None else text[box[0] : box[1]]
+
+
+def _scan(text: str, place: int) -> tuple[int, int] | None:
+    """Return where the content of the last closed box at or after a place starts and ends."""
     stack: list[int] = []  # where each open box starts; -1 for a plain brace
     start = end = -1
-    for token in _TOKEN.finditer(text, first.start()):
+    for token in _TOKEN.finditer(text, place):
         word = token.group()
         if word == "{":
             stack.append(-1)
@@ -44,7 +57,7 @@ def last_box(text: str) -> str | None:
                 start, end = opened, token.start()
         elif len(word) > 2:
             stack.append(token.end())
-    return None if start < 0 else text[start:end]
+    return None if start < 0 else (start, end)
 
 
 def after_think(text: str) -> str | None:

@@ -35,6 +35,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from distill.answers import MAX_ANSWER, MAX_DEPTH, after_think, clean, depth, last_box, normalise
+from distill.values import same_value
 
 TIMEOUT_SECONDS = 3
 """Default limit of one comparison."""
@@ -46,8 +47,8 @@ class Verdict:
 
     verdict: one of the words in the table of this module; extracted: what the last box holds, cut to
     `MAX_ANSWER` characters and free of what Parquet cannot store, None where there is no answer; method: the step
-    that settled it (box, text, number, base, words, length, equation, symbolic, literal, memory, deadline, worker,
-    request).
+    that settled it (box, text, number, base, words, value, length, equation, symbolic, literal, memory, deadline,
+    worker, request).
     """
 
     verdict: str
@@ -166,7 +167,7 @@ def decide(gold: str, answer: str) -> Outcome | None:
     if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
         return Outcome("wrong", "length")
     for method, rule in (("base", _same_base), ("base", _same_clock), ("number", _same_number),
-                         ("words", _same_words), ("equation", _same_kind)):  # fmt: skip
+                         ("words", _same_words), ("value", same_value), ("equation", _same_kind)):  # fmt: skip
         same = rule(gold, answer)
         if same is not None:
             return Outcome("correct" if same else "wrong", method)
