@@ -11,10 +11,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 TABLES = ("pyarrow", "pydantic", "jinja2", "tqdm")
+REQUESTS = ("httpx2", "tenacity")
 MODELS = (*TABLES, "torch", "transformers", "tokenizers", "safetensors", "peft")
 STAGES = {
-    "data": (*TABLES, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy"),
-    "generate": MODELS,
+    "data": (*TABLES, *REQUESTS, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy"),
+    "generate": (*MODELS, *REQUESTS),
     "train": (*MODELS, "trl", "accelerate", "datasets"),
     "report": (*TABLES, "numpy", "matplotlib"),
 }

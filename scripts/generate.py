@@ -70,8 +70,8 @@ def summary(table: pa.Table, digest: str) -> dict[str, Any]:
         "digest": digest,
         "rows": table.num_rows,
         "finish_reason": {word: reasons[word] for word in ("stop", "length", "error")},
-        "prompt_tokens": sum(table["prompt_tokens"].to_pylist()),
-        "response_tokens": sum(table["response_tokens"].to_pylist()),
+        "prompt_tokens": sum(filter(None, table["prompt_tokens"].to_pylist())),
+        "response_tokens": sum(filter(None, table["response_tokens"].to_pylist())),
     }
 
 
@@ -84,10 +84,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--draw", type=int, required=True)
     parser.add_argument("--shard", required=True, help="for example 00-of-02")
     parser.add_argument("--recipe", required=True)
+    parser.add_argument("--limits", default="{}", help='keys of the recipe that change no row: {"batch_size": 64}')
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = GenerateRecipe.model_validate_json(args.recipe)
+    recipe = GenerateRecipe.parse(args.recipe, args.limits)
     inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt}
     record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
     problems = select(tables.read(args.problems, tables.PROBLEMS), args.shard)

@@ -13,7 +13,8 @@ import pytest
 import score
 from helpers import PROMPTS, manifest, problems_table, recipe, responses_table
 
-from distill import judging, tables
+from distill import endpoint as endpoints
+from distill import tables
 from distill.errors import InputError
 from distill.judging import Journal, Question, effective, judgement
 
@@ -54,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(judging, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
     server = Endpoint()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -133,9 +134,11 @@ def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: P
 @pytest.mark.parametrize(
     ("fail", "message"),
     [
-        ([(404, "no such model")], "HTTP 404 no such model; replies are kept"),
-        ([(200, "<html>hello")], "not a chat completion: '<html>hello'"),
-        ([(200, '{"error": "x"}')], "not a chat completion"),
+        ([(404, "no such model")], r"judge: http.*/v1: HTTP 404 no such model; .*; replies are kept"),
+        ([(401, "who?")], r"HTTP 401 who\?; the key in \$OPENAI_API_KEY is .*; replies are kept"),
+        ([(400, "too long")], "judge at http.*: HTTP 400 too long; replies are kept"),
+        ([(200, "<html>hello")] * 4, "not a chat completion: '<html>hello'"),
+        ([(200, '{"error": "x"}')] * 4, "not a chat completion"),
     ],
 )
 def test_endpoints_that_are_something_else(
@@ -147,8 +150,8 @@ def test_endpoints_that_are_something_else(
 
 
 def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "PAUSE_SECONDS", 0.01)
-    with pytest.raises(InputError, match=r"judge at http://127\.0\.0\.1:9/v1: .*refused.* \(2 attempts\)"):
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
+    with pytest.raises(InputError, match=r"judge: no server answers at http://127\.0\.0\.1:9/v1 .*; replies"):
         run(tmp_path, "http://127.0.0.1:9/v1", attempts=2)
 
 

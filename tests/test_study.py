@@ -182,6 +182,12 @@ def comment_in_a_module(study: Study) -> set[str]:
     return set()
 
 
+def batch_size(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"batch_size": 8}})
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 8}})
+    return set()
+
+
 def title_of_the_study(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
     return {"compare"}
@@ -195,7 +201,7 @@ def touched_inputs(study: Study) -> set[str]:
 
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, one_more_benchmark, one_more_student, one_more_seed,
-           alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, title_of_the_study,
+           alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
            touched_inputs]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from distill.catalogue import PUBLISHED, load
 from distill.codehash import code_hash
 from distill.engines import module_of
 from distill.errors import InputError
-from distill.recipes import canonical_json
+from distill.recipes import Answering, GenerateRecipe, canonical_json
 from distill.shards import shard_names
 
 try:
@@ -42,8 +42,19 @@ def answering(responder):
 
 
 def generate_recipe(wildcards):
-    shared = answering(wildcards.responder).model_dump(include={"prompt", "system", "engine", "batch_size"})
-    return canonical_json(shared | {"decoding": CATALOGUE.decodings[wildcards.decoding].content()})
+    return generation(wildcards).canonical()
+
+
+def generation(wildcards):
+    """Return the recipe of a generation job."""
+    shared = answering(wildcards.responder).model_dump(include=set(Answering.model_fields))
+    return GenerateRecipe(**shared, decoding=CATALOGUE.decodings[wildcards.decoding])
+
+
+def generate_limits(wildcards, threads):
+    """Return the keys that change no row. Snakemake does not compare what a function of `threads` returns, so another
+    batch size or server re-makes nothing."""
+    return canonical_json(generation(wildcards).layout())
 
 
 def generate_code(wildcards):

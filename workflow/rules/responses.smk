@@ -36,11 +36,12 @@ rule generate:
     params:
         recipe=generate_recipe,
         code=generate_code,
+        limits=generate_limits,
         model=lambda wildcards: model_folder(wildcards.responder),
     shell:
         "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
-        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --output {output.table}"
-        " 2> {log}"
+        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --limits {params.limits:q}"
+        " --output {output.table} 2> {log}"
 
 
 rule fetch_responses:

@@ -18,6 +18,7 @@ from distill.recipes.answering import (
 from distill.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
 from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
 from distill.recipes.datasets import DatasetRecipe
+from distill.recipes.engines import ServerRecipe
 from distill.recipes.models import ModelRecipe, ScratchModel
 from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings
 from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
@@ -46,6 +47,7 @@ __all__ = [
     "Rows",
     "ScoreRecipe",
     "ScratchModel",
+    "ServerRecipe",
     "Settings",
     "StudentRecipe",
     "StudyRecipe",

@@ -1,15 +1,16 @@
 """How a model answers problems: teachers, students, decodings, published responses."""
 
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from distill.recipes.base import LAYOUT, Name, Positive, Recipe, Share
 from distill.recipes.corpora import Rows
+from distill.recipes.engines import ServerRecipe
 from distill.recipes.models import ModelRecipe
 
-EngineName = Literal["transformers"]
+EngineName = Literal["transformers", "openai"]
 
 
 class DecodingRecipe(Recipe):
@@ -38,7 +39,16 @@ class Answering(Recipe):
     prompt: str = Field("boxed", description="Name of a template in `resources/prompts/`.")
     system: str | None = Field(None, description="System message; none when absent.")
     engine: EngineName = Field("transformers", description="The program that runs the model.")
-    batch_size: Positive = Field(64, description="Sequences decoded together.")
+    batch_size: Positive = Field(
+        64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
+    )
+    server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
+
+    @model_validator(mode="after")
+    def _server_is_there(self) -> Self:
+        if (self.engine == "openai") != (self.server is not None):
+            raise ValueError("`engine: openai` and `server` go together")
+        return self
 
 
 class GenerateRecipe(Answering):
@@ -113,6 +123,8 @@ class TeacherRecipe(Answering):
             raise ValueError("give either `model` (a teacher we run) or `published` (its responses)")
         if (self.model is None) != (self.decoding is None):
             raise ValueError("`decoding` goes with `model`, and a published teacher has none")
+        if self.model is not None and (self.engine == "openai") != (self.model.served is not None):
+            raise ValueError("`engine: openai` and `model.served` go together: other engines need the weights")
         return self
 
 
@@ -120,3 +132,9 @@ class StudentRecipe(Answering):
     """A model that is fine-tuned."""
 
     model: ModelRecipe = Field(..., description="Weights before training.")
+
+    @model_validator(mode="after")
+    def _weights_are_here(self) -> "StudentRecipe":
+        if self.model.served is not None or self.engine == "openai":
+            raise ValueError("a student is trained, so its weights are needed: no `model.served`, no `engine: openai`")
+        return self
