@@ -8,16 +8,16 @@ Replies are kept in a journal as they come, so a job that fails or is killed ask
 import json
 import logging
 import os
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from distill.errors import InputError
+from distill.journal import Journal
 from distill.recipes import JudgeRecipe
 
 # What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
@@ -26,9 +26,8 @@ RETRIED = (408, 409, 425, 429, 500, 502, 503, 504)
 PAUSE_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question to the judge; equal questions are asked once."""
+class Question(NamedTuple):
+    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal."""
 
     problem: str
     gold: str
@@ -45,30 +44,6 @@ def judgement(reply: str) -> str:
 def effective(verdict: str, judged: str | None) -> str:
     """Return the verdict under the policy `rule+judge`: a rejected answer that the judge calls equal is correct."""
     return "correct" if verdict in JUDGED and judged == "equal" else verdict
-
-
-class Journal:
-    """Replies on disk, one JSON line each; a torn last line, left by a kill, is dropped."""
-
-    def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._lock, whole = path, threading.Lock(), 0
-        self.replies: dict[Question, str] = {}
-        data = path.read_bytes() if path.exists() else b""
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            problem, gold, answer, reply = json.loads(line)
-            self.replies[Question(problem, gold, answer)] = reply
-            whole += len(line)
-        if whole < len(data):
-            os.truncate(path, whole)
-
-    def add(self, question: Question, reply: str) -> None:
-        """Keep a reply."""
-        with self._lock, open(self._path, "a", encoding="utf-8") as file:
-            self.replies[question] = reply
-            file.write(json.dumps([question.problem, question.gold, question.answer, reply]) + "\n")
 
 
 class Judge:
@@ -93,7 +68,7 @@ class Judge:
         Raises InputError when the endpoint cannot be reached or answers something else than the protocol says; the
         replies that came before stay in the journal.
         """
-        todo = [q for q in dict.fromkeys(questions) if q not in journal.replies]
+        todo = [q for q in dict.fromkeys(questions) if q not in journal]
         with ThreadPoolExecutor(self._recipe.concurrency) as pool:
             futures = {pool.submit(self._keep, question, journal): question for question in todo}
             try:
