@@ -16,7 +16,7 @@ from helpers import PROMPTS, manifest, problems_table, recipe, responses_table
 from distill import endpoint as endpoints
 from distill import tables
 from distill.errors import InputError
-from distill.judging import Journal, Question, effective, judgement
+from distill.judging import effective, judgement
 
 GOLDS = {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
 VERDICTS = [("a", "correct", "1"), ("b", "wrong", "two"), ("c", "wrong", "9"), ("d", "no_answer", None),
@@ -112,18 +112,6 @@ def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_pat
     assert not (tmp_path / "j/judgements.parquet").exists()
     run(tmp_path, url(endpoint), attempts=1)
     assert len(endpoint.asked) - first == 3 - kept
-
-
-def test_a_torn_journal_is_taken_up(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
-    journal.add(Question("p", "1", "x"), "True")
-    with open(path, "a") as file:
-        file.write('["p", "2", "y", "Fal')
-    again = Journal(path)
-    assert again.replies == {Question("p", "1", "x"): "True"}
-    again.add(Question("p", "2", "y"), "False")
-    assert len(Journal(path).replies) == 2
 
 
 def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: Path) -> None:

@@ -5,24 +5,22 @@ paper's third step, section A.3 and its released scorer). It can only turn a rej
 Replies are kept in a journal as they come, so a job that fails or is killed asks no question twice.
 """
 
-import json
 import logging
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from distill.endpoint import Endpoint, Limits, Refusal
 from distill.errors import InputError
+from distill.journal import Journal
 from distill.recipes import JudgeRecipe
 
 # What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
 JUDGED = ("wrong", "unverifiable", "timeout", "error")
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question to the judge; equal questions are asked once."""
+class Question(NamedTuple):
+    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal."""
 
     problem: str
     gold: str
@@ -39,30 +37,6 @@ def judgement(reply: str) -> str:
 def effective(verdict: str, judged: str | None) -> str:
     """Return the verdict under the policy `rule+judge`: a rejected answer that the judge calls equal is correct."""
     return "correct" if verdict in JUDGED and judged == "equal" else verdict
-
-
-class Journal:
-    """Replies on disk, one JSON line each; a torn last line, left by a kill, is dropped."""
-
-    def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, whole = path, 0
-        self.replies: dict[Question, str] = {}
-        data = path.read_bytes() if path.exists() else b""
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            problem, gold, answer, reply = json.loads(line)
-            self.replies[Question(problem, gold, answer)] = reply
-            whole += len(line)
-        if whole < len(data):
-            os.truncate(path, whole)
-
-    def add(self, question: Question, reply: str) -> None:
-        """Keep a reply."""
-        with open(self._path, "a", encoding="utf-8") as file:
-            self.replies[question] = reply
-            file.write(json.dumps([question.problem, question.gold, question.answer, reply]) + "\n")
 
 
 class Judge:
@@ -89,7 +63,7 @@ class Judge:
         Raises InputError when the endpoint cannot be reached or does not answer a question; the replies that came
         before, and those under way, stay in the journal.
         """
-        todo = [q for q in dict.fromkeys(questions) if q not in journal.replies]
+        todo = [q for q in dict.fromkeys(questions) if q not in journal]
         refusal: Refusal | None = None
         try:
             for index, answer in self._endpoint.ask_all([self._body(q) for q in todo]):
