@@ -203,7 +203,7 @@ def test_what_a_request_says(server: ChatServer, model: Path) -> None:
     ask(engine(model, server.url), 1)
     greedy = {"model": MODEL, "messages": requests(1)[0].messages, "max_tokens": 9, "temperature": 0, "top_p": 1}
     assert server.bodies.pop() == greedy
-    decoding = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "min_p": 0.1}
+    decoding = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "min_p": 0.1, "stop": ["Q:"]}
     sampling = {**greedy, **decoding, "seed": 2**40 % 2**31}
     loaded = engine(model, server.url, decoding)
     assert (loaded.seeds, loaded.version) == ("row", "openai (dials 2.1)")

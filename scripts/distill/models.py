@@ -25,6 +25,19 @@ class Origin:
     chat_template: str | None
     adapter: Path | None = None
 
+    def folder(self) -> str:
+        """Return the folder of the files; of a hub model the one in the hub cache. Raises InputError without them."""
+        if self.revision is None:
+            return self.source
+        from huggingface_hub import snapshot_download
+
+        try:
+            return snapshot_download(self.source, **self.where)
+        except OSError as error:
+            raise InputError(
+                f"{self.source}: not in the hub cache ({error}); run fetch_model.py on this disk"
+            ) from None
+
     @property
     def where(self) -> dict[str, Any]:
         """Return the arguments that select the exact files; nothing is fetched from the network here."""

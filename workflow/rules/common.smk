@@ -57,6 +57,10 @@ def generate_limits(wildcards, threads):
     return canonical_json(generation(wildcards).layout())
 
 
+def generate_environment(wildcards):
+    return f"../../envs/{'vllm' if answering(wildcards.responder).engine == 'vllm' else 'generate'}.yaml"
+
+
 def generate_code(wildcards):
     return code("generate", module_of(answering(wildcards.responder).engine))
 

@@ -32,7 +32,7 @@ rule generate:
     benchmark:
         "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.tsv"
     conda:
-        "../../envs/generate.yaml"
+        generate_environment
     params:
         recipe=generate_recipe,
         code=generate_code,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.endpoint import Endpoint, Limits, Refusal
-from distill.engines import Completion, Request
+from distill.engines import Completion, Request, cut
 from distill.errors import InputError
 from distill.models import served_name
 from distill.recipes import DecodingRecipe, GenerateRecipe, ServerRecipe
@@ -68,6 +68,7 @@ class OpenAIEngine:
         # Hosted services refuse these two even at the value that means nothing.
         body |= {"top_k": decoding.top_k} if decoding.top_k else {}
         body |= {"min_p": decoding.min_p} if decoding.min_p else {}
+        body |= {"stop": list(decoding.stop)} if decoding.stop else {}
         return {k: v for k, v in {**body, **self._server.extra_body}.items() if v is not None}
 
     def _completion(self, answer: dict[str, Any] | Refusal) -> Completion:
@@ -78,7 +79,10 @@ class OpenAIEngine:
         prompt, response = usage.get("prompt_tokens"), usage.get("completion_tokens")
         cost = (prompt or 0) * self._server.input_price + (response or 0) * self._server.output_price
         error = None if reason in ENDS else f"the server ended the response with finish_reason {reason!r}"
-        return Completion(text, ENDS.get(reason, "error"), prompt, response, error, cost / MILLION)
+        # Thinking comes apart from the text that the server cuts.
+        return Completion(
+            cut(text, self._decoding.stop), ENDS.get(reason, "error"), prompt, response, error, cost / MILLION
+        )
 
 
 def whole_text(message: dict[str, Any]) -> str:

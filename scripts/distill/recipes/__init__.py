@@ -18,7 +18,7 @@ from distill.recipes.answering import (
 from distill.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
 from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
 from distill.recipes.datasets import DatasetRecipe
-from distill.recipes.engines import ServerRecipe
+from distill.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.recipes.models import ModelRecipe, ScratchModel
 from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings
 from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
@@ -39,6 +39,7 @@ __all__ = [
     "JudgeRecipe",
     "LoraRecipe",
     "ModelRecipe",
+    "NgramRecipe",
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",
@@ -54,5 +55,6 @@ __all__ = [
     "TeacherRecipe",
     "TrainRecipe",
     "TrainingRecipe",
+    "VllmRecipe",
     "canonical_json",
 ]

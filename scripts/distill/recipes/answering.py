@@ -1,16 +1,17 @@
 """How a model answers problems: teachers, students, decodings, published responses."""
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from distill.recipes.base import LAYOUT, Name, Positive, Recipe, Share
 from distill.recipes.corpora import Rows
-from distill.recipes.engines import ServerRecipe
+from distill.recipes.engines import ServerRecipe, VllmRecipe
 from distill.recipes.models import ModelRecipe
 
-EngineName = Literal["transformers", "openai"]
+NonEmpty = Annotated[str, Field(min_length=1)]
+EngineName = Literal["transformers", "vllm", "openai"]
 
 
 class DecodingRecipe(Recipe):
@@ -21,6 +22,9 @@ class DecodingRecipe(Recipe):
     top_k: int = Field(0, ge=0, description="0 keeps every token.")
     min_p: Share = Field(0.0, description="Least share of the likeliest token's probability.")
     max_new_tokens: Positive = Field(..., description="A response that reaches it has finish_reason `length`.")
+    stop: tuple[NonEmpty, ...] = Field(
+        (), description="Texts that end a response; they are cut off. A server may take only some."
+    )
     seed: int = Field(0, ge=0, description="Each row's own seed is made from it, the problem and the draw.")
     draws: Positive = Field(
         1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
@@ -38,16 +42,24 @@ class Answering(Recipe):
 
     prompt: str = Field("boxed", description="Name of a template in `resources/prompts/`.")
     system: str | None = Field(None, description="System message; none when absent.")
+    response_prefix: str = Field(
+        "",
+        description="What the model's chat template has already begun the response with, such as `<think>\\n`: it is "
+        "put back where a response lacks it.",
+    )
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(
         64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
     )
+    vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
     server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
 
     @model_validator(mode="after")
-    def _server_is_there(self) -> Self:
+    def _parts_of_the_engine(self) -> Self:
         if (self.engine == "openai") != (self.server is not None):
             raise ValueError("`engine: openai` and `server` go together")
+        if self.vllm is not None and self.engine != "vllm":
+            raise ValueError("`vllm` goes with `engine: vllm`")
         return self
 
 

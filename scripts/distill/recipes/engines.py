@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from distill.recipes.base import LAYOUT, Positive, Recipe
+from distill.recipes.base import LAYOUT, Positive, Recipe, Share
 
 
 class ServerRecipe(Recipe):
@@ -42,3 +42,30 @@ class ServerRecipe(Recipe):
     output_price: float = Field(
         0.0, ge=0, description="US dollars per million response tokens.", json_schema_extra=LAYOUT
     )
+
+
+class NgramRecipe(Recipe):
+    """Speculative decoding: tokens are guessed from what followed the same words before."""
+
+    tokens: Positive = Field(4, description="Tokens guessed at a time.")
+    longest: Positive = Field(4, description="Most words that are looked up.")
+    shortest: Positive = Field(2, description="Fewest words that are looked up.")
+
+
+class VllmRecipe(Recipe):
+    """How vLLM runs a model in our own process; keys that stay empty are left to vLLM."""
+
+    max_model_len: Positive | None = Field(None, description="Longest sequence in tokens; the model's own if absent.")
+    quantization: str | None = Field(None, description="Such as `fp8` or `awq`; what the weights say if absent.")
+    speculative_ngram: NgramRecipe | None = Field(None, description="Guess tokens from the text so far.")
+    engine_args: dict[str, Any] = Field({}, description="Any further arguments of vLLM's `LLM`.")
+    tensor_parallel: Positive = Field(1, description="GPUs that share the model.", json_schema_extra=LAYOUT)
+    gpu_memory_utilization: Share = Field(
+        0.9, description="Share of the device's memory (the machine's, on a CPU).", json_schema_extra=LAYOUT
+    )
+    max_num_batched_tokens: Positive | None = Field(None, description="Tokens per step.", json_schema_extra=LAYOUT)
+    max_num_seqs: Positive | None = Field(None, description="Sequences per step.", json_schema_extra=LAYOUT)
+    prefix_caching: bool | None = Field(
+        None, description="Keep what equal beginnings of prompts share.", json_schema_extra=LAYOUT
+    )
+    enforce_eager: bool = Field(False, description="Start sooner, without compiled graphs.", json_schema_extra=LAYOUT)
