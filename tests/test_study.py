@@ -187,6 +187,11 @@ def title_of_the_study(study: Study) -> set[str]:
     return {"compare"}
 
 
+def bound_on_errors(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"max_errors": 0.5}})
+    return set()
+
+
 def touched_inputs(study: Study) -> set[str]:
     for path in (study.folder / "resources/prompts/plain.jinja", study.folder / "config/config.yaml"):
         os.utime(path)
@@ -196,7 +201,7 @@ def touched_inputs(study: Study) -> set[str]:
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, one_more_benchmark, one_more_student, one_more_seed,
            alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, title_of_the_study,
-           touched_inputs]  # fmt: skip
+           bound_on_errors, touched_inputs]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -46,6 +46,12 @@ def generate_recipe(wildcards):
     return canonical_json(shared | {"decoding": CATALOGUE.decodings[wildcards.decoding].content()})
 
 
+def generate_limits(wildcards, threads):
+    """Return the keys that change no row. Snakemake does not compare what a function of `threads` returns, so another
+    bound on errors does not pay for all responses again."""
+    return canonical_json(answering(wildcards.responder).layout())
+
+
 def generate_code(wildcards):
     return code("generate", module_of(answering(wildcards.responder).engine))
 

@@ -4,6 +4,8 @@ REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder;
 OUTPUTS: results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{responses.parquet, manifest.json,
 provenance.json}, where a responder is teachers/{teacher}, students/{student}/none or
 students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`.
+A generation keeps its responses as they come, and its progress.json, in its own undeclared state/ there until it is
+done, so a killed one asks only for what is missing.
 """
 
 
@@ -35,12 +37,13 @@ rule generate:
         "../../envs/generate.yaml"
     params:
         recipe=generate_recipe,
+        limits=generate_limits,
         code=generate_code,
         model=lambda wildcards: model_folder(wildcards.responder),
     shell:
         "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
-        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --output {output.table}"
-        " 2> {log}"
+        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --limits {params.limits:q}"
+        " --output {output.table} 2> {log}"
 
 
 rule fetch_responses:

@@ -39,6 +39,11 @@ class Answering(Recipe):
     system: str | None = Field(None, description="System message; none when absent.")
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(64, description="Sequences decoded together.")
+    max_errors: Share = Field(
+        0.01,
+        description="Share of a shard's responses that may be errors; more fail it, and the next start asks for these.",
+        json_schema_extra=LAYOUT,
+    )
 
 
 class GenerateRecipe(Answering):

@@ -25,8 +25,15 @@ class Recipe(BaseModel):
 
     def content(self) -> dict[str, Any]:
         """Return the recipe as plain data without its `layout` keys."""
-        layout = {n for n, f in type(self).model_fields.items() if f.json_schema_extra == LAYOUT}
-        return self.model_dump(mode="json", exclude=layout)
+        return self.model_dump(mode="json", exclude=self._layout_keys())
+
+    def layout(self) -> dict[str, Any]:
+        """Return only the `layout` keys as plain data."""
+        return self.model_dump(mode="json", include=self._layout_keys())
+
+    @classmethod
+    def _layout_keys(cls) -> set[str]:
+        return {n for n, f in cls.model_fields.items() if f.json_schema_extra == LAYOUT}
 
 
 def canonical_json(data: Any) -> str:
