@@ -1,7 +1,8 @@
 """Let a model answer a shard of problems: one response per problem for one draw.
 
 Inputs: a problems table, a model folder of `results/models/`, a prompt template, a recipe. Output: a responses table
-with a row for every problem of the shard; what went wrong is a row with finish_reason `error`.
+with a row for every problem of the shard; what went wrong is a row with finish_reason `error`. Given the responses and
+verdicts of earlier draws, it asks only for the problems that none of them got right.
 
 Responses are kept in `state/` beside the table as they come: a program that was killed or failed and starts again asks
 only for what is missing, and for what was an error. `state/progress.json` says meanwhile how far it is.
@@ -29,6 +30,7 @@ from distill.prompts import Prompt
 from distill.recipes import GenerateRecipe
 from distill.shards import in_shard, parse_shard, stable_hash
 
+EARLIER = ("responses", "verdicts")
 PIECE = 250  # rows read back from the journal at a time
 Row = dict[str, Any]
 Errors = dict[str, Row]  # problem_id -> row; never kept, so that the next start asks again
@@ -39,6 +41,25 @@ def select(path: Path, shard: str) -> dict[str, str]:
     index, count = parse_shard(shard)
     rows = tables.read(path, tables.PROBLEMS, ["problem_id", "problem"]).to_pylist()
     return {r["problem_id"]: r["problem"] for r in rows if in_shard(r["problem_id"], index, count)}
+
+
+def solved(responses: list[Path], verdicts: list[Path]) -> set[str]:
+    """Return the problems with a usable response in some draw: correct, and not cut off (that may be a fluke).
+
+    Raises InputError when a file of verdicts is not that of its file of responses.
+    """
+    if len(responses) != len(verdicts):
+        raise InputError(f"{len(responses)} files of earlier responses, {len(verdicts)} of their verdicts")
+    found: set[str] = set()
+    for answered, graded in zip(responses, verdicts, strict=True):
+        reasons = tables.read(answered, tables.RESPONSES, ["problem_id", "draw", "finish_reason"])
+        words = tables.read(graded, tables.VERDICTS, ["problem_id", "draw", "verdict"])
+        if reasons.select(["problem_id", "draw"]) != words.select(["problem_id", "draw"]):
+            raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
+        columns = (reasons["problem_id"], reasons["finish_reason"], words["verdict"])
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        found |= {problem_id for problem_id, reason, word in rows if (reason, word) == ("stop", "correct")}
+    return found
 
 
 def row_seed(decoding_seed: int, problem_id: str, draw: int) -> int:
@@ -150,7 +171,8 @@ def summary(digest: str, totals: Totals, ledger: dict[str, Any]) -> dict[str, An
     tokens = {n: None if n in totals.unknown else totals.tokens[n] for n in ("prompt_tokens", "response_tokens")}
     reasons = {word: totals.reasons[word] for word in ("stop", "length", "error")}
     facts = {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons}
-    return {**facts, **tokens, "ledger": ledger}
+    counts = {"asked": totals.rows, "saved": ledger["lost"].get("already_correct", 0)}
+    return {**facts, **tokens, **counts, "ledger": ledger}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -159,6 +181,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--prompt", type=Path, required=True)
+    for kind in EARLIER:
+        parser.add_argument(f"--{kind}", type=Path, nargs="*", default=[], help="of earlier draws of this shard")
     parser.add_argument("--draw", type=int, required=True)
     parser.add_argument("--shard", required=True, help="for example 00-of-02")
     parser.add_argument("--recipe", required=True)
@@ -167,9 +191,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = GenerateRecipe.model_validate(json.loads(args.recipe) | json.loads(args.limits))
-    inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt}
+    named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
+    inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
     record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
-    problems = select(args.problems, args.shard)
+    whole, done = select(args.problems, args.shard), solved(args.responses, args.verdicts)
+    problems = {i: text for i, text in whole.items() if i not in done}
     task = Task(args.model, Prompt(args.prompt, recipe.system), recipe, args.draw, args.shard)
     state = args.output.parent / "state"
     journal = Journal(state / f"{record.digest(args.draw, args.shard)}.jsonl")
@@ -179,14 +205,10 @@ def main(argv: list[str] | None = None) -> None:
         errors = task.answer(missing, journal, progress)
     check_errors(errors, len(problems), recipe.max_errors, args.output)
     digest, totals = write(args.output, sorted(problems), args.draw, journal, errors)
-    record.publish(
-        summary(digest, totals, Ledger(len(problems), totals.rows).check(str(args.output))),
-        draw=args.draw,
-        shard=args.shard,
-        kept=len(problems) - len(missing),
-        asked=len(missing),
-        cost=round(progress.cost, 6),
-    )
+    ledger = Ledger(len(whole), totals.rows, {"already_correct": len(whole) - len(problems)})
+    facts = {"kept": len(problems) - len(missing), "asked": len(missing), "cost": round(progress.cost, 6)}
+    manifest = summary(digest, totals, ledger.check(str(args.output)))
+    record.publish(manifest, draw=args.draw, shard=args.shard, **facts)
     journal.close()
     shutil.rmtree(state)
 

@@ -24,9 +24,17 @@ class DecodingRecipe(Recipe):
     draws: Positive = Field(
         1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
     )
+    until_correct: bool = Field(
+        False,
+        description="Teachers only: each further draw asks only for problems that no earlier draw got right (by the "
+        "rule grader, not cut off), at most `draws` times. A changed grader re-makes the draws after the first.",
+        json_schema_extra=LAYOUT,
+    )
 
     @model_validator(mode="after")
     def _greedy_once(self) -> "DecodingRecipe":
+        if self.until_correct and self.draws == 1:
+            raise ValueError("`until_correct` needs `draws` of 2 or more: the most that a problem is asked")
         if self.temperature == 0 and self.draws > 1:
             raise ValueError(f"`draws: {self.draws}` with temperature 0 would repeat one response")
         return self
