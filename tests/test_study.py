@@ -208,8 +208,8 @@ def touched_inputs(study: Study) -> set[str]:
 
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
-           one_more_student, one_more_seed, alpha_of_a_mix, graders_code, programs_code, comment_in_a_module, title_of_the_study,
-           bound_on_errors, touched_inputs]  # fmt: skip
+           one_more_student, one_more_seed, alpha_of_a_mix, graders_code, programs_code, comment_in_a_module,
+           title_of_the_study, bound_on_errors, touched_inputs]  # fmt: skip
 
 
 def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
