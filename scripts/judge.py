@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         "judgements": dict(sorted(Counter(r["judgement"] for r in rows).items())),
     }
     record.publish(manifest, model=recipe.model)
+    journal.close()
     shutil.rmtree(state)
 
 

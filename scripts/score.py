@@ -29,6 +29,7 @@ from distill.artefacts import Record
 from distill.errors import InputError, run
 from distill.judging import JUDGED, effective
 from distill.recipes import ScoreRecipe
+from distill.repeats import repeated_samples
 
 Key = tuple[str, int]
 Row = dict[str, Any]
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> None:
     table = tables.build(items(problems, responses, verdicts), tables.ITEMS)
     manifest = summary(table, verdicts, answered["response_tokens"].null_count == 0)
     by_grader = {name: correct_share(words) for name, words in {**graders, "matcher": matched}.items()}
-    manifest |= {"policy": policy, "by_grader": by_grader}
+    manifest |= {"policy": policy, "by_grader": by_grader, "repeated_samples": repeated_samples(args.responses)}
     digest = tables.write(args.output, table, tables.ITEMS)
     record.publish({**manifest, "digest": digest})
 

@@ -1,6 +1,7 @@
 """The transformers engine against the library's own generate, and generate.py on a few rows."""
 
 import shutil
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,22 @@ def test_what_the_template_has_begun_is_put_back(model: Path) -> None:
         assert (found[4].finish_reason, found[4].text) == ("error", "")
 
 
-def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:
-    rows = [{"problem_id": f"q{i}", "problem": p, "answer": "7"} for i, p in enumerate(PROBLEMS * 3)]
+def arguments(
+    folder: Path, model: Path, problems: list[str], output: Path, draw: int = 0, shard: str = "00-of-01",
+    batch_size: int = 64, max_errors: float = 0.0, **decoding: Any,
+) -> list[str]:  # fmt: skip
+    """Return the command line that answers problems q0, q1, ... of a folder."""
+    rows = [{"problem_id": f"q{i}", "problem": p, "answer": "7"} for i, p in enumerate(problems)]
     known = problems_table(folder / "problems.parquet", rows)
+    keys = recipe(prompt="plain", batch_size=batch_size, decoding={"max_new_tokens": 60, **decoding})
+    options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw), "--shard", shard]
+    options += ["--recipe", keys, "--limits", recipe(max_errors=max_errors), "--output", str(output)]
+    return ["--problems", str(known), *options]
+
+
+def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:
     output = folder / f"d{draw}-{shard}/responses.parquet"
-    decoding = {"max_new_tokens": 60, "temperature": 3.0, **decoding}
-    options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw)]
-    keys = recipe(prompt="plain", decoding=decoding)
-    generate.main(["--problems", str(known), *options, "--shard", shard, "--recipe", keys, "--output", str(output)])
+    generate.main(arguments(folder, model, PROBLEMS * 3, output, draw, shard, **{"temperature": 3.0, **decoding}))
     return output
 
 
@@ -147,6 +156,9 @@ def test_every_problem_gets_one_row_per_draw_with_its_own_seed(tmp_path: Path, m
     assert {r["draw"] for r in others} == {1}
     assert [r["response"] for r in rows] != [r["response"] for r in others]
     assert manifest(first)["response_tokens"] == sum(r["response_tokens"] for r in rows)
+    assert manifest(first)["ledger"] == {"rows_in": 12, "rows_out": 12, "lost": {}}
+    assert {r["engine"] for r in rows} == {f"transformers {metadata.version('transformers')}"}
+    assert sorted(p.name for p in first.parent.iterdir()) == ["manifest.json", "provenance.json", "responses.parquet"]
 
 
 def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:

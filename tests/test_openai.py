@@ -265,7 +265,7 @@ def test_generate_writes_the_rows_of_a_served_teacher(server: ChatServer, model:
     rows = [{"problem_id": f"q{i}", "answer": str(i)} for i in range(4)]
     known = problems_table(tmp_path / "problems.parquet", rows)
     whole = GenerateRecipe.model_validate(
-        {"engine": "openai", "server": {"url": server.url}, "decoding": {"max_new_tokens": 9}}
+        {"engine": "openai", "max_errors": 0.5, "server": {"url": server.url}, "decoding": {"max_new_tokens": 9}}
     )
     assert "url" not in whole.canonical()
     output = tmp_path / "out/responses.parquet"

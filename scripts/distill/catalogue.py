@@ -246,7 +246,10 @@ class _References:
                     self._never_trained_on(name, study, dataset)
         for benchmark in study.benchmarks:
             self._name(name, "benchmarks", benchmark, "corpora", "corpus")
-        self._name(name, "decoding", study.decoding, "decodings", "decoding")
+        known = self._name(name, "decoding", study.decoding, "decodings", "decoding")
+        if known and self._c.decodings[study.decoding].until_correct:
+            message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
+            self._say(name, "decoding", f"{study.decoding!r} {message}")
         trained = {d for block in study.arms for d in block.datasets} | {UNTOUCHED}
         for gap, recipe in study.gaps.items():
             for dataset in (recipe.plus, *recipe.minus):

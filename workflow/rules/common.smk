@@ -146,6 +146,19 @@ def manifests(folders):
     return [f"{folder}/manifest.json" for folder in folders]
 
 
+def earlier_folders(kind, wildcards):
+    """Return the folders of the draws before this one whose verdicts it waits for: it asks only what they got wrong."""
+    if not CATALOGUE.decodings[wildcards.decoding].until_correct:
+        return []
+    root = f"results/{kind}/{wildcards.corpus}/{wildcards.responder}/{wildcards.decoding}"
+    return [f"{root}/draw-{draw}/{wildcards.shard}" for draw in range(int(wildcards.draw))]
+
+
+def earlier_tables(kind):
+    """Return an input function: the tables of one kind of the earlier draws, as `ancient`."""
+    return lambda w: [ancient(f) for f in tables(kind, earlier_folders(kind, w))]
+
+
 # Inputs and options of the rules that read many files.
 
 

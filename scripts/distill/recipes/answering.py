@@ -29,9 +29,17 @@ class DecodingRecipe(Recipe):
     draws: Positive = Field(
         1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
     )
+    until_correct: bool = Field(
+        False,
+        description="Teachers only: each further draw asks only for problems that no earlier draw got right (by the "
+        "rule grader, not cut off), at most `draws` times. A changed grader re-makes the draws after the first.",
+        json_schema_extra=LAYOUT,
+    )
 
     @model_validator(mode="after")
     def _greedy_once(self) -> "DecodingRecipe":
+        if self.until_correct and self.draws == 1:
+            raise ValueError("`until_correct` needs `draws` of 2 or more: the most that a problem is asked")
         if self.temperature == 0 and self.draws > 1:
             raise ValueError(f"`draws: {self.draws}` with temperature 0 would repeat one response")
         return self
@@ -50,6 +58,11 @@ class Answering(Recipe):
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(
         64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
+    )
+    max_errors: Share = Field(
+        0.01,
+        description="Share of a shard's responses that may be errors; more fail it, and the next start asks for these.",
+        json_schema_extra=LAYOUT,
     )
     vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
     server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
