@@ -1,5 +1,6 @@
 # Each target sets up what it needs. `make demo` is the place to start.
 VENV ?= .venv
+VLLM ?= .venv-vllm
 PYTHON ?= python3.11
 CORES ?= 2
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -9,7 +10,7 @@ export PYTHONPATH := workflow/logger
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
 
-.PHONY: demo test test-fast lint lock toy-models config-docs
+.PHONY: demo test test-vllm lint lock toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
@@ -17,6 +18,9 @@ demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest -n 2 --dist loadfile
+
+test-vllm: $(VLLM)/done ## The engines against a real vLLM on this processor, in an environment of its own.
+	OMP_NUM_THREADS=$(CORES) $(VLLM)/bin/python -m pytest tests/with_vllm
 
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .
@@ -30,8 +34,9 @@ toy-models: $(VENV)/demo.done ## Rebuild resources/toy/ from nothing (fixed seed
 config-docs: $(VENV)/demo.done ## Rewrite config/README.md from the recipes.
 	python scripts/document_config.py
 
-lock: $(VENV)/test.done ## Rewrite the pins in envs/ from what is installed in $(VENV).
+lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.
 	python envs/lock.py
+	$(VLLM)/bin/python envs/lock.py
 
 $(VENV)/demo.done: envs/demo.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,4 +45,11 @@ $(VENV)/demo.done: envs/demo.txt
 
 $(VENV)/test.done: envs/test.txt $(VENV)/demo.done
 	pip install --quiet --disable-pip-version-check -r envs/test.txt
+	touch $@
+
+# torch with all it needs, be it the build for the processor or for GPUs; the rest is the whole list, so nothing is sought.
+$(VLLM)/done: envs/vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check $$(grep ^torch== envs/vllm.txt)
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check --no-deps -r envs/vllm.txt
 	touch $@

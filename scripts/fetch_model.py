@@ -1,7 +1,7 @@
-"""Fix the weights of a teacher or student: a local folder, or a hub model that is downloaded into the hub cache.
+"""Fix the weights of a teacher or student: a local folder, a downloaded hub model, or the name of a served model.
 
 Input: a model recipe. Output: the manifest of a model folder, which names the origin and the digest of its files.
-Later programs read the files from there and never use the network.
+Later programs read the files from there (a hub model's from the hub cache) and never use the network.
 
 Run as: python scripts/fetch_model.py --recipe JSON --output results/models/base-xs/base/manifest.json
 """
@@ -9,6 +9,7 @@ Run as: python scripts/fetch_model.py --recipe JSON --output results/models/base
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from distill.artefacts import Record, file_digest, text_digest
 from distill.errors import InputError, run
@@ -36,8 +37,25 @@ def _own_template(folder: Path) -> bool:
     return config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
 
 
+def files_of(recipe: ModelRecipe) -> dict[str, Any]:
+    """Find or download the files of a model; return where they are and their digests."""
+    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
+    folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
+    check_folder(folder, template is not None)
+    # The hub cache names its files by their digests; a local folder's are read.
+    digest = (lambda path: path.resolve().name) if recipe.hub else file_digest
+    return {
+        "path": recipe.path,
+        "hub": recipe.hub,
+        "revision": recipe.revision,
+        "chat_template": template,
+        "dtype": recipe.dtype,
+        "files": {p.name: digest(p) for p in sorted(folder.iterdir()) if p.is_file()},
+    }
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Parse the command line, find or download the files, write the manifest."""
+    """Parse the command line, find the model, write the manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -45,20 +63,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = ModelRecipe.model_validate_json(args.recipe)
     record = Record(__file__, args.recipe, {}, args.output.parent)
-    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
-    folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
-    check_folder(folder, template is not None)
-    # The hub cache names its files by their digests; a local folder's are read.
-    digest = (lambda path: path.resolve().name) if recipe.hub else file_digest
-    files = {p.name: digest(p) for p in sorted(folder.iterdir()) if p.is_file()}
-    facts = {
-        "path": recipe.path,
-        "hub": recipe.hub,
-        "revision": recipe.revision,
-        "chat_template": template,
-        "dtype": recipe.dtype,
-        "files": files,
-    }
+    facts = {"served": recipe.served} if recipe.served else files_of(recipe)
     record.publish({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 
 

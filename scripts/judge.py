@@ -16,7 +16,8 @@ from pathlib import Path
 from distill import tables
 from distill.artefacts import Record, file_digest, text_digest
 from distill.errors import InputError, run
-from distill.judging import JUDGED, Journal, Judge, Question, check_clear, judgement
+from distill.journal import Journal
+from distill.judging import JUDGED, Judge, Question, check_clear, judgement
 from distill.progress import Progress
 from distill.recipes import JudgeRecipe
 
@@ -60,13 +61,14 @@ def main(argv: list[str] | None = None) -> None:
     digest = text_digest("\n".join(shown))[:16]
     journal = Journal(state / f"{digest}.jsonl")
     distinct = set(asked.values())
-    before = len(distinct & journal.replies.keys())
+    before = sum(question in journal for question in distinct)
     with Progress(len(distinct), desc="judge", done=before) as progress:
         for _ in judge.ask_all(asked.values(), journal):
             progress.update()
-    check_clear((journal.replies[q] for q in distinct), recipe)
+    replies = {question: journal[question] for question in distinct}
+    check_clear(replies.values(), recipe)
     rows = [
-        {"problem_id": i, "draw": d, "judgement": judgement(journal.replies[q]), "reply": journal.replies[q]}
+        {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}
         for (i, d), q in asked.items()
     ]
     manifest = {
@@ -76,6 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         "judgements": dict(sorted(Counter(r["judgement"] for r in rows).items())),
     }
     record.publish(manifest, model=recipe.model)
+    journal.close()
     shutil.rmtree(state)
 
 

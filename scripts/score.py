@@ -29,6 +29,7 @@ from distill.artefacts import Ledger, Record
 from distill.errors import InputError, run
 from distill.judging import JUDGED, effective
 from distill.recipes import ScoreRecipe
+from distill.repeats import repeated_samples
 
 Key = tuple[str, int]
 Row = dict[str, Any]
@@ -165,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     by_grader = {name: correct_share(words) for name, words in {**graders, "matcher": matched}.items()}
     counted = sum(table["n_samples"].to_pylist())
     manifest["ledger"] = Ledger(answered.num_rows, counted).check(str(args.output))
-    manifest |= {"policy": policy, "by_grader": by_grader}
+    manifest |= {"policy": policy, "by_grader": by_grader, "repeated_samples": repeated_samples(args.responses)}
     digest = tables.write(args.output, table, tables.ITEMS)
     record.publish({**manifest, "digest": digest})
 

@@ -58,6 +58,10 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
         ("catalogue/trainings.yaml", "global_batch: 16", "global_batch: 20", "20 is no multiple of `micro_batch` 16"),
         ("catalogue/trainings.yaml", "lr: 2.0e-3", "rate: 2.0e-3", "toy-sft.lr: is missing"),
         ("catalogue/decodings.yaml", "temperature: 0.7", "temperature: 0", "would repeat one response"),
+        ("catalogue/decodings.yaml", "max_new_tokens: 160", "max_new_tokens: 160\n  until_correct: true",
+         "gsm8k-greedy: `until_correct` needs `draws` of 2 or more"),
+        ("studies/toy.yaml", "decoding: toy-greedy", "decoding: again",
+         "toy.yaml: decoding: 'again' is `until_correct`, which is for teachers; a student must answer every"),
         ("catalogue/corpora.yaml", "stop: 300", "stop: [", "corpora.yaml: line"),
         ("studies/toy.yaml", "toy-xs, toy-m", "toy-xs, toy-mm", "students: 'toy-mm' is no known student"),
         ("studies/toy.yaml", "benchmarks: [toy-test]", "benchmarks: [toy-train]", "'toy-train' must be marked"),
@@ -79,6 +83,9 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_clear_line(project: Path, file: str, old: str, new: str, message: str) -> None:
+    again = "\nagain: {temperature: 0.7, max_new_tokens: 9, draws: 2, until_correct: true}\n"
+    with open(project / "config/catalogue/decodings.yaml", "a") as decodings:
+        decodings.write(again)
     with pytest.raises(InputError) as error:
         edited(project, file, old, new)
     assert message in str(error.value)

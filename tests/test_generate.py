@@ -1,5 +1,7 @@
 """The transformers engine against the library's own generate, and generate.py on a few rows."""
 
+import shutil
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +105,45 @@ def test_a_cut_off_row_and_a_prompt_that_fills_the_context(model: Path) -> None:
     assert "context of 512" in found[1].error
 
 
-def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:
-    rows = [{"problem_id": f"q{i}", "problem": p, "answer": "7"} for i, p in enumerate(PROBLEMS * 3)]
+@pytest.mark.parametrize("stops", [(".\n",), ("no such", "7", "\\boxed{")], ids=["several tokens", "several texts"])
+def test_stop_texts_end_a_response_and_are_cut_off(model: Path, stops: tuple[str, ...]) -> None:
+    whole = texts(engine(model), requests())
+    found = dict(engine(model, stop=stops).generate(requests()))
+    for index, text in enumerate(whole):
+        first = min(text.find(stop) for stop in stops if stop in text)
+        assert (found[index].text, found[index].finish_reason) == (text[:first], "stop")
+        assert found[index].response_tokens < 80
+    assert len({len(c.text) for c in found.values()}) > 1
+
+
+def test_what_the_template_has_begun_is_put_back(model: Path) -> None:
+    whole = dict(engine(model).generate(requests()))
+    keys = {"prompt": "plain", "decoding": {"max_new_tokens": 80}}
+    for prefix in ("<think>\n", whole[0].text[:1]):
+        loaded = load_engine(model, GenerateRecipe.model_validate({**keys, "response_prefix": prefix}))
+        assert loaded.seeds == "row"
+        found = dict(loaded.generate([*requests(), Request([{"role": "user", "content": PROBLEMS[1] * 40}], 0)]))
+        assert found[0].text == (prefix if prefix.startswith("<") else "") + whole[0].text
+        assert found[0].response_tokens == whole[0].response_tokens
+        assert (found[4].finish_reason, found[4].text) == ("error", "")
+
+
+def arguments(
+    folder: Path, model: Path, problems: list[str], output: Path, draw: int = 0, shard: str = "00-of-01",
+    batch_size: int = 64, max_errors: float = 0.0, **decoding: Any,
+) -> list[str]:  # fmt: skip
+    """Return the command line that answers problems q0, q1, ... of a folder."""
+    rows = [{"problem_id": f"q{i}", "problem": p, "answer": "7"} for i, p in enumerate(problems)]
     known = problems_table(folder / "problems.parquet", rows)
+    keys = recipe(prompt="plain", batch_size=batch_size, decoding={"max_new_tokens": 60, **decoding})
+    options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw), "--shard", shard]
+    options += ["--recipe", keys, "--limits", recipe(max_errors=max_errors), "--output", str(output)]
+    return ["--problems", str(known), *options]
+
+
+def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:
     output = folder / f"d{draw}-{shard}/responses.parquet"
-    decoding = {"max_new_tokens": 60, "temperature": 3.0, **decoding}
-    options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw)]
-    keys = recipe(prompt="plain", decoding=decoding)
-    generate.main(["--problems", str(known), *options, "--shard", shard, "--recipe", keys, "--output", str(output)])
+    generate.main(arguments(folder, model, PROBLEMS * 3, output, draw, shard, **{"temperature": 3.0, **decoding}))
     return output
 
 
@@ -123,6 +156,9 @@ def test_every_problem_gets_one_row_per_draw_with_its_own_seed(tmp_path: Path, m
     assert {r["draw"] for r in others} == {1}
     assert [r["response"] for r in rows] != [r["response"] for r in others]
     assert manifest(first)["response_tokens"] == sum(r["response_tokens"] for r in rows)
+    assert manifest(first)["ledger"] == {"rows_in": 12, "rows_out": 12, "lost": {}}
+    assert {r["engine"] for r in rows} == {f"transformers {metadata.version('transformers')}"}
+    assert sorted(p.name for p in first.parent.iterdir()) == ["manifest.json", "provenance.json", "responses.parquet"]
 
 
 def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:
@@ -135,6 +171,30 @@ def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:
 @given(st.text(max_size=20), st.integers(1, 40))
 def test_a_problem_is_in_exactly_one_shard(problem_id: str, count: int) -> None:
     assert sum(in_shard(problem_id, i, count) for i in range(count)) == 1
+
+
+# Bad input
+
+
+def test_vllm_where_it_is_not_installed(model: Path) -> None:
+    with pytest.raises(InputError, match=r"vLLM is not installed here .*envs/vllm\.yaml.*`engine: transformers` runs"):
+        load_engine(model, GenerateRecipe(engine="vllm", decoding=DecodingRecipe(max_new_tokens=9)))
+
+
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no-such: no config\.json, so this is no model folder"):
+        base_model(tmp_path / "base", tmp_path / "no-such")
+
+
+def test_a_model_without_a_chat_template(tmp_path: Path) -> None:
+    shutil.copytree(TOY / "teacher-short", tmp_path / "bare")
+    folder = base_model(tmp_path / "base", tmp_path / "bare")
+    (tmp_path / "bare/chat_template.jinja").unlink()
+    message = "bare: the model has no chat template; name one under `model.chat_template`"
+    with pytest.raises(InputError, match=message):
+        engine(folder)
+    with pytest.raises(InputError, match=message):
+        base_model(tmp_path / "again", tmp_path / "bare")
 
 
 @pytest.mark.parametrize("shard", ["1-of-1", "02-of-02", "x"])

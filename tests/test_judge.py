@@ -13,9 +13,10 @@ import pytest
 import score
 from helpers import PROMPTS, manifest, problems_table, recipe, responses_table
 
-from distill import judging, tables
+from distill import endpoint as endpoints
+from distill import tables
 from distill.errors import InputError
-from distill.judging import Journal, Question, effective, judgement
+from distill.judging import effective, judgement
 
 GOLDS = {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
 VERDICTS = [("a", "correct", "1"), ("b", "wrong", "two"), ("c", "wrong", "9"), ("d", "no_answer", None),
@@ -54,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(judging, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
     server = Endpoint()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -113,18 +114,6 @@ def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_pat
     assert len(endpoint.asked) - first == 3 - kept
 
 
-def test_a_torn_journal_is_taken_up(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
-    journal.add(Question("p", "1", "x"), "True")
-    with open(path, "a") as file:
-        file.write('["p", "2", "y", "Fal')
-    again = Journal(path)
-    assert again.replies == {Question("p", "1", "x"): "True"}
-    again.add(Question("p", "2", "y"), "False")
-    assert len(Journal(path).replies) == 2
-
-
 def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.fail = [(503, "busy"), (429, "slow down")]
     assert manifest(run(tmp_path, url(endpoint)))["rows"] == 3
@@ -133,9 +122,11 @@ def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: P
 @pytest.mark.parametrize(
     ("fail", "message"),
     [
-        ([(404, "no such model")], "HTTP 404 no such model; replies are kept"),
-        ([(200, "<html>hello")], "not a chat completion: '<html>hello'"),
-        ([(200, '{"error": "x"}')], "not a chat completion"),
+        ([(404, "no such model")], r"judge: http.*/v1: HTTP 404 no such model; .*; replies are kept"),
+        ([(401, "who?")], r"HTTP 401 who\?; the key in \$OPENAI_API_KEY is .*; replies are kept"),
+        ([(400, "too long")], "judge at http.*: HTTP 400 too long; replies are kept"),
+        ([(200, "<html>hello")] * 4, "not a chat completion: '<html>hello'"),
+        ([(200, '{"error": "x"}')] * 4, "not a chat completion"),
     ],
 )
 def test_endpoints_that_are_something_else(
@@ -147,8 +138,8 @@ def test_endpoints_that_are_something_else(
 
 
 def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "PAUSE_SECONDS", 0.01)
-    with pytest.raises(InputError, match=r"judge at http://127\.0\.0\.1:9/v1: .*refused.* \(2 attempts\)"):
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
+    with pytest.raises(InputError, match=r"judge: no server answers at http://127\.0\.0\.1:9/v1 .*; replies"):
         run(tmp_path, "http://127.0.0.1:9/v1", attempts=2)
 
 

@@ -1,6 +1,8 @@
 """Progress lines, and the logger plugin that reads them: what a person sees while a study runs."""
 
+import datetime
 import io
+import json
 import logging
 import re
 from collections import Counter
@@ -27,6 +29,39 @@ def test_plain_lines_are_read_back(capsys: pytest.CaptureFixture[str], monkeypat
     assert [parse_progress(line).done for line in lines] == [0, 10, 10]
     assert re.fullmatch(r"progress generate 10/40 rows, [\d.]+k tokens/s, 0:0\d:\d\d left", lines[1])
     assert parse_progress("12:00:01 left out: p9 (no_answer)") is None
+
+
+def test_a_resumed_program_says_cost_in_all_and_time_from_its_new_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    path = tmp_path / "progress.json"
+    with Progress(100, desc="generate", done=60, cost=1.5, file=path) as shown:
+        assert (json.loads(path.read_text())["done"], json.loads(path.read_text())["seconds_left"]) == (60, None)
+        now[0] = 1.0
+        shown.update(1, tokens=100, cost=0.25)  # too early for another file
+        assert json.loads(path.read_text())["done"] == 60
+        now[0] = 10.0
+        shown.update(9, tokens=900, cost=0.25)
+        line = capsys.readouterr().err.splitlines()[-1]
+        meanwhile = json.loads(path.read_text())
+    assert line == "progress generate 70/100 rows, 100 tokens/s, $2.00, 0:00:30 left"
+    assert parse_progress(line) == Reading("generate", 70, 100, "rows", "100", "0:00:30", "2.00")
+    assert datetime.datetime.fromisoformat(meanwhile.pop("updated")).tzinfo
+    assert meanwhile == {"program": "generate", "done": 70, "total": 100, "unit": "rows", "tokens_per_second": 100.0,
+                         "seconds_left": 30, "cost": 2.0, "seconds": 10}  # fmt: skip
+    assert [p.name for p in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(progress.sys, "stderr", terminal)
+    with Progress(100, desc="generate", done=60, cost=1.5) as shown:
+        shown.update(40, tokens=5000, cost=0.5)
+    last = terminal.getvalue().split("\r")[-1]
+    assert re.search(r"generate: 100%.* 100/100 .*k tokens/s, \$2\.00", last)
 
 
 def record(

@@ -9,6 +9,7 @@ from helpers import manifest, problems_table, recipe, responses_table, verdicts_
 
 from distill import tables
 from distill.errors import InputError
+from distill.repeats import repeated_samples
 from distill.statistics import wilson
 
 IDS = ["a", "b", "c", "d"]
@@ -52,6 +53,23 @@ def test_draws_are_counted_per_problem(tmp_path: Path) -> None:
         ("a", 2, 2), ("b", 2, 1), ("c", 2, 0), ("d", 2, 0),
     ]  # fmt: skip
     assert manifest(output)["accuracy"] == 0.375
+    assert manifest(output)["repeated_samples"]["pairs"] == {"0, 1": {"both": 4, "same": 4}}
+
+
+def test_identical_samples_of_several_draws_are_counted(tmp_path: Path) -> None:
+    files = []
+    texts = {0: "abcd", 1: "abxx", 2: "axyz"}  # the responses to problems a, b, c, d
+    for draw, answered in texts.items():
+        rows = [{"problem_id": i, "draw": draw, "response": r} for i, r in zip("abcd", answered, strict=True)]
+        rows[3] |= {"finish_reason": "error"} if draw == 2 else {}
+        files.append(responses_table(tmp_path / f"{draw}.parquet", rows))
+    assert repeated_samples(files) == {
+        "rows": 11,
+        "repeated": 3,  # a twice, b once
+        "pairs": {"0, 1": {"both": 4, "same": 2}, "0, 2": {"both": 3, "same": 1}, "1, 2": {"both": 3, "same": 1}},
+    }
+    assert repeated_samples(reversed(files)) == repeated_samples(files)
+    assert repeated_samples(files[:1]) == {"rows": 4, "repeated": 0, "pairs": {}}
 
 
 def test_unknown_token_counts_stay_unknown(tmp_path: Path) -> None:

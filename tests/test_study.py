@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 import os
 import re
 import shutil
@@ -136,6 +137,13 @@ def one_more_draw(study: Study) -> set[str]:
     return teachers("generate", draws=(2,)) | teachers("verify", draws=(2,)) | from_datasets()
 
 
+def further_draws_until_correct(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4, "until_correct": True}})
+    # The second draw was made without looking at the first, and is made again; the first stays.
+    made = {j for r in ("generate", "verify") for j in teachers(r, draws=(1, 2, 3))}
+    return made | from_datasets()
+
+
 def one_more_benchmark(study: Study) -> set[str]:
     columns = {"problem_id": "id", "level": "level"}
     entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
@@ -200,9 +208,20 @@ def comment_in_a_module(study: Study) -> set[str]:
     return set()
 
 
+def batch_size(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"batch_size": 8}})
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 8}})
+    return set()
+
+
 def title_of_the_study(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
     return {"compare"}
+
+
+def bound_on_errors(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"max_errors": 0.5}})
+    return set()
 
 
 def touched_inputs(study: Study) -> set[str]:
@@ -212,9 +231,27 @@ def touched_inputs(study: Study) -> set[str]:
 
 
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
-           temperature_of_a_decoding, one_more_draw, one_more_benchmark, one_more_student, one_more_seed,
-           alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, overlap_of_problems, graders_code,
-           programs_code, comment_in_a_module, title_of_the_study, touched_inputs]  # fmt: skip
+           temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
+           one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
+           overlap_of_problems, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
+           bound_on_errors, touched_inputs]  # fmt: skip
+
+
+def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 2, "until_correct": True}})
+    done = study.snakemake("verdicts", seconds=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for corpus_shard in SHARDS:
+        root = study.folder / "results/responses/toy-train/teachers/toy-long/toy-sampled"
+        first, second = (json.loads((root / f"draw-{d}/{corpus_shard}/manifest.json").read_text()) for d in (0, 1))
+        assert second["asked"] + second["saved"] == first["asked"]
+        assert 0 < second["saved"] < first["asked"]
+    assert study.planned("verdicts") == set()
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4}})
+    assert study.planned("verdicts") == {j for r in ("generate", "verify") for j in teachers(r, draws=(2, 3))}
+    study.replace("scripts/distill/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
+    planned = {j for j in study.planned("verdicts") if "teachers/" in j and j.startswith("generate")}
+    assert planned == teachers("generate", draws=(1, 2, 3))  # a changed grader, other problems left to ask
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -158,6 +158,11 @@ class Record:
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
 
+    def digest(self, *parts: object) -> str:
+        """Return 16 hex digits over recipe, code, inputs and further `parts`: the name of the state of just these."""
+        facts = [self._data["recipe"], self._data["code"], self._data["inputs"], [str(part) for part in parts]]
+        return text_digest(json.dumps(facts, sort_keys=True))[:16]
+
     def publish(self, manifest: Mapping[str, Any], **facts: Any) -> None:
         """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
         seconds = round(time.monotonic() - self._start, 3)

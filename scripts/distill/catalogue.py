@@ -246,11 +246,19 @@ class _References:
         for source in dataset.sources:
             self._name("datasets", f"{name}.sources", source, "teachers", "teacher")
         if asked.pass_rate:
-            self._name("datasets", f"{name}.curation.pass_rate.teacher", asked.pass_rate.teacher, "teachers", "teacher")
+            self._rater(f"{name}.curation.pass_rate.teacher", asked.pass_rate.teacher)
         if asked.student:
             self._name("datasets", f"{name}.curation.student", asked.student, "students", "student")
         if asked.decontaminate and not self._c.benchmarks():
             self._say("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+
+    def _rater(self, key: str, teacher: str) -> None:
+        """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""
+        if not self._name("datasets", key, teacher, "teachers", "teacher"):
+            return
+        decoding = self._c.decodings.get(self._c.decoding_of(teacher))
+        if decoding and decoding.until_correct:
+            self._say("datasets", key, f"{teacher!r} draws `until_correct`, so its share of correct draws is no rate")
 
     def _study(self, name: str, study: StudyRecipe) -> None:
         for i, block in enumerate(study.arms):
@@ -264,7 +272,10 @@ class _References:
             known = self._name(name, "benchmarks", benchmark, "corpora", "corpus")
             if known and not self._c.corpora[benchmark].benchmark:
                 self._say(name, "benchmarks", f"{benchmark!r} must be marked `benchmark: true` in its recipe")
-        self._name(name, "decoding", study.decoding, "decodings", "decoding")
+        known = self._name(name, "decoding", study.decoding, "decodings", "decoding")
+        if known and self._c.decodings[study.decoding].until_correct:
+            message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
+            self._say(name, "decoding", f"{study.decoding!r} {message}")
         trained = {d for block in study.arms for d in block.datasets} | {UNTOUCHED}
         for gap, recipe in study.gaps.items():
             for dataset in (recipe.plus, *recipe.minus):

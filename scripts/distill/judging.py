@@ -5,30 +5,22 @@ paper's third step, section A.3 and its released scorer). It can only turn a rej
 Replies are kept in a journal as they come, so a job that fails or is killed asks no question twice.
 """
 
-import json
 import logging
-import os
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from distill.endpoint import Endpoint, Limits, Refusal
 from distill.errors import InputError
+from distill.journal import Journal
 from distill.recipes import JudgeRecipe
 
 # What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
 JUDGED = ("wrong", "unverifiable", "timeout", "error")
-RETRIED = (408, 409, 425, 429, 500, 502, 503, 504)
-PAUSE_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question to the judge; equal questions are asked once."""
+class Question(NamedTuple):
+    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal."""
 
     problem: str
     gold: str
@@ -47,37 +39,15 @@ def effective(verdict: str, judged: str | None) -> str:
     return "correct" if verdict in JUDGED and judged == "equal" else verdict
 
 
-class Journal:
-    """Replies on disk, one JSON line each; a torn last line, left by a kill, is dropped."""
-
-    def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._lock, whole = path, threading.Lock(), 0
-        self.replies: dict[Question, str] = {}
-        data = path.read_bytes() if path.exists() else b""
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            problem, gold, answer, reply = json.loads(line)
-            self.replies[Question(problem, gold, answer)] = reply
-            whole += len(line)
-        if whole < len(data):
-            os.truncate(path, whole)
-
-    def add(self, question: Question, reply: str) -> None:
-        """Keep a reply."""
-        with self._lock, open(self._path, "a", encoding="utf-8") as file:
-            self.replies[question] = reply
-            file.write(json.dumps([question.problem, question.gold, question.answer, reply]) + "\n")
-
-
 class Judge:
-    """Asks an OpenAI-compatible endpoint (`/chat/completions`), greedily."""
+    """Asks an OpenAI-compatible endpoint, greedily."""
 
     def __init__(self, recipe: JudgeRecipe, template: Path):
         import jinja2
 
         self._recipe = recipe
+        limits = Limits(recipe.concurrency, recipe.timeout_seconds, recipe.attempts, recipe.key_variable)
+        self._endpoint = Endpoint(recipe.url, limits)
         try:
             environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
             self._template = environment.from_string(template.read_text())
@@ -90,63 +60,30 @@ class Judge:
     def ask_all(self, questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
         """Ask what the journal does not hold yet, several at a time; yield each question when its reply is kept.
 
-        Raises InputError when the endpoint cannot be reached or answers something else than the protocol says; the
-        replies that came before stay in the journal.
+        Raises InputError when the endpoint cannot be reached or does not answer a question; the replies that came
+        before, and those under way, stay in the journal.
         """
-        todo = [q for q in dict.fromkeys(questions) if q not in journal.replies]
-        with ThreadPoolExecutor(self._recipe.concurrency) as pool:
-            futures = {pool.submit(self._keep, question, journal): question for question in todo}
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    yield futures[future]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        todo = [q for q in dict.fromkeys(questions) if q not in journal]
+        refusal: Refusal | None = None
+        try:
+            for index, answer in self._endpoint.ask_all([self._body(q) for q in todo]):
+                if isinstance(answer, Refusal):
+                    refusal = refusal or answer
+                    self._endpoint.stop()
+                    continue
+                reply = answer["choices"][0]["message"].get("content")
+                journal.add(todo[index], reply if isinstance(reply, str) else "")
+                yield todo[index]
+        except InputError as error:
+            raise InputError(f"judge: {error}; replies are kept") from None
+        if refusal is not None:
+            raise InputError(f"judge at {self._recipe.url}: {refusal.reason}; replies are kept")
 
-    def _keep(self, question: Question, journal: Journal) -> None:
-        # In the asking thread, so that a reply that comes while another question fails is kept as well.
-        journal.add(question, self._ask(question))
-
-    def _ask(self, question: Question) -> str:
+    def _body(self, question: Question) -> dict[str, object]:
         text = self._template.render(problem=question.problem, gold=question.gold, answer=question.answer)
-        body = {"model": self._recipe.model, "messages": [{"role": "user", "content": text}], "temperature": 0,
+        messages = [{"role": "user", "content": text}]
+        return {"model": self._recipe.model, "messages": messages, "temperature": 0,
                 "max_tokens": self._recipe.max_tokens}  # fmt: skip
-        for attempt in range(self._recipe.attempts):
-            try:
-                return self._post(body)
-            except _LaterError as error:
-                problem = error
-                if attempt + 1 < self._recipe.attempts:
-                    time.sleep(PAUSE_SECONDS * 2**attempt)
-        raise InputError(f"judge at {self._recipe.url}: {problem} ({self._recipe.attempts} attempts); replies are kept")
-
-    def _post(self, body: dict[str, object]) -> str:
-        url = self._recipe.url.rstrip("/") + "/chat/completions"
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(self._recipe.key_variable):
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-        try:
-            with urllib.request.urlopen(request, timeout=self._recipe.timeout_seconds) as response:
-                data = response.read()
-        except urllib.error.HTTPError as error:
-            said = error.read(300).decode(errors="replace").strip()
-            if error.code in RETRIED:
-                raise _LaterError(f"HTTP {error.code} {said}") from None
-            raise InputError(f"judge at {url}: HTTP {error.code} {said}; replies are kept") from None
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            raise _LaterError(str(getattr(error, "reason", error))) from None
-        try:
-            reply = json.loads(data)["choices"][0]["message"]["content"]
-        except (ValueError, LookupError, TypeError):
-            shown = data[:200].decode(errors="replace")
-            raise InputError(f"judge at {url}: not a chat completion: {shown!r}; replies are kept") from None
-        return reply if isinstance(reply, str) else ""
-
-
-class _LaterError(Exception):
-    """The endpoint may answer later."""
 
 
 def check_clear(replies: Iterable[str], recipe: JudgeRecipe) -> None:

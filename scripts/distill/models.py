@@ -1,7 +1,8 @@
 """Models on disk: what a model folder of `results/models/` says, and how tokenizer and weights are loaded from it.
 
-A model folder has a `manifest.json`: of a *base* (a local path, a hub model, or random weights) it names the
-origin; of a *trained* model the weights lie beside it in `weights/` (all weights, or an adapter on the base).
+A model folder has a `manifest.json`: of a *base* (a local path, a hub model, random weights, or a model behind a
+server) it names the origin; of a *trained* model the weights lie beside it in `weights/` (all weights, or an adapter
+on the base).
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,19 @@ class Origin:
     chat_template: str | None
     adapter: Path | None = None
 
+    def folder(self) -> str:
+        """Return the folder of the files; of a hub model the one in the hub cache. Raises InputError without them."""
+        if self.revision is None:
+            return self.source
+        from huggingface_hub import snapshot_download
+
+        try:
+            return snapshot_download(self.source, **self.where)
+        except OSError as error:
+            raise InputError(
+                f"{self.source}: not in the hub cache ({error}); run fetch_model.py on this disk"
+            ) from None
+
     @property
     def where(self) -> dict[str, Any]:
         """Return the arguments that select the exact files; nothing is fetched from the network here."""
@@ -33,6 +47,8 @@ class Origin:
 def origin(folder: Path) -> Origin:
     """Read where the model of a model folder lies. Raises InputError when the manifest does not say."""
     manifest = read_json(folder / "manifest.json")
+    if manifest.get("served") is not None:
+        raise InputError(f"{folder}: {manifest['served']} is a served model without weights here; use `engine: openai`")
     if manifest.get("kind") == "base":
         template, dtype = manifest["chat_template"], manifest["dtype"]
         if manifest["hub"] is not None:
@@ -44,6 +60,14 @@ def origin(folder: Path) -> Origin:
             return Origin(base.source, base.revision, base.dtype, base.chat_template, folder / WEIGHTS)
         return Origin(str(folder / WEIGHTS), None, base.dtype, base.chat_template)
     raise InputError(f"{folder}/manifest.json: not the manifest of a model")
+
+
+def served_name(folder: Path) -> str:
+    """Return the name under which a server has the model of a model folder. Raises InputError where none has it."""
+    name = read_json(folder / "manifest.json").get("served")
+    if name is None:
+        raise InputError(f"{folder}: no served model; `engine: openai` needs `model.served`")
+    return name
 
 
 def load_tokenizer(folder: Path) -> Any:

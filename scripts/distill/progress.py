@@ -1,18 +1,27 @@
-"""How far a program is: a bar on a terminal, plain lines elsewhere (a rule's log, which the logger plugin reads)."""
+"""How far a program is: a bar on a terminal, plain lines elsewhere (a rule's log, which the logger plugin reads).
 
+Who has closed the terminal finds the same in a small JSON file, where the program names one.
+"""
+
+import contextlib
+import datetime
+import json
+import os
 import re
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 LINE_SECONDS = 5.0
+FILE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One line of progress, read back: what is done of how much, tokens per second and time left as written."""
+    """One line of progress, read back: what is done of how much, tokens per second, time left and cost as written."""
 
     desc: str
     done: int
@@ -20,20 +29,25 @@ class Reading:
     unit: str
     tokens_per_second: str | None
     left: str | None
+    cost: str | None = None
 
 
 class Progress:
-    """Counts rows (or updates) and tokens of a running program; a context manager.
+    """Counts rows (or updates), tokens and cost of a running program; a context manager.
 
     On a terminal it is a tqdm bar. Elsewhere it writes a line at the start, at most every 5 s, and at the end, e.g.
-    `progress generate 320/1500 rows, 8.1k tokens/s, 0:02:10 left`.
+    `progress generate 320/1500 rows, 8.1k tokens/s, $1.20, 0:02:10 left`. `done` rows and `cost` (US dollars) are of
+    earlier runs: they count in the totals, not in the speed and not in the time left. `file` is replaced at most every
+    2 s and when the block ends.
     """
 
-    def __init__(self, total: int, unit: str = "rows", desc: str = "", done: int = 0):
+    def __init__(
+        self, total: int, unit: str = "rows", desc: str = "", done: int = 0, cost: float = 0.0, file: Path | None = None
+    ):
         self._total, self._unit, self._desc = total, unit, desc
         self._done = self._first = done
-        self._tokens = 0
-        self._start = self._said = time.monotonic()
+        self._tokens, self.cost, self._file = 0, cost, file
+        self._start = self._said = self._filed = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> "Progress":
@@ -43,6 +57,7 @@ class Progress:
             self._bar = tqdm(total=self._total, initial=self._done, unit=f" {self._unit}", desc=self._desc)
         else:
             self._say()
+        self._write()
         return self
 
     def __exit__(
@@ -52,38 +67,77 @@ class Progress:
             self._bar.close()
         elif kind is None:
             self._say()
+        self._write()
 
-    def update(self, rows: int = 1, tokens: int = 0) -> None:
-        """Count rows that are done, and the tokens they took."""
+    def update(self, rows: int = 1, tokens: int = 0, cost: float = 0.0) -> None:
+        """Count rows that are done, the tokens they took and what they cost."""
         self._done += rows
         self._tokens += tokens
+        self.cost += cost
         now = time.monotonic()
         if self._bar is not None:
+            self._bar.set_postfix_str(", ".join(self._speed_and_cost()), False)
             self._bar.update(rows)
-            if self._tokens:
-                self._bar.set_postfix_str(f"{_short(self._tokens / max(now - self._start, 1e-9))} tokens/s", False)
         elif now - self._said >= LINE_SECONDS:
             self._said = now
             self._say()
+        if now - self._filed >= FILE_SECONDS:
+            self._filed = now
+            self._write()
+
+    def _tokens_per_second(self) -> float:
+        return self._tokens / max(time.monotonic() - self._start, 1e-9)
+
+    def _left(self) -> float | None:
+        """Return the seconds left at the pace of the new rows, None before the first."""
+        new = self._done - self._first
+        return (time.monotonic() - self._start) / new * (self._total - self._done) if new else None
+
+    def _speed_and_cost(self) -> list[str]:
+        speed = [f"{_short(self._tokens_per_second())} tokens/s"] if self._tokens else []
+        return speed + ([f"${self.cost:.2f}"] if self.cost else [])
 
     def _say(self) -> None:
-        seconds = max(time.monotonic() - self._start, 1e-9)
-        parts = [f"progress {self._desc} {self._done}/{self._total} {self._unit}"]
-        if self._tokens:
-            parts.append(f"{_short(self._tokens / seconds)} tokens/s")
-        if self._done > self._first:
-            left = seconds / (self._done - self._first) * (self._total - self._done)
+        left = self._left()
+        parts = [f"progress {self._desc} {self._done}/{self._total} {self._unit}", *self._speed_and_cost()]
+        if left is not None:
             parts.append(f"{clock(left)} left")
         print(", ".join(parts), file=sys.stderr, flush=True)
 
+    def _write(self) -> None:
+        """Replace the file. Nothing depends on it: it is not synced, and a full disk does not stop the program here."""
+        if self._file is None:
+            return
+        left = self._left()
+        facts = {
+            "program": self._desc,
+            "done": self._done,
+            "total": self._total,
+            "unit": self._unit,
+            "tokens_per_second": round(self._tokens_per_second(), 1) if self._tokens else None,
+            "seconds_left": None if left is None else round(left),
+            "cost": round(self.cost, 6),
+            "seconds": round(time.monotonic() - self._start),
+            "updated": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        temporary = self._file.with_name(f".{self._file.name}.tmp")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(facts, indent=2) + "\n")
+            os.replace(temporary, self._file)
 
-_LINE = re.compile(r"progress (.*?) ?(\d+)/(\d+) (\w+)(?:, (\S+) tokens/s)?(?:, (\d+:\d\d:\d\d) left)?")
+
+_LINE = re.compile(
+    r"progress (.*?) ?(\d+)/(\d+) (\w+)(?:, (\S+) tokens/s)?(?:, \$([\d.]+))?(?:, (\d+:\d\d:\d\d) left)?"
+)
 
 
 def parse_progress(line: str) -> Reading | None:
     """Read a plain progress line, or return None where it is another line."""
     match = _LINE.fullmatch(line.strip())
-    return Reading(match[1], int(match[2]), int(match[3]), match[4], match[5], match[6]) if match else None
+    if match is None:
+        return None
+    desc, done, total, unit, speed, cost, left = match.groups()
+    return Reading(desc, int(done), int(total), unit, speed, left, cost)
 
 
 def clock(seconds: float) -> str:

@@ -48,7 +48,7 @@ PROBLEMS = _contract(
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",
     **_WORDS, response=_TEXT, finish_reason=_TEXT, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
-    error=_TEXT,
+    engine=_TEXT, error=_TEXT,
 )  # fmt: skip
 VERDICTS = _contract(
     "verdicts",

@@ -13,7 +13,7 @@ from distill.catalogue import PUBLISHED, load
 from distill.codehash import code_hash
 from distill.engines import module_of
 from distill.errors import InputError
-from distill.recipes import canonical_json
+from distill.recipes import Answering, GenerateRecipe, canonical_json
 from distill.shards import shard_names
 
 try:
@@ -42,8 +42,23 @@ def answering(responder):
 
 
 def generate_recipe(wildcards):
-    shared = answering(wildcards.responder).model_dump(include={"prompt", "system", "engine", "batch_size"})
-    return canonical_json(shared | {"decoding": CATALOGUE.decodings[wildcards.decoding].content()})
+    return generation(wildcards).canonical()
+
+
+def generation(wildcards):
+    """Return the recipe of a generation job."""
+    shared = answering(wildcards.responder).model_dump(include=set(Answering.model_fields))
+    return GenerateRecipe(**shared, decoding=CATALOGUE.decodings[wildcards.decoding])
+
+
+def generate_limits(wildcards, threads):
+    """Return the keys that change no row. Snakemake does not compare what a function of `threads` returns, so another
+    batch size or server re-makes nothing."""
+    return canonical_json(generation(wildcards).layout())
+
+
+def generate_environment(wildcards):
+    return f"../../envs/{'vllm' if answering(wildcards.responder).engine == 'vllm' else 'generate'}.yaml"
 
 
 def generate_code(wildcards):
@@ -139,6 +154,19 @@ def tables(kind, folders):
 
 def manifests(folders):
     return [f"{folder}/manifest.json" for folder in folders]
+
+
+def earlier_folders(kind, wildcards):
+    """Return the folders of the draws before this one whose verdicts it waits for: it asks only what they got wrong."""
+    if not CATALOGUE.decodings[wildcards.decoding].until_correct:
+        return []
+    root = f"results/{kind}/{wildcards.corpus}/{wildcards.responder}/{wildcards.decoding}"
+    return [f"{root}/draw-{draw}/{wildcards.shard}" for draw in range(int(wildcards.draw))]
+
+
+def earlier_tables(kind):
+    """Return an input function: the tables of one kind of the earlier draws, as `ancient`."""
+    return lambda w: [ancient(f) for f in tables(kind, earlier_folders(kind, w))]
 
 
 # Inputs and options of the rules that read many files.

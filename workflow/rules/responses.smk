@@ -1,9 +1,12 @@
 """Responses: teachers answer the corpora that students train on, students answer the benchmarks.
 
-REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder; resources/prompts/{prompt}.jinja
+REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder; resources/prompts/{prompt}.jinja;
+of a decoding that is `until_correct` the responses and verdicts of the earlier draws
 OUTPUTS: results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{responses.parquet, manifest.json,
 provenance.json}, where a responder is teachers/{teacher}, students/{student}/none or
 students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`.
+A generation keeps its responses as they come, and its progress.json, in its own undeclared state/ there until it is
+done, so a killed one asks only for what is missing.
 """
 
 
@@ -20,6 +23,9 @@ rule generate:
         prompt=lambda wildcards: prompt_file(answering(wildcards.responder)),
         model=lambda wildcards: f"{model_folder(wildcards.responder)}/manifest.json",
         weights=lambda wildcards: weights_of(model_folder(wildcards.responder)),
+        earlier=lambda wildcards: manifests(earlier_folders("verdicts", wildcards)),
+        responses=earlier_tables("responses"),
+        verdicts=earlier_tables("verdicts"),
     output:
         table=ensure(
             "results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/responses.parquet",
@@ -32,15 +38,16 @@ rule generate:
     benchmark:
         "logs/generate/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.tsv"
     conda:
-        "../../envs/generate.yaml"
+        generate_environment
     params:
         recipe=generate_recipe,
+        limits=generate_limits,
         code=generate_code,
         model=lambda wildcards: model_folder(wildcards.responder),
     shell:
         "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
-        " --draw {wildcards.draw} --shard {wildcards.shard} --recipe {params.recipe:q} --output {output.table}"
-        " 2> {log}"
+        " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
+        " --recipe {params.recipe:q} --limits {params.limits:q} --output {output.table} 2> {log}"
 
 
 rule fetch_responses:

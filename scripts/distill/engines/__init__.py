@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -49,6 +49,25 @@ class Engine(Protocol):
         ...
 
 
+class Prefixed:
+    """An engine whose responses get back what the chat template has put before them."""
+
+    def __init__(self, engine: Engine, prefix: str):
+        self.version, self.seeds = engine.version, engine.seeds
+        self._engine, self._prefix = engine, prefix
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Yield what the engine does; a response that begins with the prefix, and an error, stay as they are."""
+        for index, completion in self._engine.generate(requests):
+            whole = completion.finish_reason == "error" or completion.text.lstrip().startswith(self._prefix.strip())
+            yield index, completion if whole else replace(completion, text=self._prefix + completion.text)
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """Return a text up to the first of the stop texts in it."""
+    return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))]
+
+
 def module_of(engine: str) -> str:
     """Return the module that holds an engine; it is imported by name so that no engine's code reaches another's."""
     return f"distill.engines.{engine}"
@@ -56,4 +75,5 @@ def module_of(engine: str) -> str:
 
 def load_engine(model: Path, recipe: GenerateRecipe, seed: int = 0) -> Engine:
     """Load the recipe's engine with the model of a model folder; `seed` is for engines that have one for all rows."""
-    return importlib.import_module(module_of(recipe.engine)).load(model, recipe, seed)
+    engine = importlib.import_module(module_of(recipe.engine)).load(model, recipe, seed)
+    return Prefixed(engine, recipe.response_prefix) if recipe.response_prefix else engine

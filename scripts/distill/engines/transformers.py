@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distill.engines import Completion, Request
+from distill.engines import Completion, Request, cut
 from distill.models import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.prompts import prompt_ids
 from distill.recipes import DecodingRecipe, GenerateRecipe
@@ -75,6 +75,8 @@ class TransformersEngine:
                 tokens = sampler.choose(logits, batch.rows, step)
                 batch.append(tokens)
                 done = torch.isin(tokens, self._stops) | (limits[batch.rows] == step + 1)
+                if self._decoding.stop:
+                    done |= torch.tensor(self._at_stop_text(batch), device=self._device)
                 if done.any():
                     for row, ids in batch.take(done):
                         yield row, self._completion(len(prompts[row]), ids)
@@ -82,10 +84,18 @@ class TransformersEngine:
                     return
                 logits = batch.step()
 
+    def _at_stop_text(self, batch: "_Batch") -> list[bool]:
+        """Return for each row whether a stop text has just come; it may span as many tokens as it has bytes."""
+        stops = self._decoding.stop
+        longest = max(len(stop.encode()) for stop in stops) + 1
+        ends = self._tokenizer.batch_decode([ids[-longest:] for ids in batch.new()], skip_special_tokens=True)
+        return [any(stop in end for stop in stops) for end in ends]
+
     def _completion(self, prompt_tokens: int, ids: list[int]) -> Completion:
         stopped = ids[-1] in self._stops.tolist()
         text = self._tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
-        return Completion(text, "stop" if stopped else "length", prompt_tokens, len(ids))
+        whole = cut(text, self._decoding.stop)
+        return Completion(whole, "stop" if stopped or whole != text else "length", prompt_tokens, len(ids))
 
 
 class _Batch:
@@ -135,6 +145,10 @@ class _Batch:
             self._new[row].append(token)
         self._last = tokens[:, None]
         self._mask = torch.cat([self._mask, torch.ones_like(self._last)], 1)
+
+    def new(self) -> list[list[int]]:
+        """Return the new tokens of each row."""
+        return [self._new[row] for row in self.rows]
 
     def take(self, done: "torch.Tensor") -> list[tuple[int, list[int]]]:
         """Remove the rows marked done [rows] and return each with its new tokens."""

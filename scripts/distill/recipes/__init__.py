@@ -18,6 +18,7 @@ from distill.recipes.answering import (
 from distill.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
 from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
 from distill.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
+from distill.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.recipes.models import ModelRecipe, ScratchModel
 from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings, SimilarityRecipe
 from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
@@ -41,6 +42,7 @@ __all__ = [
     "LikelihoodRecipe",
     "LoraRecipe",
     "ModelRecipe",
+    "NgramRecipe",
     "PassRate",
     "PublishedColumns",
     "PublishedRecipe",
@@ -50,6 +52,7 @@ __all__ = [
     "Rows",
     "ScoreRecipe",
     "ScratchModel",
+    "ServerRecipe",
     "Settings",
     "SimilarityRecipe",
     "StudentRecipe",
@@ -57,5 +60,6 @@ __all__ = [
     "TeacherRecipe",
     "TrainRecipe",
     "TrainingRecipe",
+    "VllmRecipe",
     "canonical_json",
 ]

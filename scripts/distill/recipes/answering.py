@@ -1,15 +1,17 @@
 """How a model answers problems: teachers, students, decodings, published responses."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from distill.recipes.base import LAYOUT, Name, Positive, Recipe, Share
 from distill.recipes.corpora import Rows
+from distill.recipes.engines import ServerRecipe, VllmRecipe
 from distill.recipes.models import ModelRecipe
 
-EngineName = Literal["transformers"]
+NonEmpty = Annotated[str, Field(min_length=1)]
+EngineName = Literal["transformers", "vllm", "openai"]
 
 
 class DecodingRecipe(Recipe):
@@ -20,13 +22,24 @@ class DecodingRecipe(Recipe):
     top_k: int = Field(0, ge=0, description="0 keeps every token.")
     min_p: Share = Field(0.0, description="Least share of the likeliest token's probability.")
     max_new_tokens: Positive = Field(..., description="A response that reaches it has finish_reason `length`.")
+    stop: tuple[NonEmpty, ...] = Field(
+        (), description="Texts that end a response; they are cut off. A server may take only some."
+    )
     seed: int = Field(0, ge=0, description="Each row's own seed is made from it, the problem and the draw.")
     draws: Positive = Field(
         1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
     )
+    until_correct: bool = Field(
+        False,
+        description="Teachers only: each further draw asks only for problems that no earlier draw got right (by the "
+        "rule grader, not cut off), at most `draws` times. A changed grader re-makes the draws after the first.",
+        json_schema_extra=LAYOUT,
+    )
 
     @model_validator(mode="after")
     def _greedy_once(self) -> "DecodingRecipe":
+        if self.until_correct and self.draws == 1:
+            raise ValueError("`until_correct` needs `draws` of 2 or more: the most that a problem is asked")
         if self.temperature == 0 and self.draws > 1:
             raise ValueError(f"`draws: {self.draws}` with temperature 0 would repeat one response")
         return self
@@ -37,8 +50,30 @@ class Answering(Recipe):
 
     prompt: str = Field("boxed", description="Name of a template in `resources/prompts/`.")
     system: str | None = Field(None, description="System message; none when absent.")
+    response_prefix: str = Field(
+        "",
+        description="What the model's chat template has already begun the response with, such as `<think>\\n`: it is "
+        "put back where a response lacks it.",
+    )
     engine: EngineName = Field("transformers", description="The program that runs the model.")
-    batch_size: Positive = Field(64, description="Sequences decoded together.")
+    batch_size: Positive = Field(
+        64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
+    )
+    max_errors: Share = Field(
+        0.01,
+        description="Share of a shard's responses that may be errors; more fail it, and the next start asks for these.",
+        json_schema_extra=LAYOUT,
+    )
+    vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
+    server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
+
+    @model_validator(mode="after")
+    def _parts_of_the_engine(self) -> Self:
+        if (self.engine == "openai") != (self.server is not None):
+            raise ValueError("`engine: openai` and `server` go together")
+        if self.vllm is not None and self.engine != "vllm":
+            raise ValueError("`vllm` goes with `engine: vllm`")
+        return self
 
 
 class GenerateRecipe(Answering):
@@ -113,6 +148,8 @@ class TeacherRecipe(Answering):
             raise ValueError("give either `model` (a teacher we run) or `published` (its responses)")
         if (self.model is None) != (self.decoding is None):
             raise ValueError("`decoding` goes with `model`, and a published teacher has none")
+        if self.model is not None and (self.engine == "openai") != (self.model.served is not None):
+            raise ValueError("`engine: openai` and `model.served` go together: other engines need the weights")
         return self
 
 
@@ -120,3 +157,9 @@ class StudentRecipe(Answering):
     """A model that is fine-tuned."""
 
     model: ModelRecipe = Field(..., description="Weights before training.")
+
+    @model_validator(mode="after")
+    def _weights_are_here(self) -> "StudentRecipe":
+        if self.model.served is not None or self.engine == "openai":
+            raise ValueError("a student is trained, so its weights are needed: no `model.served`, no `engine: openai`")
+        return self

@@ -1,7 +1,7 @@
 """What all recipes share: frozen, unknown keys refused, one canonical text."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,9 +24,33 @@ class Recipe(BaseModel):
         return canonical_json(self.content())
 
     def content(self) -> dict[str, Any]:
-        """Return the recipe as plain data without its `layout` keys."""
-        layout = {n for n, f in type(self).model_fields.items() if f.json_schema_extra == LAYOUT}
-        return self.model_dump(mode="json", exclude=layout)
+        """Return the recipe as plain data without its `layout` keys, at any depth."""
+        return self._parts()[0]
+
+    def layout(self) -> dict[str, Any]:
+        """Return only the `layout` keys as plain data, in the recipe's own nesting."""
+        return self._parts()[1]
+
+    @classmethod
+    def parse(cls, text: str, layout: str = "{}") -> Self:
+        """Put a recipe together again from its canonical text and the JSON of its `layout` keys."""
+        return cls.model_validate(_merged(json.loads(text), json.loads(layout)))
+
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        content, layout = self.model_dump(mode="json"), {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.json_schema_extra == LAYOUT:
+                layout[name] = content.pop(name)
+            elif isinstance(value, Recipe):
+                content[name], inner = value._parts()
+                layout |= {name: inner} if inner else {}
+        return content, layout
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = {k: _merged(one[k], other[k]) for k in one.keys() & other.keys() if isinstance(one[k], dict)}
+    return {**one, **other, **both}
 
 
 def canonical_json(data: Any) -> str:

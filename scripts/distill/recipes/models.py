@@ -31,6 +31,9 @@ class ModelRecipe(Recipe):
     hub: str | None = Field(None, description="A hub model id such as `Qwen/Qwen2.5-3B-Instruct`.")
     revision: str | None = Field(None, description="The commit of the hub model; required with `hub`.")
     scratch: ScratchModel | None = Field(None, description="Random weights instead of given ones.")
+    served: str | None = Field(
+        None, description="The name under which a server has the model; goes with `engine: openai` and `server`."
+    )
     chat_template: str | None = Field(
         None, description="A Jinja file that replaces (or supplies) the tokenizer's chat template."
     )
@@ -38,8 +41,10 @@ class ModelRecipe(Recipe):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ModelRecipe":
-        if sum(x is not None for x in (self.path, self.hub, self.scratch)) != 1:
-            raise ValueError("give exactly one of `path`, `hub`, `scratch`")
+        if sum(x is not None for x in (self.path, self.hub, self.scratch, self.served)) != 1:
+            raise ValueError("give exactly one of `path`, `hub`, `scratch`, `served`")
+        if self.served is not None and (self.chat_template is not None or self.dtype != "auto"):
+            raise ValueError("`chat_template` and `dtype` of a served model are its server's")
         if self.hub is not None and self.revision is None:
             raise ValueError("`hub` needs `revision` (a commit), so that the weights cannot change under you")
         return self

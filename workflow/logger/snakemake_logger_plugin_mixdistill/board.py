@@ -130,4 +130,5 @@ def _columns(job: Job) -> tuple[str, str, str]:
     if reading is None:
         return clock(job.age()), "", ""
     speed = f"{reading.tokens_per_second} tokens/s" if reading.tokens_per_second else ""
+    speed += f", ${reading.cost}" if reading.cost else ""
     return f"{reading.done}/{reading.total} {reading.unit}", speed, f"{reading.left} left" if reading.left else ""

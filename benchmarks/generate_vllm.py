@@ -1,0 +1,101 @@
+"""How fast rows come out of our vLLM engine, beside a bare `LLM.generate` on the same prompts, in one run.
+
+Both run on one vLLM, which is started once and warmed up; they take turns, and the median round of each counts. The
+bare way gets the rendered prompts as texts and lets vLLM tokenize and decode, as its documentation shows; ours renders,
+tokenizes, and yields each row as it finishes. Tokens are response tokens.
+
+Run as: .venv-vllm/bin/python benchmarks/generate_vllm.py [--model FOLDER] [--problems FILE.jsonl] [--rounds 5]
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import fetch_model  # noqa: E402
+
+from distill.engines import Request, load_engine  # noqa: E402
+from distill.recipes import GenerateRecipe, canonical_json  # noqa: E402
+
+
+def bare(llm: Any, texts: list[str], params: Any) -> int:
+    """Generate as vLLM's documentation shows; return the response tokens."""
+    return sum(len(output.outputs[0].token_ids) for output in llm.generate(texts, params, use_tqdm=False))
+
+
+def ours(engine: Any, requests: list[Request]) -> int:
+    """Generate as generate.py does; return the response tokens."""
+    return sum(completion.response_tokens for _, completion in engine.generate(requests))
+
+
+def device() -> str:
+    """Return the name of what vLLM runs on."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()} x {torch.cuda.device_count()}"
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {len(names) or '?'} cores"
+
+
+def measure(model: Path, problems: list[str], recipe: GenerateRecipe, rounds: int) -> dict[str, Any]:
+    """Return the start-up's seconds, and seconds and tokens of each round and way."""
+    from vllm import SamplingParams
+
+    start = time.perf_counter()
+    engine = load_engine(model, recipe)
+    found: dict[str, Any] = {"start-up": time.perf_counter() - start, "version": engine.version}
+    requests = [Request([{"role": "user", "content": p}], i) for i, p in enumerate(problems)]
+    render = engine._tokenizer.apply_chat_template
+    texts = [render(r.messages, tokenize=False, add_generation_prompt=True) for r in requests]
+    params = SamplingParams(temperature=0, max_tokens=recipe.decoding.max_new_tokens)
+    ways = {"bare": lambda: bare(engine._llm, texts, params), "ours": lambda: ours(engine, requests)}
+    for turn in range(rounds + 1):
+        for way, run in sorted(ways.items(), reverse=bool(turn % 2)):
+            start = time.perf_counter()
+            tokens = run()
+            if turn:
+                found.setdefault(way, []).append((time.perf_counter() - start, tokens))
+    return found
+
+
+def main() -> None:
+    """Parse the command line, measure, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=ROOT / "resources/toy/teacher-long")
+    parser.add_argument("--problems", type=Path, default=ROOT / "resources/toy/test.jsonl")
+    parser.add_argument("--rows", type=int, default=1200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--max-new-tokens", type=int, default=240)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--vllm", default='{"gpu_memory_utilization": 0.3, "enforce_eager": true}')
+    args = parser.parse_args()
+
+    known = [json.loads(line)["problem"] for line in args.problems.read_text().splitlines()]
+    problems = [known[i % len(known)] for i in range(args.rows)]
+    keys = {"engine": "vllm", "vllm": json.loads(args.vllm), "decoding": {"max_new_tokens": args.max_new_tokens}}
+    with tempfile.TemporaryDirectory() as folder:
+        model = canonical_json({"path": str(args.model.resolve()), "dtype": args.dtype})
+        fetch_model.main(["--recipe", model, "--output", f"{folder}/manifest.json"])
+        found = measure(Path(folder), problems, GenerateRecipe.model_validate(keys), args.rounds)
+    speeds = {way: [tokens / seconds for seconds, tokens in found[way]] for way in ("bare", "ours")}
+    middle = {way: statistics.median(values) for way, values in speeds.items()}
+    print(f"\n{found['version']} on {device()}; {args.model.name}, {args.rows} rows, {args.rounds} rounds each")
+    print(f"start-up {found['start-up']:.1f} s, not counted\n")
+    print("| way | response tokens | tokens/s, median (lowest to highest) | of bare |\n|---|---|---|---|")
+    for way, values in speeds.items():
+        spread = f"{middle[way]:,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+        print(f"| {way} | {found[way][0][1]:,} | {spread} | {middle[way] / middle['bare']:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
