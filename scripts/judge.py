@@ -1,11 +1,11 @@
 """Let a language model look again at what the rule grader rejected: one judgement per rejected response.
 
-Inputs: a problems table, a responses shard's verdicts, a judge recipe and prompt. Output: a judgements table (equal,
-different, unclear) of the rejected responses that have an answer. Replies are kept in `state/` beside it until the
-table is whole; a job that starts again asks only what is missing.
+Inputs: a problems table, a responses shard's verdicts, the judge's model folder and prompt, a recipe. Output: a
+judgements table (equal, different, unclear) of the rejected responses that have an answer. Replies are kept in `state/`
+beside it until the table is whole; a job that starts again asks only what is missing.
 
-Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --recipe JSON --output J.parquet \
-            --prompt resources/prompts/judges/equal.jinja
+Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --model results/models/judge/base \
+            --prompt resources/prompts/judges/equal.jinja --recipe JSON --output J.parquet
 """
 
 import argparse
@@ -15,11 +15,12 @@ from pathlib import Path
 
 from distill import tables
 from distill.artefacts import Record, file_digest, text_digest
+from distill.engines import load_engine, module_of
 from distill.errors import InputError, run
 from distill.journal import Journal
 from distill.judging import JUDGED, Judge, Question, check_clear, judgement
 from distill.progress import Progress
-from distill.recipes import JudgeRecipe
+from distill.recipes import JudgingRecipe
 
 
 def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:
@@ -45,28 +46,32 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument("--verdicts", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--prompt", type=Path, required=True)
-    parser.add_argument("--concurrency", type=int, default=8, help="requests at the same time; changes no judgement")
     parser.add_argument("--recipe", required=True)
+    parser.add_argument("--limits", default="{}", help='keys of the recipe that change no row: {"max_unclear": 0.05}')
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = JudgeRecipe.model_validate_json(args.recipe).model_copy(update={"concurrency": args.concurrency})
+    recipe = JudgingRecipe.parse(args.recipe, args.limits)
     inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
-    record = Record(__file__, args.recipe, inputs, args.output.parent)
-    judge, asked = Judge(recipe, args.prompt), questions(args.verdicts, args.problems)
+    model, engine = args.model / "manifest.json", recipe.generation.engine
+    record = Record(__file__, args.recipe, {**inputs, "model": model}, args.output.parent, also=(module_of(engine),))
+    asked = questions(args.verdicts, args.problems)
+    # Only what a reply depends on: verdicts that come out otherwise leave the replies that are there.
+    shown = (recipe.generation.canonical(), file_digest(model), file_digest(args.prompt))
     state = args.output.parent / "state"
-    # Only what a reply depends on: a job that stopped at its limits goes on with its replies under other limits.
-    shown = (recipe.url, recipe.model, str(recipe.max_tokens), file_digest(args.prompt))
-    digest = text_digest("\n".join(shown))[:16]
-    journal = Journal(state / f"{digest}.jsonl")
+    journal = Journal(state / f"{text_digest(''.join(shown))[:16]}.jsonl")
     distinct = set(asked.values())
-    before = sum(question in journal for question in distinct)
-    with Progress(len(distinct), desc="judge", done=before) as progress:
-        for _ in judge.ask_all(asked.values(), journal):
-            progress.update()
+    missing = [question for question in asked.values() if question not in journal]
+    kept = {"done": len(distinct) - len(set(missing)), "cost": journal.cost, "file": state / "progress.json"}
+    with Progress(len(distinct), desc="judge", **kept) as progress:
+        if missing:
+            judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
+            for _ in judge.ask_all(missing, journal):
+                progress.update()
     replies = {question: journal[question] for question in distinct}
-    check_clear(replies.values(), recipe)
+    check_clear(replies.values(), recipe.max_unclear)
     rows = [
         {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}
         for (i, d), q in asked.items()
@@ -77,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         "rows": len(rows),
         "judgements": dict(sorted(Counter(r["judgement"] for r in rows).items())),
     }
-    record.publish(manifest, model=recipe.model)
+    record.publish(manifest, cost=round(journal.cost, 6))
     journal.close()
     shutil.rmtree(state)
 

@@ -7,11 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fetch_model
 import judge
 import mix
 import pytest
 import score
-from helpers import PROMPTS, manifest, problems_table, recipe, responses_table
+from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
 
 from distill import endpoint as endpoints
 from distill import tables
@@ -43,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append({**body, "path": self.path, "key": self.headers.get("Authorization")})
         text = body["messages"][0]["content"]
         reply = self.server.reply or ("True" if "answer: two" in text or "answer: V" in text else "False.")
-        data = json.dumps({"choices": [{"message": {"content": reply}}]})
+        data = json.dumps({"choices": [{"message": {"content": reply}, "finish_reason": "stop"}]})
         code, data = (self.server.fail.pop(0) if self.server.fail else None) or (200, data)
         self.send_response(code)
         self.end_headers()
@@ -75,13 +76,20 @@ def inputs(folder: Path) -> tuple[Path, Path]:
     return known, folder / "v.parquet"
 
 
-def run(folder: Path, url: str, **keys: Any) -> Path:
+def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
     known, verdicts = inputs(folder)
     output = folder / "j/judgements.parquet"
-    options = ["--problems", str(known), "--verdicts", str(verdicts), "--output", str(output)]
-    options += ["--prompt", str(PROMPTS / "judges/equal.jinja"), "--concurrency", "1"]
-    judge.main([*options, "--recipe", recipe(url=url, model="m", **keys)])
+    fetch_model.main(["--recipe", recipe(served="m"), "--output", str(folder / "model/manifest.json")])
+    server = {"url": url, "concurrency": 1, "timeout_seconds": 5, "attempts": 4, **keys}
+    asked = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 20}}
+    judge.main([*options(known, verdicts, folder / "model", output), "--recipe", recipe(generation=asked),
+                "--limits", recipe(max_unclear=max_unclear)])  # fmt: skip
     return output
+
+
+def options(known: Path, verdicts: Path, model: Path, output: Path) -> list[str]:
+    files = ["--problems", str(known), "--verdicts", str(verdicts), "--output", str(output)]
+    return [*files, "--model", str(model), "--prompt", str(PROMPTS / "judges/equal.jinja")]
 
 
 def url(endpoint: Endpoint) -> str:
@@ -103,15 +111,16 @@ def test_only_rejected_answers_are_judged(endpoint: Endpoint, tmp_path: Path, mo
 
 def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.fail = [None, (503, "busy")]
-    with pytest.raises(InputError, match=r"judge at http.*: HTTP 503 busy \(1 attempts\); replies are kept"):
+    with pytest.raises(
+        InputError, match=r"1 of 3 questions got no reply; replies are kept: HTTP 503 busy \(1 attempts\)"
+    ):
         run(tmp_path, url(endpoint), attempts=1)
-    first = len(endpoint.asked)
+    assert len(endpoint.asked) == 3
     (journal,) = (tmp_path / "j/state").glob("*.jsonl")
-    kept = len(journal.read_text().splitlines())
-    assert kept == first - 1
+    assert len(journal.read_text().splitlines()) == 2
     assert not (tmp_path / "j/judgements.parquet").exists()
     run(tmp_path, url(endpoint), attempts=1)
-    assert len(endpoint.asked) - first == 3 - kept
+    assert len(endpoint.asked) == 4
 
 
 def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -124,7 +133,7 @@ def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: P
     [
         ([(404, "no such model")], r"judge: http.*/v1: HTTP 404 no such model; .*; replies are kept"),
         ([(401, "who?")], r"HTTP 401 who\?; the key in \$OPENAI_API_KEY is .*; replies are kept"),
-        ([(400, "too long")], "judge at http.*: HTTP 400 too long; replies are kept"),
+        ([(400, "too long")], "1 of 3 questions got no reply; replies are kept: HTTP 400 too long"),
         ([(200, "<html>hello")] * 4, "not a chat completion: '<html>hello'"),
         ([(200, '{"error": "x"}')] * 4, "not a chat completion"),
     ],
@@ -139,7 +148,7 @@ def test_endpoints_that_are_something_else(
 
 def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
-    with pytest.raises(InputError, match=r"judge: no server answers at http://127\.0\.0\.1:9/v1 .*; replies"):
+    with pytest.raises(InputError, match=r"no server answers at http://127\.0\.0\.1:9/v1 "):
         run(tmp_path, "http://127.0.0.1:9/v1", attempts=2)
 
 
@@ -191,3 +200,19 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
         output = tmp_path / f"d{rows}/train.parquet"
         mix.main([*files, *more, "--recipe", recipe(corpus="c", sources=["t"]), "--output", str(output)])
         assert manifest(output)["rows"] == rows
+
+
+def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
+    known, verdicts = inputs(tmp_path)
+    model, output = base_model(tmp_path / "model", TOY / "teacher-short"), tmp_path / "j/judgements.parquet"
+    asked = {"engine": "transformers", "decoding": {"max_new_tokens": 3}}
+    made = [*options(known, verdicts, model, output), "--recipe", recipe(generation=asked)]
+    with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False"):  # the toy knows no such words
+        judge.main(made)
+    (journal,) = (tmp_path / "j/state").glob("*.jsonl")
+    before = journal.read_bytes()
+    assert before.count(b"\n") == 3
+    judge.main([*made, "--limits", recipe(max_unclear=1.0)])
+    rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
+    assert [(r["problem_id"], r["judgement"]) for r in rows] == [(i, "unclear") for i in "bce"]
+    assert all(r["reply"] for r in rows)

@@ -187,6 +187,14 @@ def overlap_of_problems(study: Study) -> set[str]:
     return set()  # no dataset asks for it
 
 
+def judge(study: Study) -> set[str]:
+    study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small, max_unclear: 1.0}\nstudies:")
+    names = [*arms(), *UNTOUCHED]
+    judged = {f"judge/toy-test/students/{a}/toy-greedy/draw-0/00-of-01" for a in names}
+    scored = {j for j in answered(names) if j.startswith("score")}
+    return {"fetch_model/toy-small", "compare"} | judged | scored  # datasets follow the rule, so nothing is trained
+
+
 def graders_code(study: Study) -> set[str]:
     study.replace("scripts/distill/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
     return (
@@ -233,7 +241,7 @@ def touched_inputs(study: Study) -> set[str]:
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
            one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
-           overlap_of_problems, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
+           overlap_of_problems, judge, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
            bound_on_errors, touched_inputs]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from distill.recipes import (
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
+    JudgeRecipe,
     Recipe,
     Settings,
     StudentRecipe,
@@ -219,6 +220,8 @@ class _References:
                 self._name("students", f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
         for name, dataset in self._c.datasets.items():
             self._dataset(name, dataset)
+        if self._c.settings.judge:
+            self._judge(self._c.settings.judge)
         for name, study in self._c.studies.items():
             self._study(name, study)
         return self._found
@@ -251,6 +254,16 @@ class _References:
             self._name("datasets", f"{name}.curation.student", asked.student, "students", "student")
         if asked.decontaminate and not self._c.benchmarks():
             self._say("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+
+    def _judge(self, judge: JudgeRecipe) -> None:
+        folder = self._root.parent / "resources" / "prompts" / "judges"
+        prompts, path = [p.stem for p in folder.glob("*.jinja")], self._root / "config.yaml"
+        if judge.prompt not in prompts:
+            self._found.append(f"{path}: judge.prompt: {_unknown(judge.prompt, 'prompt', prompts)} (files in {folder})")
+        if judge.teacher not in self._names["teachers"]:
+            self._found.append(f"{path}: judge.teacher: {_unknown(judge.teacher, 'teacher', self._names['teachers'])}")
+        elif (teacher := self._c.teachers.get(judge.teacher)) and teacher.model is None:
+            self._found.append(f"{path}: judge.teacher: {judge.teacher!r} has published its responses; it cannot judge")
 
     def _rater(self, key: str, teacher: str) -> None:
         """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from distill.endpoint import Endpoint, Limits, Refusal
+from distill.answers import after_think
+from distill.engines import Engine, Request
 from distill.errors import InputError
 from distill.journal import Journal
-from distill.recipes import JudgeRecipe
 
 # What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
 JUDGED = ("wrong", "unverifiable", "timeout", "error")
@@ -40,14 +40,12 @@ def effective(verdict: str, judged: str | None) -> str:
 
 
 class Judge:
-    """Asks an OpenAI-compatible endpoint, greedily."""
+    """Puts questions to an engine, each as one conversation."""
 
-    def __init__(self, recipe: JudgeRecipe, template: Path):
+    def __init__(self, engine: Engine, template: Path):
         import jinja2
 
-        self._recipe = recipe
-        limits = Limits(recipe.concurrency, recipe.timeout_seconds, recipe.attempts, recipe.key_variable)
-        self._endpoint = Endpoint(recipe.url, limits)
+        self._engine = engine
         try:
             environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
             self._template = environment.from_string(template.read_text())
@@ -58,41 +56,39 @@ class Judge:
             raise InputError(f"{template}: {error}; a judge prompt knows `problem`, `gold` and `answer`") from None
 
     def ask_all(self, questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
-        """Ask what the journal does not hold yet, several at a time; yield each question when its reply is kept.
+        """Ask what the journal does not hold yet; yield each question when its reply is kept.
 
-        Raises InputError when the endpoint cannot be reached or does not answer a question; the replies that came
-        before, and those under way, stay in the journal.
+        Raises InputError when the engine cannot go on, or after the others when a question got no reply; the replies
+        stay in the journal.
         """
         todo = [q for q in dict.fromkeys(questions) if q not in journal]
-        refusal: Refusal | None = None
+        failed: list[str] = []
         try:
-            for index, answer in self._endpoint.ask_all([self._body(q) for q in todo]):
-                if isinstance(answer, Refusal):
-                    refusal = refusal or answer
-                    self._endpoint.stop()
+            for index, completion in self._engine.generate([self._request(q) for q in todo]):
+                if completion.finish_reason == "error":
+                    failed.append(str(completion.error))
                     continue
-                reply = answer["choices"][0]["message"].get("content")
-                journal.add(todo[index], reply if isinstance(reply, str) else "")
+                journal.add(todo[index], after_think(completion.text) or "", completion.cost)
                 yield todo[index]
         except InputError as error:
             raise InputError(f"judge: {error}; replies are kept") from None
-        if refusal is not None:
-            raise InputError(f"judge at {self._recipe.url}: {refusal.reason}; replies are kept")
+        if failed:
+            raise InputError(
+                f"judge: {len(failed)} of {len(todo)} questions got no reply; replies are kept: {failed[0]}"
+            )
 
-    def _body(self, question: Question) -> dict[str, object]:
+    def _request(self, question: Question) -> Request:
         text = self._template.render(problem=question.problem, gold=question.gold, answer=question.answer)
-        messages = [{"role": "user", "content": text}]
-        return {"model": self._recipe.model, "messages": messages, "temperature": 0,
-                "max_tokens": self._recipe.max_tokens}  # fmt: skip
+        return Request([{"role": "user", "content": text}], 0)
 
 
-def check_clear(replies: Iterable[str], recipe: JudgeRecipe) -> None:
-    """Raise InputError when more replies than the recipe allows are neither True nor False."""
+def check_clear(replies: Iterable[str], most: float) -> None:
+    """Raise InputError when more than the share `most` of the replies are neither True nor False."""
     replies = list(replies)
     unclear = [r for r in replies if judgement(r) == "unclear"]
-    if len(unclear) > recipe.max_unclear * len(replies):
+    if len(unclear) > most * len(replies):
         logging.info("unclear replies: %s", [r[:80] for r in unclear[:5]])
         raise InputError(
-            f"judge {recipe.model}: {len(unclear)} of {len(replies)} replies are neither True nor False, more than "
-            f"max_unclear {recipe.max_unclear} allows; the first is {unclear[0][:80]!r}"
+            f"judge: {len(unclear)} of {len(replies)} replies are neither True nor False, more than "
+            f"max_unclear {most} allows; the first is {unclear[0][:80]!r}"
         )

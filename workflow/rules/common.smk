@@ -13,7 +13,7 @@ from distill.catalogue import PUBLISHED, load
 from distill.codehash import code_hash
 from distill.engines import module_of
 from distill.errors import InputError
-from distill.recipes import Answering, GenerateRecipe, canonical_json
+from distill.recipes import Answering, GenerateRecipe, JudgingRecipe, canonical_json
 from distill.shards import shard_names
 
 try:
@@ -58,7 +58,23 @@ def generate_limits(wildcards, threads):
 
 
 def generate_environment(wildcards):
-    return f"../../envs/{'vllm' if answering(wildcards.responder).engine == 'vllm' else 'generate'}.yaml"
+    return environment_of(answering(wildcards.responder))
+
+
+def environment_of(recipe):
+    return f"../../envs/{'vllm' if recipe.engine == 'vllm' else 'generate'}.yaml"
+
+
+def judging():
+    """Return the recipe of a judging job: the teacher that judges, greedy."""
+    judge = CATALOGUE.settings.judge
+    shared = CATALOGUE.teachers[judge.teacher].model_dump(include=set(Answering.model_fields))
+    decoding = {"max_new_tokens": judge.max_tokens}
+    return JudgingRecipe(max_unclear=judge.max_unclear, generation={**shared, "decoding": decoding})
+
+
+def judge_folder():
+    return model_folder(f"teachers/{CATALOGUE.settings.judge.teacher}")
 
 
 def generate_code(wildcards):
@@ -307,6 +323,8 @@ def needed_files():
     for name in study_datasets():
         teachers = [teacher for kind, teacher, _, _ in mix_folders(name) if kind == "responses"]
         answering |= {("teachers", t): CATALOGUE.teachers[t] for t in teachers}
+    if judge := CATALOGUE.settings.judge:
+        answering["teachers", judge.teacher] = CATALOGUE.teachers[judge.teacher]
     asked = any(CATALOGUE.datasets[name].curation.decontaminate for name in study_datasets())
     for name in unique([*study_corpora(), *(CATALOGUE.benchmarks() if asked else [])]):
         yield "corpora", name, CATALOGUE.corpora[name].path

@@ -1,6 +1,6 @@
 """Verdicts: the last boxed answer of each response against the gold. Cheap; regrading never touches responses.
 
-REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{responder}/...; an endpoint if there is a judge
+REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{responder}/...; the judge's model if there is one
 OUTPUTS: results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{verdicts.parquet, manifest.json,
 provenance.json}; results/verdicts/{corpus}/golds/{golds.parquet, manifest.json, provenance.json}: which gold answers can
 be graded against; and as the verdicts below results/judgements/ where the settings name a judge (which keeps its own undeclared
@@ -71,6 +71,8 @@ rule judge:
         manifest="results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
         verdicts=ancient("results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/verdicts.parquet"),
         prompt=lambda wildcards: f"resources/prompts/judges/{CATALOGUE.settings.judge.prompt}.jinja",
+        model=lambda wildcards: f"{judge_folder()}/manifest.json",
+        weights=lambda wildcards: weights_of(judge_folder()),
     output:
         table="results/judgements/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/judgements.parquet",
         manifest="results/judgements/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
@@ -79,12 +81,13 @@ rule judge:
         "logs/judge/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}.log",
     wildcard_constraints:
         decoding=one_of([*CATALOGUE.decodings, PUBLISHED]),
-    localrule: True  # compute nodes may be offline
     conda:
-        "../../envs/data.yaml"
+        lambda wildcards: environment_of(CATALOGUE.teachers[CATALOGUE.settings.judge.teacher])
     params:
-        recipe=lambda wildcards: CATALOGUE.settings.judge.canonical(),
-        code=code("judge"),
+        recipe=lambda wildcards: judging().canonical(),
+        limits=lambda wildcards, threads: canonical_json(judging().layout()),
+        code=lambda wildcards: code("judge", module_of(judging().generation.engine)),
+        model=lambda wildcards: judge_folder(),
     shell:
         "python scripts/judge.py --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt}"
-        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        " --model {params.model} --recipe {params.recipe:q} --limits {params.limits:q} --output {output.table} 2> {log}"

@@ -20,7 +20,7 @@ from distill.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
 from distill.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.recipes.models import ModelRecipe, ScratchModel
-from distill.recipes.settings import GradingRecipe, JudgeRecipe, ScoreRecipe, Settings, SimilarityRecipe
+from distill.recipes.settings import GradingRecipe, JudgeRecipe, JudgingRecipe, ScoreRecipe, Settings, SimilarityRecipe
 from distill.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
 from distill.recipes.trainings import LikelihoodRecipe, LoraRecipe, RenderRecipe, TrainingRecipe, TrainRecipe
 
@@ -38,6 +38,7 @@ __all__ = [
     "GenerateRecipe",
     "GradingRecipe",
     "JudgeRecipe",
+    "JudgingRecipe",
     "LengthBounds",
     "LikelihoodRecipe",
     "LoraRecipe",

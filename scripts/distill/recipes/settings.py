@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from distill.recipes.answering import GenerateRecipe
 from distill.recipes.base import LAYOUT, Name, Positive, Recipe, Share
 
 Policy = Literal["rule", "rule+judge"]
@@ -37,21 +38,25 @@ class ScoreRecipe(Recipe):
 
 
 class JudgeRecipe(Recipe):
-    """A language model that looks again at what the rule rejected, behind any OpenAI-compatible endpoint."""
+    """A language model that looks again at what the rule rejected."""
 
-    url: str = Field(..., pattern=r"^https?://", description="Base URL such as `http://localhost:8000/v1`.")
-    model: str = Field(..., description="The model's name at the endpoint; it is recorded, name one version.")
+    teacher: Name = Field(
+        ..., description="The teacher of the catalogue that judges: a served model (`engine: openai`), or one we run."
+    )
     prompt: str = Field("equal", description="Name of a template in `resources/prompts/judges/`.")
-    max_tokens: Positive = Field(20, description="Longest reply.")
-    timeout_seconds: Positive = Field(120, description="Limit of one request.")
-    attempts: Positive = Field(4, description="Tries per request, with pauses that double, before the job fails.")
-    max_unclear: Share = Field(0.05, description="Share of replies that may be neither True nor False; more fail.")
-    concurrency: Positive = Field(8, description="Requests at the same time.", json_schema_extra=LAYOUT)
-    key_variable: str = Field(
-        "OPENAI_API_KEY",
-        description="Environment variable that holds the key, if one is needed.",
+    max_tokens: Positive = Field(20, description="Longest reply; it is greedy.")
+    max_unclear: Share = Field(
+        0.05,
+        description="Share of replies that may be neither True nor False; more fail.",
         json_schema_extra=LAYOUT,
     )
+
+
+class JudgingRecipe(Recipe):
+    """What one judging job reads."""
+
+    max_unclear: Share = Field(0.05, json_schema_extra=LAYOUT)
+    generation: GenerateRecipe
 
 
 class Settings(Recipe):
