@@ -334,7 +334,7 @@ def needed_files():
         yield kind, name, getattr(origin, "chat_template", None)
 
 
-# A rule whose input is missing is no error to Snakemake while its old output is there: it would be used, out of date.
+# Without this, old results that miss an input would be used as they are: Snakemake finds nobody to make them anew.
 if lost := [
     f"config/catalogue/{kind}.yaml: {name}: {path} is not there"
     for kind, name, path in needed_files()
