@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 Pair = tuple[str, str]
-SIZES = {"1 kB": (0, 1000), "50 kB": (50_000, 1000), "1 MB": (1_000_000, 60)}
+SIZES = {"1 kB": (0, 1000), "50 kB": (50_000, 1500), "1 MB": (1_000_000, 60)}
 WAYS = ("plain loop", "ours, 1 process", "ours, 2 processes")
 
 

@@ -25,6 +25,8 @@ from distill.values import read, same_value
         ("(45,60),(135,120)", r"\{(135,120),(45,60)\}"),
         (r"(\frac{1}{2},\sqrt{4})", "(0.5,2)"),
         ("[0,1)", r"[0,\frac{2}{2})"),
+        ("k=3", r"\sqrt{9}"),
+        ("x=3", "x=3.0"),
     ],
 )
 def test_equal_values(gold: str, answer: str) -> None:
@@ -42,6 +44,8 @@ def test_equal_values(gold: str, answer: str) -> None:
         ("(1,2,3)", "(1,2)"),
         ("(1,2),(3,4)", "(1,2),(4,3)"),
         (r"\frac{\pi}{4}", "0.785"),
+        ("k=3", "2"),
+        ("(1,2),(3,4)", "(1,2)"),
     ],
 )
 def test_different_values(gold: str, answer: str) -> None:
@@ -69,6 +73,8 @@ def test_different_values(gold: str, answer: str) -> None:
         ("3", "(" * 39 + "3"),
         ("[1,2)", "(1,2)"),  # brackets differ: an interval's ends, or a matter of taste
         ("1,2,3", "(1,2,3)"),
+        ("x=3", "y=3"),
+        ("a=1,b=2", "1,2"),
         ("1,1,2", "1,2"),  # a value twice
         (r"\frac{1}{3}", "0.33333"),  # close enough for a rounded decimal
         ("10^{30}", "10^{30}+1"),  # too large for the arithmetic

@@ -24,6 +24,9 @@ DIFFERENT = 1e-4  # ... above which they are two; in between a decimal may be ro
 _TOKEN = re.compile(r"\s*(\d{1,60}(?:\.\d{0,60})?|\.\d{1,60}|\\[a-zA-Z]+|\\[{}]|[-+*/^(){}\[\],])\s*")
 
 
+_NAMED = re.compile(r"([A-Za-z])=([^=]+)")
+
+
 class UnreadableError(Exception):
     """The text is not in the grammar."""
 
@@ -32,10 +35,19 @@ def same_value(gold: str, answer: str) -> bool | None:
     """Whether two answers in normal spelling have the same value; None where one is not in the grammar, or too close.
 
     Lists are unordered and complete, tuples and intervals ordered, brackets must match. A list that names a value twice
-    is left undecided.
+    is left undecided. The name in `x=3` may be missing on one side.
     """
+    names, (gold, answer) = zip(*(_named(text) for text in (gold, answer)), strict=True)
+    if all(names) and names[0] != names[1]:
+        return None
     one, other = read(gold), read(answer)
     return None if one is None or other is None else _same(one, other)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return the letter before an equals sign, if a text begins so, and what comes after it."""
+    match = _NAMED.fullmatch(text)
+    return (match[1], match[2]) if match else ("", text)
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +70,10 @@ def _same(one: Any, other: Any) -> bool | None:
             return True
         return False if difference > DIFFERENT * scale and difference > DIFFERENT else None
     if one[0] != other[0]:
-        return None
+        # several points are not one point; whether 1,2 is (1,2) is another matter
+        listed = one[1] if one[0] == "list" else other[1] if other[0] == "list" else []
+        several = len(listed) > 1 and all(isinstance(value, tuple) for value in listed) and _distinct(listed)
+        return False if several else None
     if one[0] == "list":
         return _same_list(one[1], other[1])
     if len(one[1]) != len(other[1]):
