@@ -232,6 +232,11 @@ def bound_on_errors(study: Study) -> set[str]:
     return set()
 
 
+def template_of_the_page(study: Study) -> set[str]:
+    study.replace("scripts/templates/report.html.j2", "Where the rows went", "Rows")
+    return {"compare"}
+
+
 def touched_inputs(study: Study) -> set[str]:
     for path in (study.folder / "resources/prompts/plain.jinja", study.folder / "config/config.yaml"):
         os.utime(path)
@@ -242,7 +247,7 @@ CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text
            temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
            one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
            overlap_of_problems, judge, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
-           bound_on_errors, touched_inputs]  # fmt: skip
+           bound_on_errors, template_of_the_page, touched_inputs]  # fmt: skip
 
 
 def test_draws_until_correct_grow_by_files_only(study: Study) -> None:

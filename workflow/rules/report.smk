@@ -17,6 +17,7 @@ rule compare:
         problems=manifests(problem_folders()),
         verdicts=manifests(teacher_answers("verdicts")),
         golds=manifests(gold_folders()),
+        template="scripts/templates/report.html.j2",
         curation=manifests(curation_folders()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
