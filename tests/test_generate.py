@@ -1,5 +1,6 @@
 """The transformers engine against the library's own generate, and generate.py on a few rows."""
 
+import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -48,22 +49,64 @@ def texts(loaded: Any, asked: list[Request]) -> list[str]:
     return [found[i].text for i in range(len(asked))]
 
 
-def test_greedy_is_what_the_library_generates_row_by_row(model: Path) -> None:
+def library(model: Path, asked: list[Request]) -> list[str]:
+    """Return what the library's own generate answers, row by row."""
     import torch
 
     from distill.models import load_model, load_tokenizer
     from distill.prompts import prompt_ids
 
-    loaded = engine(model)
-    asked = requests()
     network, tokenizer = load_model(model).eval(), load_tokenizer(model)
-    expected = []
+    found = []
     for request in asked:
         ids = torch.tensor([prompt_ids(tokenizer, request.messages)])
         out = network.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=80)
-        expected.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
-    assert texts(loaded, asked) == expected
+        found.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+    return found
+
+
+@pytest.mark.parametrize("batch_size", [64, 1, 5])
+def test_greedy_is_what_the_library_generates_row_by_row(model: Path, batch_size: int) -> None:
+    asked = requests([f"{p} Go up {n}." for p in PROBLEMS for n in range(4)])  # with 5, rows join running ones
+    expected = library(model, asked)
+    assert texts(engine(model, batch_size), asked) == expected
+    assert len({len(text) for text in expected}) > 3
     assert all("\\boxed{" in text for text in expected)
+
+
+def test_layers_with_a_sliding_window(tmp_path: Path) -> None:
+    own = shutil.copytree(TOY / "teacher-short", tmp_path / "own")
+    config = json.loads((own / "config.json").read_text())
+    config |= {"layer_types": ["full_attention", "sliding_attention", "full_attention"], "sliding_window": 24,
+               "use_sliding_window": True}  # fmt: skip
+    (own / "config.json").write_text(json.dumps(config))
+    model = base_model(tmp_path / "base", own)
+    asked = requests([f"{p} Go up {n}." for p in PROBLEMS for n in range(3)])
+    expected = library(model, asked)
+    assert expected != library(base_model(tmp_path / "full", TOY / "teacher-short"), asked)  # the window is felt
+    assert texts(engine(model, 5), asked) == expected
+
+
+def test_beside_one_very_long_row_others_do_not_join(model: Path) -> None:
+    import torch
+
+    from distill.engines.batch import Batch
+    from distill.models import load_model
+
+    batch = Batch(load_model(model).eval(), 0, 8, "cpu")
+    prompts = [[5] * 10] * 20
+    with torch.inference_mode():
+        assert batch.room(prompts, 0) == 8
+        batch.rebuild(None, dict(enumerate(prompts[:8])))
+        for _ in range(200):
+            batch.append(torch.full((8,), 5))
+            batch.step()
+        for row in range(1, 8):
+            batch.finish(row)
+        assert batch.is_sparse()
+        assert batch.room(prompts, 8) == 0  # 210 + 7 x 10 tokens in 8 x 210 places
+        batch.finish(0)
+        assert batch.room(prompts, 8) == 8
 
 
 def test_a_sampled_row_does_not_depend_on_its_neighbours(model: Path) -> None:
@@ -84,8 +127,8 @@ def test_sampling_follows_the_distribution() -> None:
     rows = list(range(4000))
 
     def shares(**keys: Any) -> list[float]:
-        sampler = Sampler(DecodingRecipe(max_new_tokens=1, **keys), rows, 1)
-        return (np.bincount(sampler.choose(logits, rows, 0).numpy(), minlength=4) / 4000).tolist()
+        sampler = Sampler(DecodingRecipe(max_new_tokens=1, **keys), rows)
+        return (np.bincount(sampler.choose(logits, rows).numpy(), minlength=4) / 4000).tolist()
 
     assert shares(temperature=1.0) == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
     sharp = np.array([0.5, 0.3, 0.15, 0.05]) ** 2

@@ -252,19 +252,20 @@ CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text
 
 def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 2, "until_correct": True}})
-    done = study.snakemake("verdicts", seconds=400)
+    done = study.snakemake("datasets", seconds=400)
     assert done.returncode == 0, done.stdout + done.stderr
-    for corpus_shard in SHARDS:
+    for shard in SHARDS:
         root = study.folder / "results/responses/toy-train/teachers/toy-long/toy-sampled"
-        first, second = (json.loads((root / f"draw-{d}/{corpus_shard}/manifest.json").read_text()) for d in (0, 1))
+        first, second = (json.loads((root / f"draw-{d}/{shard}/manifest.json").read_text()) for d in (0, 1))
         assert second["asked"] + second["saved"] == first["asked"]
         assert 0 < second["saved"] < first["asked"]
-    assert study.planned("verdicts") == set()
+    assert study.planned("datasets") == set()
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4}})
-    assert study.planned("verdicts") == {j for r in ("generate", "verify") for j in teachers(r, draws=(2, 3))}
+    mixed = {f"mix/{d}" for d in DATASETS}
+    assert study.planned("datasets") == teachers("generate", draws=(2, 3)) | teachers("verify", draws=(2, 3)) | mixed
     study.replace("scripts/distill/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
-    planned = {j for j in study.planned("verdicts") if "teachers/" in j and j.startswith("generate")}
-    assert planned == teachers("generate", draws=(1, 2, 3))  # a changed grader, other problems left to ask
+    remade = {job for job in study.planned("datasets") if job.startswith("generate")}
+    assert remade == teachers("generate", draws=(1, 2, 3))  # a changed grader may leave other problems to ask
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -1,12 +1,10 @@
 """The default engine: batched decoding with transformers, on whatever device torch finds.
 
-Prompts are sorted by length and padded on the left. A finished row leaves the batch at once, so no step is spent on
-rows that are done. Sampling draws one uniform number per
-row and step from that row's own generator: a row's text does not depend on which rows share its batch (beyond
-rounding of the arithmetic).
+Prompts are sorted by length and padded on the left. A row that has finished makes room for the next prompt while the
+others go on, so no step is spent on rows that are done. Sampling draws one uniform number per row and step from that
+row's own generator: a row's text does not depend on which rows share its batch (beyond rounding of the arithmetic).
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distill.engines import Completion, Request, cut
+from distill.engines.batch import Batch
 from distill.models import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.prompts import prompt_ids
 from distill.recipes import DecodingRecipe, GenerateRecipe
@@ -41,8 +40,7 @@ class TransformersEngine:
         self._tokenizer = load_tokenizer(folder)
         self._model = load_model(folder).to(self._device).eval()
         self._decoding, self._batch_size = recipe.decoding, recipe.batch_size
-        stops = stop_ids(self._tokenizer, load_generation_config(folder))
-        self._stops = torch.tensor(stops, device=self._device)
+        self._stops = set(stop_ids(self._tokenizer, load_generation_config(folder)))
         self._context = self._model.config.max_position_embeddings
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
@@ -56,126 +54,63 @@ class TransformersEngine:
                 message = f"prompt of {len(ids)} tokens, context of {self._context}"
                 yield index, Completion("", "error", len(ids), 0, message)
         fitting.sort(key=lambda i: (len(prompts[i]), i))
-        for start in range(0, len(fitting), self._batch_size):
-            batch = fitting[start : start + self._batch_size]
-            for row, completion in self._decode([prompts[i] for i in batch], [requests[i].seed for i in batch]):
-                yield batch[row], completion
+        for row, ids in self._decode([prompts[i] for i in fitting], [requests[i].seed for i in fitting]):
+            yield fitting[row], self._completion(len(prompts[fitting[row]]), ids)
 
-    def _decode(self, prompts: list[list[int]], seeds: list[int]) -> Iterator[tuple[int, Completion]]:
-        """Decode one batch; rows leave it as they finish."""
+    def _decode(self, prompts: list[list[int]], seeds: list[int]) -> Iterator[tuple[int, list[int]]]:
+        """Yield (place of the prompt, new tokens) as rows finish."""
         import torch
 
-        batch = _Batch(self._model, prompts, self._tokenizer.pad_token_id, self._device)
-        room = [self._context - len(ids) for ids in prompts]
-        limits = torch.tensor(room, device=self._device).clamp(max=self._decoding.max_new_tokens)
-        sampler = Sampler(self._decoding, seeds, int(limits.max()))
+        batch = Batch(self._model, self._tokenizer.pad_token_id, self._batch_size, self._device)
+        limits = [min(self._decoding.max_new_tokens, self._context - len(ids)) for ids in prompts]
+        sampler, taken, logits = Sampler(self._decoding, seeds), 0, None
         with torch.inference_mode():
-            logits = batch.prefill()
-            for step in itertools.count():
-                tokens = sampler.choose(logits, batch.rows, step)
-                batch.append(tokens)
-                done = torch.isin(tokens, self._stops) | (limits[batch.rows] == step + 1)
-                if self._decoding.stop:
-                    done |= torch.tensor(self._at_stop_text(batch), device=self._device)
-                if done.any():
-                    for row, ids in batch.take(done):
-                        yield row, self._completion(len(prompts[row]), ids)
-                if not batch.rows:
+            while True:
+                joining = batch.room(prompts, taken)
+                if joining or batch.is_sparse():
+                    logits = batch.rebuild(logits, {taken + i: prompts[taken + i] for i in range(joining)})
+                    taken += joining
+                if not batch.alive:
                     return
-                logits = batch.step()
+                tokens = sampler.choose(logits, batch.rows)
+                grown = batch.append(tokens)
+                for (row, ids), said in zip(grown, self._at_stop_text(grown), strict=True):
+                    if said or ids[-1] in self._stops or len(ids) == limits[row]:
+                        yield row, batch.finish(row)
+                        sampler.forget(row)
+                if batch.alive:
+                    logits = batch.step()
 
-    def _at_stop_text(self, batch: "_Batch") -> list[bool]:
+    def _at_stop_text(self, grown: list[tuple[int, list[int]]]) -> list[bool]:
         """Return for each row whether a stop text has just come; it may span as many tokens as it has bytes."""
         stops = self._decoding.stop
+        if not stops:
+            return [False] * len(grown)
         longest = max(len(stop.encode()) for stop in stops) + 1
-        ends = self._tokenizer.batch_decode([ids[-longest:] for ids in batch.new()], skip_special_tokens=True)
+        ends = self._tokenizer.batch_decode([ids[-longest:] for _, ids in grown], skip_special_tokens=True)
         return [any(stop in end for stop in stops) for end in ends]
 
     def _completion(self, prompt_tokens: int, ids: list[int]) -> Completion:
-        stopped = ids[-1] in self._stops.tolist()
+        stopped = ids[-1] in self._stops
         text = self._tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
         whole = cut(text, self._decoding.stop)
         return Completion(whole, "stop" if stopped or whole != text else "length", prompt_tokens, len(ids))
 
 
-class _Batch:
-    """The rows still being decoded: their tokens, attention mask and key-value cache."""
-
-    def __init__(self, model: Any, prompts: list[list[int]], pad: int, device: str):
-        import torch
-        from transformers import DynamicCache
-
-        self._model = model
-        self.rows = list(range(len(prompts)))
-        width = max(len(ids) for ids in prompts)
-        padding = [width - len(ids) for ids in prompts]
-        ids = [[pad] * p + own for p, own in zip(padding, prompts, strict=True)]
-        mask = [[0] * p + [1] * (width - p) for p in padding]
-        self._last = torch.tensor(ids, device=device)
-        self._mask = torch.tensor(mask, device=device)
-        self._cache = DynamicCache(config=model.config)
-        self._new: dict[int, list[int]] = {row: [] for row in self.rows}
-
-    def prefill(self) -> "torch.Tensor":
-        """Run the prompts; return the logits [rows, vocabulary] of the next token."""
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        return self._forward(self._last, positions)
-
-    def step(self) -> "torch.Tensor":
-        """Run the last token of each row; return the logits of the next."""
-        positions = self._mask.sum(1, keepdim=True) - 1
-        return self._forward(self._last, positions)
-
-    def _forward(self, ids: "torch.Tensor", positions: "torch.Tensor") -> "torch.Tensor":
-        out = self._model(
-            input_ids=ids,
-            attention_mask=self._mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits[:, -1].float()
-
-    def append(self, tokens: "torch.Tensor") -> None:
-        """Add one token to each row."""
-        import torch
-
-        for row, token in zip(self.rows, tokens.tolist(), strict=True):
-            self._new[row].append(token)
-        self._last = tokens[:, None]
-        self._mask = torch.cat([self._mask, torch.ones_like(self._last)], 1)
-
-    def new(self) -> list[list[int]]:
-        """Return the new tokens of each row."""
-        return [self._new[row] for row in self.rows]
-
-    def take(self, done: "torch.Tensor") -> list[tuple[int, list[int]]]:
-        """Remove the rows marked done [rows] and return each with its new tokens."""
-        flags = done.tolist()
-        taken = [(r, self._new.pop(r)) for r, f in zip(self.rows, flags, strict=True) if f]
-        self.rows = [r for r, f in zip(self.rows, flags, strict=True) if not f]
-        if self.rows:
-            keep = (~done).nonzero()[:, 0]
-            self._last, self._mask = self._last[keep], self._mask[keep]
-            self._cache.batch_select_indices(keep)
-        return taken
-
-
 class Sampler:
     """Chooses tokens: greedy, or by inverting the distribution at one uniform number per row and step.
 
-    The filters (temperature, top-k, top-p, min-p) are those of transformers. `uniforms` has shape [rows, steps].
+    The filters (temperature, top-k, top-p, min-p) are those of transformers. `seeds` has one seed per row.
     """
 
-    def __init__(self, decoding: DecodingRecipe, seeds: Sequence[int], steps: int):
+    def __init__(self, decoding: DecodingRecipe, seeds: Sequence[int]):
         self._filters = _filters(decoding)
         self._greedy = decoding.temperature == 0
-        if not self._greedy:
-            self._uniforms = np.stack([np.random.Generator(np.random.Philox(s)).random(steps) for s in seeds])
+        self._seeds = seeds
+        self._generators: dict[int, np.random.Generator] = {}
 
-    def choose(self, logits: "torch.Tensor", rows: Sequence[int], step: int) -> "torch.Tensor":
-        """Return one token id per row of `logits` [rows, vocabulary]; `rows` are their places in `seeds`."""
+    def choose(self, logits: "torch.Tensor", rows: Sequence[int | None]) -> "torch.Tensor":
+        """Return one token id per row of `logits` [rows, vocabulary]; `rows` are their places in `seeds`, or None."""
         import torch
 
         if self._greedy:
@@ -183,9 +118,20 @@ class Sampler:
         for keep in self._filters:
             logits = keep(None, logits)
         cumulated = logits.double().softmax(-1).cumsum(-1)
-        uniform = torch.as_tensor(self._uniforms[list(rows), step], device=logits.device)[:, None]
+        uniform = torch.tensor([[self._uniform(row)] for row in rows], dtype=torch.float64, device=logits.device)
         # Scaled to the last sum, which rounding leaves a hair off 1, so that a token of probability 0 is never hit.
         return torch.searchsorted(cumulated, uniform * cumulated[:, -1:], right=True)[:, 0]
+
+    def _uniform(self, row: int | None) -> float:
+        if row is None:
+            return 0.0
+        if row not in self._generators:
+            self._generators[row] = np.random.Generator(np.random.Philox(self._seeds[row]))
+        return self._generators[row].random()
+
+    def forget(self, row: int) -> None:
+        """Drop the generator of a row that has finished."""
+        self._generators.pop(row, None)
 
 
 def _filters(decoding: DecodingRecipe) -> list[Any]:
