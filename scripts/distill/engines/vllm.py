@@ -5,6 +5,8 @@ own tokenizer, so the text is the same whoever ran the model. Rows come as vLLM 
 """
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,16 @@ SEEDS = 2**31  # as other engines send them to a server, so that both sample ali
 # vLLM gets rows ahead of need, and not all at once: the first are done while the last are still tokenized.
 AHEAD = 4096
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # vLLM knows only these as the largest
+
+# psutil knows a process by its start as well, so another one that got its number is safe.
+WATCH = """
+import contextlib, psutil, sys
+watched = [psutil.Process(int(pid)) for pid in sys.argv[1:] if psutil.pid_exists(int(pid))]
+sys.stdin.read()
+for process in watched:
+    with contextlib.suppress(psutil.Error):
+        process.kill()
+"""
 
 
 def load(model: Path, recipe: GenerateRecipe, seed: int) -> "VllmEngine":
@@ -52,6 +64,7 @@ class VllmEngine:
         except (vllm.exceptions.VLLMError, ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"{at.source}: vLLM cannot run it ({reason}); what it said before may tell more") from None
+        self._watch = _end_with_us()
         self._adapter = vllm.lora.request.LoRARequest("adapter", 1, lora) if lora else None
         self._engine = self._llm.llm_engine
         self._context = self._engine.model_config.max_model_len
@@ -150,6 +163,17 @@ def _of_processor(decoding: DecodingRecipe) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     return {"enable_chunked_prefill": False} if current_platform.is_cpu() and decoding.temperature else {}
+
+
+def _end_with_us() -> "subprocess.Popen[bytes]":
+    """Let vLLM's processes end when this one is killed: by themselves they go on, and hold the device's memory.
+
+    Returns a process that waits for the end of its input, which is ours; it must be kept.
+    """
+    import psutil
+
+    children = [str(child.pid) for child in psutil.Process().children(recursive=True)]
+    return subprocess.Popen([sys.executable, "-c", WATCH, *children], stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _import() -> Any:
