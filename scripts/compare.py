@@ -27,7 +27,7 @@ GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "no_answer", "cut_off", "mean_tokens", "decoding")  # fmt: skip
 PICTURES = ("gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves")
-LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds", "curation")
+LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds", "curation", "responses")
 
 
 def csv_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -115,6 +115,7 @@ def main(argv: list[str] | None = None) -> None:
             "verdicts": page.verdict_rows(args.verdicts),
             "agreement": page.agreement_rows(args.verdicts),
             "golds": page.gold_rows(args.golds),
+            "draws": page.draw_rows(args.responses, args.datasets, args.scores),
             "curation": page.curation_rows(args.curation),
             "graders": page.grader_rows(args.scores),
             "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered, *args.models]),

@@ -23,6 +23,7 @@ from distill.artefacts import Ledger, Record, text_digest
 from distill.errors import InputError, run
 from distill.judging import effective
 from distill.recipes import CurationRecipe, DatasetRecipe
+from distill.repeats import repeated_samples
 
 Files = dict[str, list[Path]]
 Key = tuple[str, int]
@@ -174,6 +175,7 @@ def mix(
         "rows": len(table),
         "problems_digest": text_digest("\n".join(sorted(assigned))),
         "sources": {s: by_source[s]["rows_out"] for s in recipe.sources},
+        "repeated_samples": {s: repeated_samples(files["responses"][s]) for s in recipe.sources},
         "funnel": funnels,
         "ledger": Ledger(len(ids), len(table), lost).check(name),
         "ledger_by_source": by_source,

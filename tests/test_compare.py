@@ -45,6 +45,7 @@ def score_of(root: Path, dataset: str, seed: int) -> Path:
     facts = {"n_problems": 4, "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0, "no_answer": 0.0,
              "cut_off": 0.0, "mean_tokens": 9.5,
              "by_grader": {"rule": share, "matcher": 0.125}, "policy": "rule",
+             "repeated_samples": {"rows": 4, "repeated": 0, "pairs": {}},
              "by_level": {"1": {"n_problems": 4, "accuracy": share}}}  # fmt: skip
     path = folder_of(root, "scores/b/students", arm, "greedy", manifest=facts)
     rows = [{"problem_id": str(i), "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
@@ -69,6 +70,7 @@ def dataset_of(root: Path, kind: str, name: str) -> Path:
                "paired": 2}  # fmt: skip
     ledger = {"rows_in": 4, "rows_out": 2, "lost": {"not_paired": 2}}
     facts = {"rows": 2, "ledger": ledger, "sources": {"teacher": 2}, "funnel": {"teacher": station},
+             "repeated_samples": {"teacher": {"rows": 7, "repeated": 2, "pairs": {"0, 1": {"both": 3, "same": 2}}}},
              "ledger_by_source": {"teacher": ledger}}  # fmt: skip
     place = ["datasets", name] if kind == "datasets" else ["rendered/s/t", name]
     return folder_of(root, *place, manifest=facts)
@@ -84,7 +86,9 @@ def run(root: Path, missing: str | None = None, updates: dict[str, int] | None =
     verdicts = [folder_of(root, "verdicts/c/teachers/teacher/greedy/draw-0/00-of-01", manifest=graded)]
     problems = [folder_of(root, "problems/c", manifest={"ledger": {"rows_in": 4, "rows_out": 4, "lost": {}}})]
     golds = [folder_of(root, "verdicts/c/golds", manifest={"rows": 4, "unverifiable": 1, "examples": {"p3": "odd"}})]
-    lists = {"golds": golds}
+    answered = [folder_of(root, f"responses/c/teachers/teacher/greedy/draw-{d}/00-of-01", manifest={"saved": d})
+                for d in (0, 1)]  # fmt: skip
+    lists = {"golds": golds, "responses": answered}
     lists |= {"scores": scores, "models": models, "datasets": data, "rendered": rendered, "verdicts": verdicts,
              "problems": problems}  # fmt: skip
     options = [text for name, paths in lists.items() for text in (f"--{name}", *map(str, paths))]
@@ -124,6 +128,8 @@ def test_the_page_needs_no_network_and_holds_every_number(tmp_path: Path) -> Non
     assert page.count("<svg") == 4
     for text in ("+0.500", "mix_gain", "not_paired", "hard_gap", "p3: odd", "3 of 4", "-62.5 points"):
         assert text in page
+    row = "".join(f"<td{n}>{v}</td>" for n, v in [("", "teachers/teacher"), *((' class="n"', v) for v in (2, 7, 1, 2))])
+    assert row in page  # two draws, seven responses, one spared, two said before
 
 
 def test_the_same_scores_make_the_same_bytes(tmp_path: Path) -> None:

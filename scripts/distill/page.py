@@ -109,6 +109,26 @@ def curation_rows(curation: Iterable[Path]) -> list[Row]:
     return rows
 
 
+def draw_rows(responses: Iterable[Path], datasets: Iterable[Path], scores: Iterable[Path]) -> list[Row]:
+    """Return, per teacher and arm of several draws, its responses, what `until_correct` spared, and identical ones."""
+    samples: dict[str, Row] = {}
+    for path in datasets:
+        samples |= {f"teachers/{name}": found for name, found in read_json(path)["repeated_samples"].items()}
+    for path in scores:
+        samples[Arm.parse(path).responder] = read_json(path)["repeated_samples"]
+    spared: Counter[str] = Counter()
+    for path in responses:
+        spared["/".join(path.parts[path.parts.index("teachers") :][:2])] += read_json(path).get("saved", 0)
+    rows = []
+    for responder, found in sorted(samples.items()):
+        if found["pairs"]:
+            draws = {draw for pair in found["pairs"] for draw in pair.split(", ")}
+            rows.append({"who": responder, "draws": len(draws), "responses": found["rows"],
+                         "spared by until_correct": spared[responder],
+                         "the same as in an earlier draw": found["repeated"]})  # fmt: skip
+    return rows
+
+
 def gold_rows(golds: Iterable[Path]) -> list[Row]:
     """Return, per corpus with unverifiable gold answers, how many there are, and the first of them."""
     rows = []

@@ -16,6 +16,7 @@ rule compare:
         datasets=manifests(dataset_folders()),
         problems=manifests(problem_folders()),
         verdicts=manifests(teacher_answers("verdicts")),
+        responses=manifests(teacher_answers("responses")),
         golds=manifests(gold_folders()),
         template="scripts/templates/report.html.j2",
         curation=manifests(curation_folders()),
@@ -42,7 +43,7 @@ rule compare:
     shell:
         "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"
         " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
-        " --golds {input.golds} --curation {input.curation}"
+        " --golds {input.golds} --curation {input.curation} --responses {input.responses}"
         " --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
