@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fetch_model
 import generate
 import pytest
-from helpers import TOY, base_model, manifest, recipe
+from chat_server import MODEL, running
+from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe
 from test_generate import PROBLEMS, arguments
 
 from distill import tables
@@ -19,10 +21,12 @@ from distill.errors import InputError
 
 KILLS = 20
 ROWS = 200
+SERVED = 600
+CONCURRENCY = 4
 LONG = PROBLEMS[1] * 40  # more than the toy models' context of 512 tokens
 # What the forks of a server need not import again: each start takes about a second.
 PRELOADED = ["generate", "torch", "transformers.models.qwen3.modeling_qwen3", "transformers.models.auto.modeling_auto",
-             "distill.engines.transformers"]  # fmt: skip
+             "distill.engines.transformers", "distill.engines.openai", "httpx2", "tenacity"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,13 @@ def start(context: Any, command: list[str]) -> Any:
     job = context.Process(target=generate.main, args=(command,))
     job.start()
     return job
+
+
+def finish(context: Any, command: list[str]) -> None:
+    """Run a job to its end."""
+    job = start(context, command)
+    job.join()
+    assert job.exitcode == 0
 
 
 def kill(job: Any, output: Path, rows: int, seconds: float) -> None:
@@ -79,15 +90,49 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(
         before = kept
     assert 20 < len(before) < ROWS
     assert len({line.split(b', "row"')[0] for line in before}) == len(before)
-    for last in (command, [*command[:-1], str(whole)]):
-        job = start(context, last)
-        job.join()
-        assert job.exitcode == 0
+    finish(context, command)
+    finish(context, [*command[:-1], str(whole)])
     assert (provenance(output)["kept"], provenance(output)["asked"]) == (len(before), ROWS - len(before))
     assert provenance(whole)["kept"] == 0
     assert output.read_bytes() == whole.read_bytes()
     assert manifest(output) == manifest(whole)
     assert not (output.parent / "state").exists()
+
+
+def test_twenty_kills_ask_a_server_for_nothing_that_was_kept(tmp_path: Path) -> None:
+    fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(tmp_path / "model/manifest.json")])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    moments, kept = random.Random(5), {}  # problem -> when it was in the journal
+    with running() as server:
+        server.seconds = 0.02
+        command = served(tmp_path, server.url, tmp_path / "killed/responses.parquet")
+        output = Path(command[-1])
+        for _ in range(KILLS):
+            job = start(context, command)
+            kill(job, output, moments.choice([0, 1, 5, 20]), moments.uniform(0, 0.1))
+            now = time.monotonic()
+            kept |= {tuple(json.loads(line)["key"]): now for line in journal(output)[len(kept) :]}
+        assert 40 < len(kept) < SERVED
+        finish(context, command)
+        last = {f"q{i}": server.asked[f"Say {i}."][-1] for i in range(SERVED)}
+        assert [key for key, when in kept.items() if last[key[0]] > when] == []
+        # What was under way at a kill may be asked again, nothing else.
+        assert sum(len(server.asked[f"Say {i}."]) - 1 for i in range(SERVED)) <= KILLS * CONCURRENCY
+        whole = served(tmp_path, server.url, tmp_path / "whole/responses.parquet")
+        finish(context, whole)
+    assert provenance(output)["kept"] == len(kept)
+    assert output.read_bytes() == Path(whole[-1]).read_bytes()
+    assert [r["response"] for r in tables.read(output, tables.RESPONSES).to_pylist()] == sorted(map(str, range(SERVED)))
+
+
+def served(folder: Path, url: str, output: Path) -> list[str]:
+    """Return the command line that asks a server for SERVED rows."""
+    rows = [{"problem_id": f"q{i}", "answer": str(i)} for i in range(SERVED)]
+    known = problems_table(folder / "problems.parquet", rows)
+    keys = recipe(engine="openai", server={"url": url, "concurrency": CONCURRENCY}, decoding={"max_new_tokens": 9})
+    files = ["--problems", str(known), "--model", str(folder / "model"), "--prompt", str(PROMPTS / "plain.jinja")]
+    return [*files, "--draw", "0", "--shard", "00-of-01", "--recipe", keys, "--output", str(output)]
 
 
 def test_errors_are_rows_up_to_a_bound_and_are_asked_again(
