@@ -74,6 +74,26 @@ def inline(path: Path) -> str:
     return re.sub(r'(id="|href="#|url\(#)', rf"\1{path.stem}-", text)
 
 
+def page_facts(args: argparse.Namespace, studies: dict[str, StudyRecipe]) -> dict[str, Any]:
+    """Return what the page shows of the manifests alone."""
+    everything = {name: getattr(args, name) for name in LISTS}
+    return {
+        "title": " and ".join(study.title for study in studies.values()),
+        "studies": [f"study {name}: {len(study.benchmarks)} benchmark(s)" for name, study in studies.items()],
+        "policy": policies(args.scores),
+        "funnel": page.funnel_rows(args.datasets, args.rendered, args.models),
+        "verdicts": page.verdict_rows(args.verdicts),
+        "agreement": page.agreement_rows(args.verdicts),
+        "golds": page.gold_rows(args.golds),
+        "draws": page.draw_rows(args.responses, args.datasets, args.scores),
+        "curation": page.curation_rows(args.curation),
+        "graders": page.grader_rows(args.scores),
+        "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered, *args.models]),
+        "cost": page.cost_rows(everything),
+        "versions": page.versions([p for paths in everything.values() for p in paths]),
+    }
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, compute the tables, draw, write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -102,28 +122,9 @@ def main(argv: list[str] | None = None) -> None:
     for name, text in texts.items():
         write_text(folder / name, text)
     draw(folder, gaps, rows, scores, args.models)
-    everything = {name: getattr(args, name) for name in LISTS}
-    html = page.render(
-        {
-            "title": " and ".join(study.title for study in studies.values()),
-            "studies": [f"study {name}: {len(study.benchmarks)} benchmark(s)" for name, study in studies.items()],
-            "gaps": gaps,
-            "policy": policies(args.scores),
-            "scores": [{c: r[c] for c in SCORE_COLUMNS[1:]} for r in rows],
-            "pictures": {name: inline(folder / f"{name}.svg") for name in PICTURES},
-            "funnel": page.funnel_rows(args.datasets, args.rendered, args.models),
-            "verdicts": page.verdict_rows(args.verdicts),
-            "agreement": page.agreement_rows(args.verdicts),
-            "golds": page.gold_rows(args.golds),
-            "draws": page.draw_rows(args.responses, args.datasets, args.scores),
-            "curation": page.curation_rows(args.curation),
-            "graders": page.grader_rows(args.scores),
-            "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered, *args.models]),
-            "parity": page.parity_rows(facts),
-            "cost": page.cost_rows(everything),
-            "versions": page.versions([p for paths in everything.values() for p in paths]),
-        }
-    )
+    pictures = {name: inline(folder / f"{name}.svg") for name in PICTURES}
+    shown = {"gaps": gaps, "scores": [{c: r[c] for c in SCORE_COLUMNS[1:]} for r in rows], "pictures": pictures}
+    html = page.render({**page_facts(args, studies), **shown, "parity": page.parity_rows(facts)})
     write_text(args.output, html)
     digests = {name: text_digest(text) for name, text in texts.items()}
     record.publish({"kind": "report", "digest": digests, "scores": len(rows), "gaps": len(gaps)})

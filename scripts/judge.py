@@ -41,6 +41,19 @@ def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]
     return found
 
 
+def ask_missing(
+    asked: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgingRecipe, progress_file: Path
+) -> None:
+    """Ask what the journal does not hold; the judge is only loaded if there is something to ask."""
+    missing = sorted(question for question in asked if question not in journal)
+    kept = {"done": len(asked) - len(missing), "cost": journal.cost, "file": progress_file}
+    with Progress(len(asked), desc="judge", **kept) as progress:
+        if missing:
+            judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
+            for _ in judge.ask_all(missing, journal):
+                progress.update()
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, ask what is missing, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -62,15 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     shown = (recipe.generation.canonical(), file_digest(model), file_digest(args.prompt))
     state = args.output.parent / "state"
     journal = Journal(state / f"{text_digest(''.join(shown))[:16]}.jsonl")
-    distinct = set(asked.values())
-    missing = [question for question in asked.values() if question not in journal]
-    kept = {"done": len(distinct) - len(set(missing)), "cost": journal.cost, "file": state / "progress.json"}
-    with Progress(len(distinct), desc="judge", **kept) as progress:
-        if missing:
-            judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
-            for _ in judge.ask_all(missing, journal):
-                progress.update()
-    replies = {question: journal[question] for question in distinct}
+    ask_missing(set(asked.values()), journal, args, recipe, state / "progress.json")
+    replies = {question: journal[question] for question in set(asked.values())}
     check_clear(replies.values(), recipe.max_unclear)
     rows = [
         {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}
