@@ -13,7 +13,7 @@ from helpers import PROMPTS, REPOSITORY, TOY, problems_table, recipe
 
 from distill import tables
 
-KILLS = int(os.environ.get("VLLM_KILLS", "2"))  # each start takes half a minute
+KILLS = int(os.environ.get("VLLM_KILLS", "1"))  # each start takes half a minute
 ROWS = 400
 
 
