@@ -94,7 +94,8 @@ def left_out(
     }
     rates = None
     if bounds := recipe.curation.pass_rate:
-        draws = read_draws({kind: own.get(bounds.teacher, []) for kind, own in files.items()}, recipe)
+        bare = recipe.model_copy(update={"curation": CurationRecipe()})  # a rate looks at verdicts, not at texts
+        draws = read_draws({kind: own.get(bounds.teacher, []) for kind, own in files.items()}, bare)
         rates = curation.pass_rates((d.problem_id, d.fate == "correct") for d in draws if d.fate != "not_generated")
     return curation.excluded(ids, found.get("contamination", []), found.get("duplicates", []), rates, recipe.curation)
 
