@@ -1,5 +1,7 @@
-"""A small toy study, finished once per process of the tests."""
+"""A small toy study, finished once, of which every process of the tests has a copy."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,18 @@ from study import Study
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    study = Study.small(tmp_path_factory.mktemp("finished"))
+    own = tmp_path_factory.mktemp("finished") / "study"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return _run(Study.small(own))
+    shared = tmp_path_factory.getbasetemp().parent
+    with open(shared / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "finished").exists():
+            _run(Study.small(shared / "running")).folder.rename(shared / "finished")
+        return Study(shared / "finished").copy(own)
+
+
+def _run(study: Study) -> Study:
     done = study.snakemake(seconds=550)
     assert done.returncode == 0, done.stdout + done.stderr
     return study

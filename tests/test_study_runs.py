@@ -18,15 +18,22 @@ from test_study import SHARDS, TEACHERS, arms
 # Kills
 
 
-# Program, the target of the run in which it is killed, and how long it lives: into its work, not only its imports.
-KILLS = [("fetch_problems", "problems", 0.4), ("generate", "datasets", 4.0), ("verify", "datasets", 0.8),
-         ("mix", "datasets", 0.4), ("render", "rendered", 3.0), ("train", "models", 5.0), ("score", "scores", 0.4),
-         ("compare", "report", 1.0)]  # fmt: skip
+# Program, what is made again when it is killed, and how long it lives: into its work, not only its imports.
+KILLS = [
+    ("fetch_problems", "problems/toy-test", 0.4),
+    ("generate", "responses/toy-train/teachers/toy-long/toy-sampled/draw-0/00-of-02", 4.0),
+    ("verify", "verdicts/toy-train/teachers/toy-long/toy-sampled/draw-0/01-of-02", 0.8),
+    ("mix", "datasets/toy-mix-long", 0.4),
+    ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 3.0),
+    ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", 5.0),
+    ("score", "scores/toy-test/students/toy-xs/none/toy-greedy", 0.4),
+    ("compare", "report", 1.0),
+]
 
 
-def background(study: Study, target: str) -> subprocess.Popen:
+def background(study: Study, *targets: str) -> subprocess.Popen:
     """Start Snakemake in a process group of its own."""
-    return subprocess.Popen(study.command(target), cwd=study.folder, env=study.environment(), start_new_session=True,
+    return subprocess.Popen(study.command(*targets), cwd=study.folder, env=study.environment(), start_new_session=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
@@ -45,14 +52,16 @@ def kill_program(program: str, lives: float, run: subprocess.Popen) -> None:
     raise AssertionError(f"{program} never ran")
 
 
-def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: Study, tmp_path: Path) -> None:
-    study = Study.small(tmp_path / "killed")
-    for program, target, lives in KILLS:
-        run = background(study, target)
+def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: Study, study: Study) -> None:
+    results = study.folder / "results"
+    for program, place, lives in KILLS:
+        shutil.rmtree(results / place)
+        run = background(study, f"results/{place}/manifest.json")
         kill_program(program, lives, run)
         assert run.wait(400) != 0, f"{program} was not hit"
+        assert not (results / place / "manifest.json").exists()
     # Last the whole group, Snakemake with its programs, while one arm is trained again.
-    shutil.rmtree(study.folder / f"results/models/{arms()[0]}")
+    shutil.rmtree(results / f"models/{arms()[0]}")
     run = background(study, "report")
     time.sleep(8)
     os.killpg(run.pid, signal.SIGKILL)
@@ -62,7 +71,7 @@ def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: S
     one, two = finished.contents(), study.contents()
     assert one.keys() == two.keys()
     assert [n for n in one if one[n] != two[n]] == []
-    assert not [p for p in (study.folder / "results").rglob("*") if p.name.endswith(".tmp")]
+    assert not [p for p in results.rglob("*") if p.name.endswith(".tmp")]
 
 
 # Curation
