@@ -1,6 +1,7 @@
 """What several tests share: paths, small tables, and recipes as the workflow writes them."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -61,3 +62,9 @@ def base_model(folder: Path, source: Path = TOY / "base-xs", **keys: Any) -> Pat
 
     fetch_model.main(["--recipe", recipe(path=str(source), **keys), "--output", str(folder / "manifest.json")])
     return folder
+
+
+def z_score(one: int, other: int, count: int) -> float:
+    """Return the z of the difference of two shares of `count` rows each."""
+    share = (one + other) / (2 * count)
+    return abs(one - other) / math.sqrt(2 * count * share * (1 - share))

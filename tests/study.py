@@ -41,7 +41,7 @@ class Study:
     def copy(self, folder: Path) -> "Study":
         """Return a copy with all results, file times and Snakemake's records."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Study(folder)
+        return type(self)(folder)
 
     def edit(self, file: str, **entries: dict) -> None:
         """Change keys of entries of a catalogue file; a new entry is added."""

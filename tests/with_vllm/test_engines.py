@@ -2,17 +2,13 @@
 
 import dataclasses
 import json
-import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import fetch_model
-import psutil
 import pytest
 import torch
-from helpers import REPOSITORY, TOY, recipe
+from helpers import TOY, recipe, z_score
 
 from distill.engines import Completion, Request, load_engine
 from distill.errors import InputError
@@ -43,12 +39,6 @@ def answers(engine: Any, asked: list[Request]) -> list[Completion]:
 def correct(completions: list[Completion]) -> int:
     pairs = zip(PROBLEMS, completions, strict=False)
     return sum(match(p["answer"], c.text, c.finish_reason) == "correct" for p, c in pairs)
-
-
-def z_score(one: int, other: int, count: int) -> float:
-    """Return the z of two shares of `count` rows each."""
-    share = (one + other) / (2 * count)
-    return abs(one - other) / math.sqrt(2 * count * share * (1 - share))
 
 
 def equal(one: list[Completion], other: list[Completion]) -> float:
@@ -146,30 +136,6 @@ def test_vllm_runs_an_adapter_on_its_base(teacher: Path, tmp_path: Path, greedy:
     print(f"greedy texts of an adapter in vllm and merged in transformers: {share:.3f} equal")
     assert share >= 0.95
     assert equal(found, greedy[:100]) < 0.9
-
-
-def test_a_killed_program_leaves_no_process_behind(teacher: Path, tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    keys = {**VLLM, "decoding": GREEDY}
-    program.write_text(
-        "import sys, time; from pathlib import Path\n"
-        f"sys.path[:0] = {[str(REPOSITORY / 'scripts')]!r}\n"
-        "if __name__ == '__main__':\n"
-        "    from distill.engines import load_engine\n"
-        "    from distill.recipes import GenerateRecipe\n"
-        f"    engine = load_engine(Path({str(teacher)!r}), GenerateRecipe.model_validate({keys!r}))\n"
-        "    print('ready', flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    with open(tmp_path / "log", "wb") as log:
-        running = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, stderr=log)
-    assert any(line == b"ready\n" for line in running.stdout), (tmp_path / "log").read_text()[-3000:]
-    children = psutil.Process(running.pid).children(recursive=True)
-    assert len(children) > 1
-    running.kill()
-    running.wait()
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert alive == []
 
 
 @pytest.mark.parametrize(

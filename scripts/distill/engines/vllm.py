@@ -60,7 +60,8 @@ class VllmEngine:
         self._params = _sampling(vllm, recipe.decoding, self._stops)
         adapter, lora = _adapter(at)
         try:
-            self._llm = vllm.LLM(**{**_of_processor(recipe.decoding), **arguments(at, keys, seed), **adapter})
+            given = arguments(at, keys, seed)
+            self._llm = vllm.LLM(**{**_of_processor(recipe.decoding), "dtype": _precision(at), **given, **adapter})
         except (vllm.exceptions.VLLMError, ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"{at.source}: vLLM cannot run it ({reason}); what it said before may tell more") from None
@@ -130,7 +131,6 @@ def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
     ngram = keys.speculative_ngram
     chosen = {
         "model": at.folder(),
-        "dtype": at.dtype,
         "seed": seed % SEEDS,
         "max_model_len": keys.max_model_len,
         "quantization": keys.quantization,
@@ -152,6 +152,17 @@ def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
         "disable_log_stats": True,
     }
     return {k: v for k, v in chosen.items() if v is not None} | keys.engine_args
+
+
+def _precision(at: Origin) -> str:
+    """Return the `dtype` that vLLM is told: of `auto` it would make 16 bits even where the weights have 32."""
+    import torch
+    from transformers import AutoConfig
+
+    if at.dtype != "auto":
+        return at.dtype
+    saved = AutoConfig.from_pretrained(at.source, **at.where).get_text_config().dtype
+    return "float32" if saved == torch.float32 else "auto"
 
 
 def _of_processor(decoding: DecodingRecipe) -> dict[str, Any]:

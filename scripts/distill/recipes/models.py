@@ -37,7 +37,9 @@ class ModelRecipe(Recipe):
     chat_template: str | None = Field(
         None, description="A Jinja file that replaces (or supplies) the tokenizer's chat template."
     )
-    dtype: Dtype = Field("auto", description="Precision of the weights when they are run.")
+    dtype: Dtype = Field(
+        "auto", description="Precision of the weights when they are run; `auto` is the one they are saved in."
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ModelRecipe":
