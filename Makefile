@@ -19,8 +19,8 @@ demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest -n 2 --dist loadfile
 
-test-vllm: $(VLLM)/done ## The engines against a real vLLM on this processor, in an environment of its own.
-	OMP_NUM_THREADS=$(CORES) $(VLLM)/bin/python -m pytest tests/with_vllm
+test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
+	OMP_NUM_THREADS=$(CORES) SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest tests/with_vllm
 
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .

@@ -17,7 +17,7 @@ from distill.recipes import GenerateRecipe
 
 PROBLEMS = [json.loads(line) for line in (TOY / "test.jsonl").read_text().splitlines()]
 VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.2, "enforce_eager": True}}
-GREEDY = {"max_new_tokens": 240}
+GREEDY = {"max_new_tokens": 240, "stop": ["Part 3 says"]}  # a text of several tokens, in about half of the responses
 SAMPLED = {"max_new_tokens": 240, "temperature": 0.7}
 
 
@@ -55,7 +55,9 @@ def stopped(engine: Any) -> None:
 
 @pytest.fixture(scope="module")
 def greedy(teacher: Path) -> list[Completion]:
-    return answers(load(teacher, GREEDY), requests(200))
+    found = answers(load(teacher, GREEDY), requests(200))
+    assert 0.2 < sum("boxed" in completion.text for completion in found) / 200 < 0.8  # the others were cut
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The toy study through Snakemake with each engine: equal greedy texts, and as many right answers as the default has.
 
-Snakemake and all other programs run in the environment of `make test`; generate.py runs in this one, as `--sdm conda`
+Snakemake and all other programs run in the environment of `make demo`; generate.py runs in this one, as `--sdm conda`
 would have it. `VLLM_STUDY=whole` runs all of the study with each engine (an hour on two cores).
 """
 
