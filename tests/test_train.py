@@ -127,7 +127,7 @@ def test_accumulation_is_the_same_arithmetic(inputs: Path, trained: Path, tmp_pa
 
 def test_a_killed_training_goes_on_and_comes_out_the_same(inputs: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "scripts/train.py")]
-    long = {"epochs": 40, "save_every": 20}
+    long = {"epochs": 20, "save_every": 8}
     run(inputs, tmp_path / "whole/weights", **long)
     output = tmp_path / "killed/weights"
     killed = subprocess.Popen([*command, *options(inputs, output, **long)], stderr=subprocess.DEVNULL)
