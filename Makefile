@@ -20,8 +20,7 @@ test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it 
 	pytest -n 2 --dist loadfile
 
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
-	OMP_NUM_THREADS=$(CORES) SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python \
-		$(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm
+	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm
 
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .

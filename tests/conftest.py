@@ -1,4 +1,4 @@
-"""A small toy study, finished once, of which every process of the tests has a copy."""
+"""One thread for every process of the tests, and a small toy study, finished once, of which each has a copy."""
 
 import fcntl
 import os
@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from study import Study
+
+# Threads that wait for each other take the time of the tests beside them. Set before any test imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ class Study:
     def environment(self) -> dict[str, str]:
         """Return an environment in which `python` is the one of the tests."""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+        return {**os.environ, "PATH": path}
 
     def snakemake(self, *options: str, seconds: int = 300) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""

@@ -70,10 +70,7 @@ def kill(job: Any, output: Path, rows: int, seconds: float) -> None:
     assert job.exitcode == -9
 
 
-def test_twenty_kills_lose_nothing_and_repeat_nothing(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_twenty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path, model: Path) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     problems = [f"{PROBLEMS[i % 4]} Now go up {i % 10}." for i in range(ROWS)]

@@ -1,6 +1,5 @@
 """What the tests with a real vLLM share: the toy teacher, and a server that has it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 from helpers import TOY, base_model
 from vllm_server import serve
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 TEACHER = TOY / "teacher-long"
 
 

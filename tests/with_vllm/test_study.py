@@ -48,7 +48,7 @@ class Mixed(Study):
         here, there = shlex.quote(sys.executable), shlex.quote(PYTHON)
         shim.write_text(f'#!/bin/sh\ncase "$1" in scripts/generate.py) exec {here} "$@" ;; esac\nexec {there} "$@"\n')
         shim.chmod(0o755)
-        return {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+        return {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}"}
 
     def run(self, *targets: str) -> None:
         done = self.snakemake(*targets, seconds=3600)
