@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from distill.artefacts import hardware  # noqa: E402
 from distill.engines import Request, load_engine  # noqa: E402
 from distill.prompts import Prompt, prompt_ids  # noqa: E402
 from distill.recipes import DecodingRecipe, GenerateRecipe  # noqa: E402
@@ -81,7 +82,8 @@ def measure(args: argparse.Namespace, way: str) -> dict[str, Any]:
         recipe = json.dumps({"path": str(args.model.resolve())})
         fetch_model.main(["--recipe", recipe, "--output", str(folder / "manifest.json")])
         load, seconds, cpu, texts, tokens = WAYS[way](folder, requests, args)
-    return {"load": load, "seconds": seconds, "cpu": cpu, "texts": texts, "tokens": tokens}
+    return {"load": load, "seconds": seconds, "cpu": cpu, "texts": texts, "tokens": tokens,
+            "hardware": hardware()}  # fmt: skip
 
 
 def main() -> None:
@@ -105,6 +107,7 @@ def main() -> None:
             found[way].append(json.loads(done.stdout.splitlines()[-1]))
     first = next(iter(found.values()))[0]
     lengths = sorted(first["tokens"])
+    print(", ".join(f"{name} {fact}" for name, fact in first["hardware"].items()))
     print(f"{len(lengths)} rows of {lengths[0]} to {lengths[-1]} tokens, median {statistics.median(lengths):.0f}; "
           f"batches of {args.batch_size}; {args.runs} runs each: median")  # fmt: skip
     print(f"{'way':20}{'tokens/s':>10}{'x first':>9}{'tokens/CPU s':>14}{'x first':>9}{'same text':>11}{'load s':>8}")

@@ -9,7 +9,6 @@ Run as: .venv-vllm/bin/python benchmarks/generate_vllm.py [--model FOLDER] [--pr
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,6 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import fetch_model  # noqa: E402
 
+from distill.artefacts import hardware  # noqa: E402
 from distill.engines import Request, load_engine  # noqa: E402
 from distill.recipes import GenerateRecipe, canonical_json  # noqa: E402
 
@@ -34,17 +34,6 @@ def bare(llm: Any, texts: list[str], params: Any) -> int:
 def ours(engine: Any, requests: list[Request]) -> int:
     """Generate as generate.py does; return the response tokens."""
     return sum(completion.response_tokens for _, completion in engine.generate(requests))
-
-
-def device() -> str:
-    """Return the name of what vLLM runs on."""
-    import torch
-
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()} x {torch.cuda.device_count()}"
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {len(names) or '?'} cores"
 
 
 def measure(model: Path, problems: list[str], recipe: GenerateRecipe, rounds: int) -> dict[str, Any]:
@@ -89,7 +78,8 @@ def main() -> None:
         found = measure(Path(folder), problems, GenerateRecipe.model_validate(keys), args.rounds)
     speeds = {way: [tokens / seconds for seconds, tokens in found[way]] for way in ("bare", "ours")}
     middle = {way: statistics.median(values) for way, values in speeds.items()}
-    print(f"\n{found['version']} on {device()}; {args.model.name}, {args.rows} rows, {args.rounds} rounds each")
+    machine = ", ".join(f"{name} {fact}" for name, fact in hardware().items())
+    print(f"\n{found['version']} on {machine}; {args.model.name}, {args.rows} rows, {args.rounds} rounds each")
     print(f"start-up {found['start-up']:.1f} s, not counted\n")
     print("| way | response tokens | tokens/s, median (lowest to highest) | of bare |\n|---|---|---|---|")
     for way, values in speeds.items():

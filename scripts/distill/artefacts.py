@@ -184,10 +184,17 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """Return what this process ran on: processor, usable cores, and GPUs if torch is loaded."""
-    facts: dict[str, Any] = {"machine": platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    facts: dict[str, Any] = {"processor": _processor(), "cores": len(os.sched_getaffinity(0))}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         facts["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     if torch is not None:
         facts["threads"] = torch.get_num_threads()
     return facts
+
+
+def _processor() -> str:
+    """Return the processor's name where Linux tells it, else its kind."""
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
+    return names[0].split(":", 1)[1].strip() if names else platform.machine()
