@@ -75,8 +75,9 @@ def main(argv: list[str] | None = None) -> None:
     shown = (recipe.generation.canonical(), file_digest(model), file_digest(args.prompt))
     state = args.output.parent / "state"
     journal = Journal(state / f"{text_digest(''.join(shown))[:16]}.jsonl")
-    ask_missing(set(asked.values()), journal, args, recipe, state / "progress.json")
-    replies = {question: journal[question] for question in set(asked.values())}
+    distinct = set(asked.values())
+    ask_missing(distinct, journal, args, recipe, state / "progress.json")
+    replies = {question: journal[question] for question in distinct}
     check_clear(replies.values(), recipe.max_unclear)
     rows = [
         {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}

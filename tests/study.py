@@ -17,16 +17,23 @@ MADE = ("problems", "responses", "verdicts", "datasets", "rendered", "scores")
 class Study:
     """A copy of the project that can be edited and run."""
 
+    python = sys.executable
+
     def __init__(self, folder: Path):
         self.folder = folder
 
     @classmethod
-    def small(cls, folder: Path) -> "Study":
-        """Copy the project with a toy study of few problems and four arms: three of toy-xs, one of toy-m."""
+    def whole(cls, folder: Path) -> "Study":
+        """Copy the project with its toy study as it is."""
         for name in ("workflow", "scripts", "config", "profiles", "envs", "resources/prompts"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
-        study = cls(folder)
+        return cls(folder)
+
+    @classmethod
+    def small(cls, folder: Path) -> "Study":
+        """Copy the project with a toy study of few problems and four arms: three of toy-xs, one of toy-m."""
+        study = cls.whole(folder)
         study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 120}, "toy-test": {"stop": 60}})
         study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 2, "save_every": 2}})
         path = folder / "config/studies/toy.yaml"
@@ -59,17 +66,22 @@ class Study:
 
     def command(self, *options: str) -> list[str]:
         """Return the command line that runs Snakemake here."""
-        return [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", *options]
+        return [self.python, "-m", "snakemake", "--cores", "2", "--nolock", *options]
 
     def environment(self) -> dict[str, str]:
         """Return an environment in which `python` is the one of the tests."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{Path(self.python).parent}:{os.environ['PATH']}"
         return {**os.environ, "PATH": path}
 
     def snakemake(self, *options: str, seconds: int = 300) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
         return subprocess.run(self.command(*options), cwd=self.folder, capture_output=True, text=True, timeout=seconds,
                               env=self.environment())  # fmt: skip
+
+    def run(self, *options: str, seconds: int = 500) -> None:
+        """Run Snakemake, which must succeed."""
+        done = self.snakemake(*options, seconds=seconds)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-10_000:]
 
     def planned(self, *options: str) -> set[str]:
         """Return the jobs of a dry run, each by its log without suffix (`train/toy-xs/...`)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers import TOY
 from study import CATALOGUE, Study
 from test_study import SHARDS, TEACHERS, arms
 
@@ -66,8 +67,7 @@ def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: S
     time.sleep(8)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(10)
-    done = study.snakemake(seconds=500)
-    assert done.returncode == 0, done.stdout + done.stderr
+    study.run()
     one, two = finished.contents(), study.contents()
     assert one.keys() == two.keys()
     assert [n for n in one if one[n] != two[n]] == []
@@ -83,8 +83,7 @@ def test_a_curated_dataset_is_made_for_real(study: Study) -> None:
              "student": "toy-xs"}  # fmt: skip
     study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
-    done = study.snakemake("datasets", "curation", seconds=400)
-    assert done.returncode == 0, done.stdout + done.stderr
+    study.run("datasets", "curation")
     results = study.folder / "results"
     found = results.glob("curation/toy-train/teachers/*/toy-sampled/*/*/toy-xs/manifest.json")
     rated = [(path.parts[-6], json.loads(path.read_text())["perplexity"]) for path in found]
@@ -131,7 +130,7 @@ def test_a_missing_file_is_an_error_although_old_results_are_there(study: Study)
 
 def test_a_model_without_chat_template_ends_in_one_line(study: Study) -> None:
     (study.folder / "resources/toy").unlink()
-    shutil.copytree(Path(__file__).resolve().parent.parent / "resources/toy", study.folder / "resources/toy")
+    shutil.copytree(TOY, study.folder / "resources/toy")
     (study.folder / "resources/toy/base-m/chat_template.jinja").unlink()
     done = study.snakemake()
     assert done.returncode != 0

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.15, "enforce_eage
 TEACHERS = ("toy-long", "toy-short", "toy-large", "toy-small")
 STUDENTS = ("toy-xs", "toy-m")
 WHOLE = os.environ.get("VLLM_STUDY") == "whole"
+HOUR = 3600
 ALMOST_NEVER = 4  # z; one of 16,000 honest comparisons is beyond it
 
 
@@ -38,8 +38,7 @@ def behind(url: str, name: str) -> dict[str, Any]:
 class Mixed(Study):
     """A study whose programs run in two environments."""
 
-    def command(self, *options: str) -> list[str]:
-        return [PYTHON, *super().command(*options)[1:]]
+    python = PYTHON
 
     def environment(self) -> dict[str, str]:
         """Return an environment whose `python` runs generate.py here and all else beside Snakemake."""
@@ -49,10 +48,6 @@ class Mixed(Study):
         shim.write_text(f'#!/bin/sh\ncase "$1" in scripts/generate.py) exec {here} "$@" ;; esac\nexec {there} "$@"\n')
         shim.chmod(0o755)
         return {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}"}
-
-    def run(self, *targets: str) -> None:
-        done = self.snakemake(*targets, seconds=3600)
-        assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
 
 
 @dataclass
@@ -117,10 +112,8 @@ def test_one_study_with_three_engines(served: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
     """The toy study as it is, finished with transformers."""
-    study = Mixed(tmp_path_factory.mktemp("whole") / "study")
-    ignored = shutil.ignore_patterns("results", "logs", ".*", "__pycache__", "tests")
-    shutil.copytree(REPOSITORY, study.folder, ignore=ignored)
-    study.run()
+    study = Mixed.whole(tmp_path_factory.mktemp("whole") / "study")
+    study.run(seconds=HOUR)
     return study
 
 
@@ -139,7 +132,7 @@ def gaps(study: Study) -> str:
 def test_students_answer_in_vllm_as_in_transformers(whole: Mixed, tmp_path: Path) -> None:
     study = whole.copy(tmp_path / "study")
     study.edit(CATALOGUE + "students.yaml", **dict.fromkeys(STUDENTS, VLLM))
-    study.run()
+    study.run(seconds=HOUR)
     names = responders(study, "students")
     assert len(names) == 14
     for name in names:
@@ -152,7 +145,7 @@ def test_students_answer_in_vllm_as_in_transformers(whole: Mixed, tmp_path: Path
 def test_teachers_are_as_often_right(whole: Mixed, tmp_path: Path, engine: str) -> None:
     study = whole.copy(tmp_path / "study")
     with teachers_with(study, engine):
-        study.run()
+        study.run(seconds=HOUR)
         assert study.planned() == set()
     names = responders(study, "teachers")
     assert len(names) == len(TEACHERS)

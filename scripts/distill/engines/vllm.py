@@ -60,8 +60,7 @@ class VllmEngine:
         self._params = _sampling(vllm, recipe.decoding, self._stops)
         adapter, lora = _adapter(at)
         try:
-            given = arguments(at, keys, seed)
-            self._llm = vllm.LLM(**{**_of_processor(recipe.decoding), "dtype": _precision(at), **given, **adapter})
+            self._llm = vllm.LLM(**{**_of_processor(recipe.decoding), **arguments(at, keys, seed), **adapter})
         except (vllm.exceptions.VLLMError, ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"{at.source}: vLLM cannot run it ({reason}); what it said before may tell more") from None
@@ -131,6 +130,7 @@ def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
     ngram = keys.speculative_ngram
     chosen = {
         "model": at.folder(),
+        "dtype": _precision(at),
         "seed": seed % SEEDS,
         "max_model_len": keys.max_model_len,
         "quantization": keys.quantization,
