@@ -29,14 +29,14 @@ lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	snakemake --lint
 
 toy-models: $(VENV)/demo.done ## Rebuild resources/toy/ from nothing (fixed seeds).
-	python scripts/make_toy.py
+	PYTHONPATH=scripts python scripts/tools/make_toy.py
 
 config-docs: $(VENV)/demo.done ## Rewrite config/README.md from the recipes.
-	python scripts/document_config.py
+	PYTHONPATH=scripts python scripts/tools/document_config.py
 
 lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.
-	python envs/lock.py
-	$(VLLM)/bin/python envs/lock.py
+	python scripts/tools/lock.py
+	$(VLLM)/bin/python scripts/tools/lock.py
 
 $(VENV)/demo.done: envs/demo.txt
 	$(PYTHON) -m venv $(VENV)

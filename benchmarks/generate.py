@@ -22,10 +22,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from distill.artefacts import hardware  # noqa: E402
-from distill.engines import Request, load_engine  # noqa: E402
-from distill.prompts import Prompt, prompt_ids  # noqa: E402
-from distill.recipes import DecodingRecipe, GenerateRecipe  # noqa: E402
+from distill.config.recipes import DecodingRecipe, GenerateRecipe  # noqa: E402
+from distill.models.prompts import Prompt, prompt_ids  # noqa: E402
+from distill.responses.engines import Request, load_engine  # noqa: E402
+from distill.runtime.record import hardware  # noqa: E402
 
 Result = tuple[float, float, float, list[str], list[int]]
 Way = Callable[[Path, list[Request], argparse.Namespace], Result]
@@ -48,7 +48,7 @@ def plain_generate(model: Path, requests: list[Request], args: argparse.Namespac
     """Return the same with the library's own `generate`."""
     import torch
 
-    from distill.models import load_model, load_tokenizer
+    from distill.models.folders import load_model, load_tokenizer
 
     started = time.perf_counter()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -75,7 +75,7 @@ def measure(args: argparse.Namespace, way: str) -> dict[str, Any]:
     import fetch_model
 
     lines = (ROOT / "resources/toy/train.jsonl").read_text().splitlines()[: args.rows]
-    prompt = Prompt(ROOT / "resources/prompts/plain.jinja")
+    prompt = Prompt(ROOT / "config/prompts/plain.jinja")
     requests = [Request(prompt.messages(json.loads(line)["problem"]), 0) for line in lines]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "base"

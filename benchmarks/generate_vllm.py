@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import fetch_model  # noqa: E402
 
-from distill.artefacts import hardware  # noqa: E402
-from distill.engines import Request, load_engine  # noqa: E402
-from distill.recipes import GenerateRecipe, canonical_json  # noqa: E402
+from distill.config.recipes import GenerateRecipe, canonical_json  # noqa: E402
+from distill.responses.engines import Request, load_engine  # noqa: E402
+from distill.runtime.record import hardware  # noqa: E402
 
 
 def bare(llm: Any, texts: list[str], params: Any) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
-from distill.journal import Journal
+from distill.runtime.journal import Journal
 
 TOKENS_PER_SECOND = 10_000
 BYTES_PER_TOKEN = 4

@@ -57,7 +57,7 @@ def plain(pairs: list[Pair]) -> int:
 
 def ours(pairs: list[Pair], count: int) -> Iterator[bool]:
     """Grade as verify.py does, a piece of FIRST rows at a time (it takes some thousands)."""
-    from distill import workers
+    from distill.verdicts import workers
 
     workers.CHUNK = FIRST
     for verdict in workers.grade_all(((g, t, "stop") for g, t in pairs), workers=count):

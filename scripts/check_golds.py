@@ -11,10 +11,10 @@ import logging
 from pathlib import Path
 
 from distill import tables
-from distill.artefacts import Record
-from distill.errors import run
-from distill.recipes import GradingRecipe
-from distill.workers import check_golds
+from distill.config.recipes import GradingRecipe
+from distill.runtime.record import Record
+from distill.runtime.run import run
+from distill.verdicts.workers import check_golds
 
 
 def main(argv: list[str] | None = None) -> None:

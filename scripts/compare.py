@@ -15,12 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill import page, plots, tables
-from distill.arms import Arm
-from distill.artefacts import Record, read_json, replacing, text_digest
-from distill.errors import InputError, run
-from distill.gaps import gap_rows, gap_text, parity_facts, read_scores, score_rows
-from distill.recipes import StudyRecipe
+from distill import tables
+from distill.config.lineage import Arm
+from distill.config.recipes import StudyRecipe
+from distill.report import page, plots
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json, replacing, text_digest
+from distill.runtime.record import Record
+from distill.runtime.run import run
+from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
+from distill.training.parity import parity_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
                "n_problems", "n_seeds", "parity", "plus", "minus")  # fmt: skip

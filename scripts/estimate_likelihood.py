@@ -6,7 +6,7 @@ number of those tokens. Both are null for a failed request, a response that spel
 not fit into the student's context.
 
 Run as: python scripts/estimate_likelihood.py --problems P.parquet --responses R.parquet \
-            --model results/models/S/base --prompt resources/prompts/boxed.jinja --recipe JSON --output L.parquet
+            --model results/models/S/base --prompt config/prompts/boxed.jinja --recipe JSON --output L.parquet
 """
 
 import argparse
@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.artefacts import Record
-from distill.errors import InputError, run
-from distill.likelihood import Scorer
-from distill.models import load_generation_config, load_tokenizer, stop_ids
-from distill.progress import Progress
-from distill.prompts import Prompt
-from distill.recipes import LikelihoodRecipe
-from distill.rendering import Renderer
+from distill.config.recipes import LikelihoodRecipe
+from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
+from distill.models.loglikelihood import Scorer
+from distill.models.prompts import Prompt
+from distill.models.rendering import Renderer
+from distill.problems.statements import statements
+from distill.runtime.errors import InputError
+from distill.runtime.progress import Progress
+from distill.runtime.record import Record
+from distill.runtime.run import run
 
 PIECE = 1024  # responses that are sorted by length and rated together
 
@@ -65,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = LikelihoodRecipe.model_validate_json(args.recipe)
     inputs = {"problems": args.problems, "responses": args.responses, "prompt": args.prompt}
     record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, args.output.parent)
-    problems = tables.statements(args.problems)
+    problems = statements(args.problems)
     answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
     if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():
         raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.problems}")

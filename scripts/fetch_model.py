@@ -11,10 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from distill.artefacts import Record, file_digest, text_digest
-from distill.errors import InputError, run
-from distill.recipes import ModelRecipe, canonical_json
-from distill.sources import snapshot
+from distill.config.recipes import ModelRecipe, canonical_json
+from distill.models.hub import snapshot
+from distill.runtime.errors import InputError
+from distill.runtime.files import file_digest, text_digest
+from distill.runtime.record import Record
+from distill.runtime.run import run
 
 WEIGHT_FILES = ("*.safetensors",)
 MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.answers import last_box
-from distill.artefacts import Ledger, Record
-from distill.errors import InputError, run
-from distill.recipes import CorpusRecipe
-from distill.sources import as_text, origin_name, read_rows
+from distill.config.recipes import CorpusRecipe
+from distill.problems.readers import as_text, origin_name, read_rows
+from distill.runtime.errors import InputError
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
+from distill.verdicts.answers import last_box
 
 
 def gold(cell: Any, answer_format: str) -> str:

@@ -16,11 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
-from distill.artefacts import Ledger, Record
-from distill.errors import InputError, run
-from distill.recipes import PublishedRecipe
-from distill.shards import in_shard, parse_shard
-from distill.sources import as_text, origin_name, read_rows
+from distill.config.recipes import PublishedRecipe
+from distill.config.shards import in_shard, parse_shard
+from distill.problems.readers import as_text, origin_name, read_rows
+from distill.runtime.errors import InputError
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
 
 LABEL = pa.field("label", pa.bool_())
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}

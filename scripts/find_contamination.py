@@ -11,11 +11,13 @@ import argparse
 from pathlib import Path
 
 from distill import tables
-from distill.artefacts import Record
-from distill.errors import InputError, run
-from distill.progress import Progress
-from distill.recipes import SimilarityRecipe
-from distill.similarity import Repeat, repeats
+from distill.config.recipes import SimilarityRecipe
+from distill.datasets.similarity import Repeat, repeats
+from distill.problems.statements import statements
+from distill.runtime.errors import InputError
+from distill.runtime.progress import Progress
+from distill.runtime.record import Record
+from distill.runtime.run import run
 
 
 def named(text: str) -> tuple[str, Path]:
@@ -44,11 +46,11 @@ def main(argv: list[str] | None = None) -> None:
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
     benchmarks = dict(sorted(named(text) for text in args.benchmarks))
     record = Record(__file__, args.recipe, {"problems": args.problems, **benchmarks}, args.output.parent)
-    problems = tables.statements(args.problems)
+    problems = statements(args.problems)
     found: list[Repeat] = []
     with Progress(len(benchmarks), unit="benchmarks", desc="find_contamination") as progress:
         for name, path in benchmarks.items():
-            found += repeats(problems, {name: tables.statements(path)}, recipe.ngram, recipe.overlap)
+            found += repeats(problems, {name: statements(path)}, recipe.ngram, recipe.overlap)
             progress.update()
     rows = [repeat._asdict() for repeat in found]
     manifest = {

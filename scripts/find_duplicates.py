@@ -12,11 +12,12 @@ import argparse
 from pathlib import Path
 
 from distill import tables
-from distill.artefacts import Record
-from distill.errors import run
-from distill.progress import Progress
-from distill.recipes import SimilarityRecipe
-from distill.similarity import near_duplicates
+from distill.config.recipes import SimilarityRecipe
+from distill.datasets.similarity import near_duplicates
+from distill.problems.statements import statements
+from distill.runtime.progress import Progress
+from distill.runtime.record import Record
+from distill.runtime.run import run
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
     record = Record(__file__, args.recipe, {"problems": args.problems}, args.output.parent)
-    problems = tables.statements(args.problems)
+    problems = statements(args.problems)
     with Progress(len(problems), desc="find_duplicates") as progress:
         found = list(near_duplicates(problems, recipe.near_duplicate, progress.update))
     rows = [duplicate._asdict() for duplicate in found]

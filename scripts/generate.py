@@ -8,7 +8,7 @@ Responses are kept in `state/` beside the table as they come: a program that was
 only for what is missing, and for what was an error. `state/progress.json` says meanwhile how far it is.
 
 Run as: python scripts/generate.py --problems P.parquet --model results/models/base-xs/base \
-            --prompt resources/prompts/plain.jinja --draw 0 --shard 00-of-02 --recipe JSON --output R.parquet
+            --prompt config/prompts/plain.jinja --draw 0 --shard 00-of-02 --recipe JSON --output R.parquet
 """
 
 import argparse
@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.artefacts import Ledger, Record
-from distill.engines import Completion, Request, load_engine, module_of
-from distill.errors import InputError, run
-from distill.journal import Journal
-from distill.progress import Progress
-from distill.prompts import Prompt
-from distill.recipes import GenerateRecipe
-from distill.shards import in_shard, parse_shard, stable_hash
+from distill.config.recipes import GenerateRecipe
+from distill.config.shards import in_shard, parse_shard, stable_hash
+from distill.models.prompts import Prompt
+from distill.responses.engines import Completion, Request, load_engine, module_of
+from distill.runtime.errors import InputError
+from distill.runtime.journal import Journal
+from distill.runtime.progress import Progress
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
 
 EARLIER = ("responses", "verdicts")
 PIECE = 250  # rows read back from the journal at a time

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.artefacts import Record, file_digest, replacing_folder, text_digest
-from distill.errors import InputError, run
-from distill.recipes import ModelRecipe, ScratchModel, canonical_json
+from distill.config.recipes import ModelRecipe, ScratchModel, canonical_json
+from distill.runtime.errors import InputError
+from distill.runtime.files import file_digest, replacing_folder, text_digest
+from distill.runtime.record import Record
+from distill.runtime.run import run
 
 SPECIAL = ["<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 PAD, END = SPECIAL[0], SPECIAL[-1]

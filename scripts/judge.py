@@ -5,7 +5,7 @@ judgements table (equal, different, unclear) of the rejected responses that have
 beside it until the table is whole; a job that starts again asks only what is missing.
 
 Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --model results/models/judge/base \
-            --prompt resources/prompts/judges/equal.jinja --recipe JSON --output J.parquet
+            --prompt config/prompts/judges/equal.jinja --recipe JSON --output J.parquet
 """
 
 import argparse
@@ -14,13 +14,15 @@ from collections import Counter
 from pathlib import Path
 
 from distill import tables
-from distill.artefacts import Record, file_digest, text_digest
-from distill.engines import load_engine, module_of
-from distill.errors import InputError, run
-from distill.journal import Journal
-from distill.judging import JUDGED, Judge, Question, check_clear, judgement
-from distill.progress import Progress
-from distill.recipes import JudgingRecipe
+from distill.config.recipes import JudgingRecipe
+from distill.responses.engines import load_engine, module_of
+from distill.runtime.errors import InputError
+from distill.runtime.files import file_digest, text_digest
+from distill.runtime.journal import Journal
+from distill.runtime.progress import Progress
+from distill.runtime.record import Record
+from distill.runtime.run import run
+from distill.verdicts.judging import JUDGED, Judge, Question, check_clear, judgement
 
 
 def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:

@@ -18,12 +18,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from distill import curation, mixing, tables
-from distill.artefacts import Ledger, Record, text_digest
-from distill.errors import InputError, run
-from distill.judging import effective
-from distill.recipes import CurationRecipe, DatasetRecipe
-from distill.repeats import repeated_samples
+from distill import tables
+from distill.config.recipes import CurationRecipe, DatasetRecipe
+from distill.datasets import curation, mixing
+from distill.responses.repeats import repeated_samples
+from distill.runtime.errors import InputError
+from distill.runtime.files import text_digest
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
+from distill.verdicts.judging import effective
 
 Files = dict[str, list[Path]]
 Key = tuple[str, int]

@@ -5,7 +5,7 @@ and `ledger.parquet` beside it with the rows over the cutoff, or with special to
 would train on anything else than what the student sees and must say at evaluation stops here.
 
 Run as: python scripts/render.py --dataset results/datasets/D/train.parquet --model results/models/S/base \
-            --prompt resources/prompts/boxed.jinja --recipe JSON --output results/rendered/S/T/D/rendered.parquet
+            --prompt config/prompts/boxed.jinja --recipe JSON --output results/rendered/S/T/D/rendered.parquet
 """
 
 import argparse
@@ -18,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from distill import tables
-from distill.artefacts import Ledger, Record
-from distill.errors import InputError, run
-from distill.models import load_generation_config, load_tokenizer, stop_ids
-from distill.prompts import Prompt
-from distill.recipes import RenderRecipe
-from distill.rendering import Renderer
+from distill.config.recipes import RenderRecipe
+from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
+from distill.models.prompts import Prompt
+from distill.models.rendering import Renderer
+from distill.runtime.errors import InputError
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
 
 
 def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderRecipe) -> Iterator[dict[str, Any]]:

@@ -24,12 +24,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from distill import statistics, tables
-from distill.artefacts import Ledger, Record
-from distill.errors import InputError, run
-from distill.judging import JUDGED, effective
-from distill.recipes import ScoreRecipe
-from distill.repeats import repeated_samples
+from distill import tables
+from distill.config.recipes import ScoreRecipe
+from distill.responses.repeats import repeated_samples
+from distill.runtime.errors import InputError
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
+from distill.scores.accuracy import accuracy
+from distill.verdicts.judging import JUDGED, effective
 
 Key = tuple[str, int]
 Row = dict[str, Any]
@@ -99,7 +101,7 @@ def summary(table: pa.Table, verdicts: dict[Key, Row], tokens_known: bool) -> Ro
     columns = {c: table[c].to_numpy() for c in table.schema.names if c.startswith(("n_", "response_tokens"))}
     correct, samples = columns["n_correct"], columns["n_samples"]
     total = int(samples.sum())
-    accuracy = statistics.accuracy(correct, samples)
+    share = accuracy(correct, samples)
     levels = [level or NO_LEVEL for level in table["level"].to_pylist()]
     by_level = {}
     for level in sorted(set(levels)) if table["level"].null_count < table.num_rows else []:
@@ -109,9 +111,9 @@ def summary(table: pa.Table, verdicts: dict[Key, Row], tokens_known: bool) -> Ro
         "kind": "scores",
         "n_problems": table.num_rows,
         "n_samples": int(samples[0]),
-        "accuracy": round(accuracy.estimate, 6),
-        "ci_low": round(accuracy.low, 6),
-        "ci_high": round(accuracy.high, 6),
+        "accuracy": round(share.estimate, 6),
+        "ci_low": round(share.low, 6),
+        "ci_high": round(share.high, 6),
         "no_answer": _share(columns["n_no_answer"], total),
         "cut_off": _share(columns["n_cut_off"], total),
         "mean_tokens": round(float(columns["response_tokens"].sum()) / total, 3) if tokens_known else None,

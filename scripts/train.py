@@ -21,13 +21,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from distill import tables, training
-from distill.artefacts import Ledger, Record, file_digest, replacing_folder, text_digest
-from distill.codehash import code_hash
-from distill.errors import run
-from distill.models import load_generation_config, load_model, load_tokenizer
-from distill.progress import Progress
-from distill.recipes import TrainRecipe
+from distill import tables
+from distill.config.recipes import TrainRecipe
+from distill.models.folders import load_generation_config, load_model, load_tokenizer
+from distill.runtime.codehash import code_hash
+from distill.runtime.files import file_digest, replacing_folder, text_digest
+from distill.runtime.progress import Progress
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
+from distill.training import sft
+from distill.training.state import last_state, own_state
 
 
 def weights_digest(folder: Path) -> str:
@@ -60,16 +63,16 @@ def fit(args: argparse.Namespace, recipe: TrainRecipe, rendered: pa.Table, state
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Else every large buffer of TRL's loss is filled first: 15 times slower with a tiny model.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    options = training.arguments(recipe, args.seed, state, training.devices())
+    options = sft.arguments(recipe, args.seed, state, sft.devices())
     tokenizer = load_tokenizer(args.model)
     tokenizer.padding_side = "right"
     # Weights are kept in float32 while they are trained; `precision` is that of the arithmetic.
     model = load_model(args.model, dtype="float32", merge=False)
-    saved = training.last_state(state)
+    saved = last_state(state)
     done = int(saved.name.split("-")[1]) if saved else 0
-    total = training.planned_updates(recipe, rendered.num_rows)
+    total = sft.planned_updates(recipe, rendered.num_rows)
     with Progress(total, unit="updates", desc="train", done=done) as progress:
-        trainer = training.build_trainer(
+        trainer = sft.build_trainer(
             model, tokenizer, rendered, recipe, options, lambda tokens: progress.update(1, tokens)
         )
         trainer.train(resume_from_checkpoint=str(saved) if saved else None)
@@ -113,7 +116,7 @@ def account(trainer: Any, rendered: pa.Table, where: str) -> tuple[dict[str, Any
 
     Raises RuntimeError (a bug of ours) when the rows do not hold the tokens that the model was shown.
     """
-    seen = training.rows_seen(trainer, rendered.num_rows)
+    seen = sft.rows_seen(trainer, rendered.num_rows)
     if seen is None:
         return {"trained_on": None, "ledger": None}, []
     counted = [e for e in trainer.state.log_history if "tokens" in e][-1]["tokens"]
@@ -143,9 +146,9 @@ def main(argv: list[str] | None = None) -> None:
     rendered = tables.read(args.rendered, tables.RENDERED)
     facts = (args.recipe, code_hash(Path(__file__)), str(args.seed), *(file_digest(p) for p in inputs.values()))
     states = args.output.parent / "state"
-    trainer = fit(args, recipe, rendered, training.own_state(states, text_digest("\n".join(facts))[:16]))
+    trainer = fit(args, recipe, rendered, own_state(states, text_digest("\n".join(facts))[:16]))
     save(trainer, args)
-    log = tables.build(training.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
+    log = tables.build(sft.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
     tables.write(args.output.parent / "train_log.parquet", log, tables.TRAIN_LOG)
     rows, lost = account(trainer, rendered, str(args.output))
     tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)

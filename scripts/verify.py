@@ -18,12 +18,13 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
-from distill.artefacts import Ledger, Record
-from distill.errors import InputError, run
-from distill.matcher import match
-from distill.progress import Progress
-from distill.recipes import GradingRecipe
-from distill.workers import grade_all
+from distill.config.recipes import GradingRecipe
+from distill.runtime.errors import InputError
+from distill.runtime.progress import Progress
+from distill.runtime.record import Ledger, Record
+from distill.runtime.run import run
+from distill.verdicts.matcher import match
+from distill.verdicts.workers import grade_all
 
 LABEL = pa.field("label", pa.bool_())
 

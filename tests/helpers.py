@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from distill import tables
-from distill.recipes import canonical_json
+from distill.config.recipes import canonical_json
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOY = REPOSITORY / "resources/toy"
-PROMPTS = REPOSITORY / "resources/prompts"
+PROMPTS = REPOSITORY / "config/prompts"
 # Real problems and solutions, read where they are; tests that want them are skipped elsewhere.
 DATA = Path(os.environ.get("MIXDISTILL_DATA", REPOSITORY.parent / "shared/data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real problems in {DATA}")

@@ -1,22 +1,24 @@
 """What the project says about itself is true: configuration page, pins, links, shipped toy problems."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import make_toy
 import pytest
 import yaml
 from helpers import REPOSITORY, TOY
 
-from distill import toy
+from tools import make_toy
+from tools.toy import problems as toy
 
 
 def test_the_configuration_page_is_that_of_the_recipes() -> None:
-    command = [sys.executable, "scripts/document_config.py", "--check"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "scripts/tools/document_config.py", "--check"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": "scripts"})  # fmt: skip
     assert done.returncode == 0, f"{done.stderr} (run `make config-docs`)"
 
 
@@ -113,7 +115,7 @@ def test_gold_traces_of_every_style_end_in_the_answer(style: str) -> None:
 
 
 def test_a_toy_model_is_made_the_same_twice(tmp_path: Path) -> None:
-    from distill.toy_models import Spec, build
+    from tools.toy.models import Spec, build
 
     spec = Spec(32, 1, 1, 64, {"short": 1.0}, 160, 1e-3, seed=3)
     for name in ("a", "b"):

@@ -10,10 +10,10 @@ import pytest
 import torch
 from helpers import TOY, recipe, z_score
 
-from distill.engines import Completion, Request, load_engine
-from distill.errors import InputError
-from distill.matcher import match
-from distill.recipes import GenerateRecipe
+from distill.config.recipes import GenerateRecipe
+from distill.responses.engines import Completion, Request, load_engine
+from distill.runtime.errors import InputError
+from distill.verdicts.matcher import match
 
 PROBLEMS = [json.loads(line) for line in (TOY / "test.jsonl").read_text().splitlines()]
 VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.2, "enforce_eager": True}}
@@ -124,7 +124,7 @@ def test_a_server_answers_as_the_weights_do(
 def test_vllm_runs_an_adapter_on_its_base(teacher: Path, tmp_path: Path, greedy: list[Completion]) -> None:
     from peft import LoraConfig, get_peft_model
 
-    from distill.models import load_model
+    from distill.models.folders import load_model
 
     torch.manual_seed(1)
     config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)

@@ -8,13 +8,14 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.basedir).parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from distill.arms import Arm
-from distill.catalogue import PUBLISHED, load
-from distill.codehash import code_hash
-from distill.engines import module_of
-from distill.errors import InputError
-from distill.recipes import Answering, GenerateRecipe, JudgingRecipe, canonical_json
-from distill.shards import shard_names
+from distill.config.catalogue import PUBLISHED
+from distill.config.lineage import Arm
+from distill.config.load import load
+from distill.config.recipes import Answering, GenerateRecipe, JudgingRecipe, canonical_json
+from distill.config.shards import shard_names
+from distill.responses.engines import module_of
+from distill.runtime.codehash import code_hash
+from distill.runtime.errors import InputError
 
 try:
     CATALOGUE = load(Path("config"), config)
@@ -115,7 +116,7 @@ def local_file(recipe):
 
 
 def prompt_file(recipe):
-    return f"resources/prompts/{recipe.prompt}.jinja"
+    return f"config/prompts/{recipe.prompt}.jinja"
 
 
 def model_files(wildcards):

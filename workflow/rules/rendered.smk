@@ -1,6 +1,6 @@
 """Rendered: a dataset as a student's tokens, with loss mask; a broken chat template stops here, on the CPU.
 
-REQUIRED INPUTS: results/datasets/{dataset}; results/models/{student}/base (tokenizer); resources/prompts/{prompt}.jinja
+REQUIRED INPUTS: results/datasets/{dataset}; results/models/{student}/base (tokenizer); config/prompts/{prompt}.jinja
 OUTPUTS: results/rendered/{student}/{training}/{dataset}/{rendered.parquet, ledger.parquet, manifest.json,
 provenance.json}; of the training only the cutoff matters
 """

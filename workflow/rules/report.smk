@@ -18,7 +18,7 @@ rule compare:
         verdicts=manifests(teacher_answers("verdicts")),
         responses=manifests(teacher_answers("responses")),
         golds=manifests(gold_folders()),
-        template="scripts/templates/report.html.j2",
+        template="scripts/distill/report/templates/report.html.j2",
         curation=manifests(curation_folders()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),

@@ -1,6 +1,6 @@
 """Responses: teachers answer the corpora that students train on, students answer the benchmarks.
 
-REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder; resources/prompts/{prompt}.jinja;
+REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the responder; config/prompts/{prompt}.jinja;
 of a decoding that is `until_correct` the responses and verdicts of the earlier draws
 OUTPUTS: results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{responses.parquet, manifest.json,
 provenance.json}, where a responder is teachers/{teacher}, students/{student}/none or

@@ -70,7 +70,7 @@ rule judge:
         table=ancient("results/problems/{corpus}/problems.parquet"),
         manifest="results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
         verdicts=ancient("results/verdicts/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/verdicts.parquet"),
-        prompt=lambda wildcards: f"resources/prompts/judges/{CATALOGUE.settings.judge.prompt}.jinja",
+        prompt=lambda wildcards: f"config/prompts/judges/{CATALOGUE.settings.judge.prompt}.jinja",
         model=lambda wildcards: f"{judge_folder()}/manifest.json",
         weights=lambda wildcards: weights_of(judge_folder()),
     output:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
-from distill.progress import Reading, clock, parse_progress
+from distill.runtime.progress import Reading, clock, parse_progress
 
 STAGES = {
     "fetch_problems": "problems", "fetch_responses": "responses", "generate": "responses", "verify": "verdicts",

@@ -1,0 +1,72 @@
+"""The catalogue: all recipes by kind and name, the selected studies, and the settings."""
+
+from dataclasses import dataclass, field
+
+from distill.config.lineage import UNTOUCHED, Arm
+from distill.config.recipes import (
+    CorpusRecipe,
+    DatasetRecipe,
+    DecodingRecipe,
+    Recipe,
+    Settings,
+    StudentRecipe,
+    StudyRecipe,
+    TeacherRecipe,
+    TrainingRecipe,
+)
+
+PUBLISHED = "published"
+KINDS: dict[str, type[Recipe]] = {
+    "corpora": CorpusRecipe,
+    "teachers": TeacherRecipe,
+    "datasets": DatasetRecipe,
+    "students": StudentRecipe,
+    "trainings": TrainingRecipe,
+    "decodings": DecodingRecipe,
+}
+# Names that mean something in a path.
+RESERVED = {"datasets": UNTOUCHED, "decodings": PUBLISHED, "trainings": "base"}
+
+
+@dataclass
+class Catalogue:
+    """All recipes by kind and name, the selected studies, and the settings."""
+
+    settings: Settings
+    corpora: dict[str, CorpusRecipe] = field(default_factory=dict)
+    teachers: dict[str, TeacherRecipe] = field(default_factory=dict)
+    datasets: dict[str, DatasetRecipe] = field(default_factory=dict)
+    students: dict[str, StudentRecipe] = field(default_factory=dict)
+    trainings: dict[str, TrainingRecipe] = field(default_factory=dict)
+    decodings: dict[str, DecodingRecipe] = field(default_factory=dict)
+    studies: dict[str, StudyRecipe] = field(default_factory=dict)
+
+    def arms(self, study: str) -> list[Arm]:
+        """Return the arms of a study."""
+        return arms_of(self.studies[study])
+
+    def draws(self, responder: str, decoding: str) -> range:
+        """Return the draws of a responder (`teachers/x` or `students/...`) under a decoding."""
+        if decoding != PUBLISHED:
+            return range(self.decodings[decoding].draws)
+        published = self.teachers[responder.removeprefix("teachers/")].published
+        return range(published.draws if published else 0)
+
+    def benchmarks(self) -> list[str]:
+        """Return the names of all corpora that are never trained on."""
+        return [name for name, corpus in self.corpora.items() if corpus.benchmark]
+
+    def decoding_of(self, teacher: str) -> str:
+        """Return a teacher's decoding, or `published`."""
+        return self.teachers[teacher].decoding or PUBLISHED
+
+
+def arms_of(study: StudyRecipe) -> list[Arm]:
+    """Return the arms of a study, sorted; the untouched student is always among them."""
+    arms: set[Arm] = set()
+    for block in study.arms:
+        for student in block.students:
+            arms.add(Arm.untouched(student))
+            trained = (d for d in block.datasets if d != UNTOUCHED)
+            arms |= {Arm(student, block.training, d, seed) for d in trained for seed in block.seeds}
+    return sorted(arms)

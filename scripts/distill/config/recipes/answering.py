@@ -1,0 +1,165 @@
+"""How a model answers problems: teachers, students, decodings, published responses."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from distill.config.recipes.base import LAYOUT, Name, Positive, Recipe, Share
+from distill.config.recipes.corpora import Rows
+from distill.config.recipes.engines import ServerRecipe, VllmRecipe
+from distill.config.recipes.models import ModelRecipe
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+EngineName = Literal["transformers", "vllm", "openai"]
+
+
+class DecodingRecipe(Recipe):
+    """How responses are sampled. Temperature 0 is greedy."""
+
+    temperature: float = Field(0.0, ge=0, description="0 is greedy.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling.")
+    top_k: int = Field(0, ge=0, description="0 keeps every token.")
+    min_p: Share = Field(0.0, description="Least share of the likeliest token's probability.")
+    max_new_tokens: Positive = Field(..., description="A response that reaches it has finish_reason `length`.")
+    stop: tuple[NonEmpty, ...] = Field(
+        (), description="Texts that end a response; they are cut off. A server may take only some."
+    )
+    seed: int = Field(0, ge=0, description="Each row's own seed is made from it, the problem and the draw.")
+    draws: Positive = Field(
+        1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
+    )
+    until_correct: bool = Field(
+        False,
+        description="Teachers only: each further draw asks only for problems that no earlier draw got right (by the "
+        "rule grader, not cut off), at most `draws` times. A changed grader re-makes the draws after the first.",
+        json_schema_extra=LAYOUT,
+    )
+
+    @model_validator(mode="after")
+    def _greedy_once(self) -> "DecodingRecipe":
+        if self.until_correct and self.draws == 1:
+            raise ValueError("`until_correct` needs `draws` of 2 or more: the most that a problem is asked")
+        if self.temperature == 0 and self.draws > 1:
+            raise ValueError(f"`draws: {self.draws}` with temperature 0 would repeat one response")
+        return self
+
+
+class Answering(Recipe):
+    """What a teacher and a student share: the prompt they see and the engine that runs them."""
+
+    prompt: str = Field("boxed", description="Name of a template in `config/prompts/`.")
+    system: str | None = Field(None, description="System message; none when absent.")
+    response_prefix: str = Field(
+        "",
+        description="What the model's chat template has already begun the response with, such as `<think>\\n`: it is "
+        "put back where a response lacks it.",
+    )
+    engine: EngineName = Field("transformers", description="The program that runs the model.")
+    batch_size: Positive = Field(
+        64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
+    )
+    max_errors: Share = Field(
+        0.01,
+        description="Share of a shard's responses that may be errors; more fail it, and the next start asks for these.",
+        json_schema_extra=LAYOUT,
+    )
+    vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
+    server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
+
+    @model_validator(mode="after")
+    def _parts_of_the_engine(self) -> Self:
+        if (self.engine == "openai") != (self.server is not None):
+            raise ValueError("`engine: openai` and `server` go together")
+        if self.vllm is not None and self.engine != "vllm":
+            raise ValueError("`vllm` goes with `engine: vllm`")
+        return self
+
+
+class GenerateRecipe(Answering):
+    """What one generation job reads: how the model answers, and how its tokens are chosen."""
+
+    decoding: DecodingRecipe
+
+
+class Rewrite(Recipe):
+    """A regular-expression substitution on published responses."""
+
+    pattern: str = Field(..., description="Python regular expression (multi-line mode).")
+    replacement: str = Field(..., description="What takes its place; `\\1` is the first group.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    @field_validator("replacement")
+    @classmethod
+    def _is_no_control_sign(cls, replacement: str) -> str:
+        # `\b` of an unescaped `\boxed` is a backspace here, and would be written into every response.
+        if match := re.search(r"(?<!\\)(?:\\\\)*\\([a-fh-mo-su-zA-Z])", replacement):
+            raise ValueError(f"`\\{match[1]}` has no meaning in a replacement; a backslash is written `\\\\`")
+        return replacement
+
+
+class PublishedColumns(Recipe):
+    """Which column of published traces holds what. Rows are joined by id, or by the exact problem text."""
+
+    response: str = Field("response", description="The response.")
+    problem_id: str | None = Field(None, description="The problem's id, as in the corpus.")
+    problem: str | None = Field(None, description="The statement; joined by text, white space aside.")
+    finish_reason: str | None = Field(None, description="stop, length or error; `stop` when absent.")
+    label: str | None = Field(None, description="The publisher's own verdict (true/false); agreement is reported.")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "PublishedColumns":
+        if (self.problem_id is None) == (self.problem is None):
+            raise ValueError("give either `problem_id` or `problem`: rows are joined by one of them")
+        return self
+
+
+class PublishedRecipe(Rows):
+    """Responses that somebody has published, in place of a teacher that we run."""
+
+    columns: PublishedColumns = Field(..., description="Column mapping.")
+    where: dict[str, str] = Field({}, description="Keep only rows whose column (as text) equals the value.")
+    id_pattern: str | None = Field(
+        None, description="Keep only rows whose problem_id column matches; `id_template` is then expanded."
+    )
+    id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
+    rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
+    draws: Positive = Field(1, description="Responses per problem, in the order of the file.", json_schema_extra=LAYOUT)
+
+
+class TeacherRecipe(Answering):
+    """A model that writes training responses, or the responses it has already published."""
+
+    model: ModelRecipe | None = Field(None, description="Weights; absent for a published teacher.")
+    decoding: Name | None = Field(None, description="A decoding of the catalogue.")
+    published: PublishedRecipe | None = Field(None, description="Published responses instead of a model.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "TeacherRecipe":
+        if (self.model is None) == (self.published is None):
+            raise ValueError("give either `model` (a teacher we run) or `published` (its responses)")
+        if (self.model is None) != (self.decoding is None):
+            raise ValueError("`decoding` goes with `model`, and a published teacher has none")
+        if self.model is not None and (self.engine == "openai") != (self.model.served is not None):
+            raise ValueError("`engine: openai` and `model.served` go together: other engines need the weights")
+        return self
+
+
+class StudentRecipe(Answering):
+    """A model that is fine-tuned."""
+
+    model: ModelRecipe = Field(..., description="Weights before training.")
+
+    @model_validator(mode="after")
+    def _weights_are_here(self) -> "StudentRecipe":
+        if self.model.served is not None or self.engine == "openai":
+            raise ValueError("a student is trained, so its weights are needed: no `model.served`, no `engine: openai`")
+        return self

@@ -1,0 +1,103 @@
+"""What a student is trained on: sources, shares, pairing, and the optional curation before them."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from distill.config.recipes.base import Name, Positive, Recipe, Share
+
+
+class PassRate(Recipe):
+    """Difficulty, measured: which share of a teacher's draws is correct."""
+
+    teacher: Name = Field(..., description="Whose draws are counted; it need not be a source.")
+    at_least: Share = Field(0.0, description="Problems below are `too_hard`.")
+    at_most: Share = Field(1.0, description="Problems above are `too_easy`.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "PassRate":
+        if self.at_least > self.at_most:
+            raise ValueError(f"`at_least` {self.at_least} is above `at_most` {self.at_most}")
+        return self
+
+
+class LengthBounds(Recipe):
+    """How long a response may be."""
+
+    unit: Literal["tokens", "characters"] = Field(
+        "tokens", description="The teacher's tokens, which published responses do not have, or characters."
+    )
+    at_least: int = Field(0, ge=0, description="Shorter responses are `too_short`.")
+    at_most: Positive | None = Field(None, description="Longer responses are `too_long`.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "LengthBounds":
+        if self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"`at_least` {self.at_least} is above `at_most` {self.at_most}")
+        return self
+
+
+class CurationRecipe(Recipe):
+    """What is left out before pairing, and which of several usable responses is chosen. Nothing is, unless said."""
+
+    decontaminate: bool = Field(
+        False, description="Leave out problems that repeat one of a corpus marked `benchmark` (see `similarity`)."
+    )
+    deduplicate: bool = Field(False, description="Of problems that are nearly the same keep one (see `similarity`).")
+    pass_rate: PassRate | None = Field(None, description="Keep problems of a difficulty.")
+    length: LengthBounds | None = Field(None, description="Keep responses of a length.")
+    max_repetition: Share | None = Field(
+        None,
+        description="Largest share of a response's 16-token passages that stand in it before; a loop is near 1.",
+    )
+    choose: Literal["first", "shortest", "longest", "random", "student_likely"] = Field(
+        "first",
+        description="Which usable draw stands for a problem; `student_likely`: of the lowest perplexity to `student`.",
+    )
+    student: Name | None = Field(None, description="The (untouched) student of `choose: student_likely`.")
+
+    @model_validator(mode="after")
+    def _student_goes_with_likely(self) -> "CurationRecipe":
+        if (self.student is None) == (self.choose == "student_likely"):
+            raise ValueError("`student` goes with `choose: student_likely`, and with nothing else")
+        return self
+
+
+class DatasetRecipe(Recipe):
+    """What a student is trained on: one response per problem, from one source or a mix of several."""
+
+    corpus: Name = Field(..., description="The problems.")
+    sources: tuple[Name, ...] = Field(
+        ..., min_length=1, description="Teachers; of a mix the hard one (long CoT, large teacher) comes first."
+    )
+    alpha: Share | None = Field(
+        None, description="Of two sources: share of rows from the first; 0 and 1 are the single-source arms."
+    )
+    shares: tuple[Share, ...] = Field((), description="Of any number of sources: shares that sum to 1.")
+    pairing: Literal["both_correct", "own_correct", "unfiltered"] = Field(
+        "both_correct",
+        description="Problems kept: all sources correct (the paper's), each its own correct, or all.",
+    )
+    curation: CurationRecipe = Field(CurationRecipe(), description="What is left out, and which draw is chosen.")
+    rows: Positive | None = Field(None, description="Row budget; as many as every source can fill if absent.")
+    seed: int = Field(0, ge=0, description="Orders the problems: who is in the budget, who is swapped first.")
+
+    @model_validator(mode="after")
+    def _fill_shares(self) -> "DatasetRecipe":
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("`sources` names a teacher twice")
+        shares = self.shares
+        if self.alpha is not None:
+            if len(self.sources) != 2 or shares:
+                raise ValueError("`alpha` belongs to exactly two sources, and not beside `shares`")
+            shares = (self.alpha, round(1 - self.alpha, 12))
+        elif not shares:
+            if len(self.sources) != 1:
+                raise ValueError("several sources need `alpha` or `shares`")
+            shares = (1.0,)
+        if len(shares) != len(self.sources) or abs(sum(shares) - 1) > 1e-9:
+            raise ValueError(f"`shares` must be one number per source and sum to 1, not {list(shares)}")
+        # The model is frozen; this is its construction. One spelling is kept, so both make the same recipe text.
+        object.__setattr__(self, "shares", shares)
+        object.__setattr__(self, "alpha", None)
+        return self

@@ -1,0 +1,83 @@
+"""`config/config.yaml`: which studies to run, how responses are graded and judged, what counts as correct."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from distill.config.recipes.answering import GenerateRecipe
+from distill.config.recipes.base import LAYOUT, Name, Positive, Recipe, Share
+
+Policy = Literal["rule", "rule+judge"]
+
+
+class GradingRecipe(Recipe):
+    """How responses are graded."""
+
+    timeout_seconds: int = Field(3, ge=1, description="math-verify's own limit per parse; whole seconds.")
+    deadline_seconds: int = Field(15, ge=2, description="After it a row's worker is killed: `timeout`.")
+    memory_mb: int = Field(4096, ge=512, description="Address space of a grading worker.")
+
+
+class SimilarityRecipe(Recipe):
+    """When two problems count as the same, for datasets that are decontaminated or deduplicated."""
+
+    ngram: Positive = Field(8, description="Words of a run that two problems share.")
+    overlap: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5,
+        description="Share of a problem's runs in one problem of a benchmark that makes it a repeat; 1 asks for all.",
+    )
+    near_duplicate: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="Jaccard index of two problems' word triples that makes them near duplicates."
+    )
+
+
+class ScoreRecipe(Recipe):
+    """What one scoring job reads."""
+
+    policy: Policy
+
+
+class JudgeRecipe(Recipe):
+    """A language model that looks again at what the rule rejected."""
+
+    teacher: Name = Field(
+        ..., description="The teacher of the catalogue that judges: a served model (`engine: openai`), or one we run."
+    )
+    prompt: str = Field("equal", description="Name of a template in `config/prompts/judges/`.")
+    max_tokens: Positive = Field(20, description="Longest reply; it is greedy.")
+    max_unclear: Share = Field(
+        0.05,
+        description="Share of replies that may be neither True nor False; more fail.",
+        json_schema_extra=LAYOUT,
+    )
+
+
+class JudgingRecipe(Recipe):
+    """What one judging job reads."""
+
+    max_unclear: Share = Field(0.05, json_schema_extra=LAYOUT)
+    generation: GenerateRecipe
+
+
+class Settings(Recipe):
+    """`config/config.yaml`: which studies to run, and how responses are graded."""
+
+    studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
+    grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
+    similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
+    judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")
+    policy: Policy = Field(
+        "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."
+    )
+
+    @model_validator(mode="after")
+    def _judge_is_there(self) -> "Settings":
+        if self.policy == "rule+judge" and self.judge is None:
+            raise ValueError("`policy: rule+judge` needs a `judge`")
+        return self
+
+    @field_validator("studies", mode="before")
+    @classmethod
+    def _split(cls, studies: Any) -> Any:
+        """Accept `--config studies=toy,published`."""
+        return studies.split(",") if isinstance(studies, str) else studies

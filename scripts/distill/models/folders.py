@@ -1,0 +1,132 @@
+"""Models on disk: what a model folder of `results/models/` says, and how tokenizer and weights are loaded from it.
+
+A model folder has a `manifest.json`: of a *base* (a local path, a hub model, random weights, or a model behind a
+server) it names the origin; of a *trained* model the weights lie beside it in `weights/` (all weights, or an adapter
+on the base).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
+
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the Hugging Face loaders find a model: a folder, or a hub id with its commit."""
+
+    source: str
+    revision: str | None
+    dtype: str
+    chat_template: str | None
+    adapter: Path | None = None
+
+    def folder(self) -> str:
+        """Return the folder of the files; of a hub model the one in the hub cache. Raises InputError without them."""
+        if self.revision is None:
+            return self.source
+        from huggingface_hub import snapshot_download
+
+        try:
+            return snapshot_download(self.source, **self.where)
+        except OSError as error:
+            raise InputError(
+                f"{self.source}: not in the hub cache ({error}); run fetch_model.py on this disk"
+            ) from None
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Return the arguments that select the exact files; nothing is fetched from the network here."""
+        return {"revision": self.revision, "local_files_only": True}
+
+
+def origin(folder: Path) -> Origin:
+    """Read where the model of a model folder lies. Raises InputError when the manifest does not say."""
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("served") is not None:
+        raise InputError(f"{folder}: {manifest['served']} is a served model without weights here; use `engine: openai`")
+    if manifest.get("kind") == "base":
+        template, dtype = manifest["chat_template"], manifest["dtype"]
+        if manifest["hub"] is not None:
+            return Origin(manifest["hub"], manifest["revision"], dtype, template)
+        return Origin(manifest["path"] or str(folder / WEIGHTS), None, dtype, template)
+    if manifest.get("kind") == "trained":
+        base = origin(Path(manifest["base"]))
+        if manifest["adapter"]:
+            return Origin(base.source, base.revision, base.dtype, base.chat_template, folder / WEIGHTS)
+        return Origin(str(folder / WEIGHTS), None, base.dtype, base.chat_template)
+    raise InputError(f"{folder}/manifest.json: not the manifest of a model")
+
+
+def served_name(folder: Path) -> str:
+    """Return the name under which a server has the model of a model folder. Raises InputError where none has it."""
+    name = read_json(folder / "manifest.json").get("served")
+    if name is None:
+        raise InputError(f"{folder}: no served model; `engine: openai` needs `model.served`")
+    return name
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a model folder, padding on the left, with the chat template that the recipe names.
+
+    Raises InputError when the files cannot be read or there is no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    at = origin(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(at.source, padding_side="left", **at.where)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{at.source}: its tokenizer cannot be loaded ({error})") from None
+    if at.chat_template is not None:
+        tokenizer.chat_template = at.chat_template
+    if not tokenizer.chat_template:
+        raise InputError(f"{at.source}: the model has no chat template; name one under `model.chat_template`")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> Any:
+    """Load the weights of a model folder on the CPU; an adapter is merged into them unless `merge` is false.
+
+    `dtype` overrides the recipe's. Raises InputError when the files cannot be read.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
+    at = origin(folder)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(at.source, dtype=dtype or at.dtype, **at.where)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{at.source}: its weights cannot be loaded ({error})") from None
+    if at.adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(at.adapter))
+        model = model.merge_and_unload() if merge else model
+    return model
+
+
+def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
+    """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's."""
+    found = [tokenizer.eos_token_id]
+    extra = getattr(generation_config, "eos_token_id", None)
+    found += extra if isinstance(extra, list) else [extra]
+    return sorted({i for i in found if i is not None})
+
+
+def load_generation_config(folder: Path) -> Any:
+    """Load the generation config of a model folder, or None when the model has none."""
+    from transformers import GenerationConfig
+
+    at = origin(folder)
+    try:
+        return GenerationConfig.from_pretrained(at.source, **at.where)
+    except OSError:
+        return None

@@ -1,0 +1,69 @@
+"""Log-likelihoods of given tokens under a causal language model, in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from distill.models.folders import load_model
+
+STEP_TOKENS = 2048  # tokens whose logits are held at once; with a vocabulary of 150,000 they take 1.2 GB in float32
+WINDOW = 512  # tokens of each row per step
+
+Tokens = tuple[list[int], int]
+"""Token ids of prompt and response, and how many of them are the prompt."""
+
+
+class Scorer:
+    """A causal language model on one device, asked how likely the responses are that it is shown."""
+
+    def __init__(self, folder: Path):
+        import torch
+
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = load_model(folder).to(self._device).eval()
+        self.context: int = self._model.config.max_position_embeddings
+
+    def log_likelihoods(self, rows: Sequence[Tokens]) -> list[float]:
+        """Return, per row, the log-likelihood (nats, summed) of what follows the prompt.
+
+        Rows of like length share a batch, padded on the right, which a causal model does not see. A batch is run in
+        windows with a key-value cache, so that logits are held for STEP_TOKENS tokens at most.
+        """
+        found = [0.0] * len(rows)
+        for batch in batches([len(ids) for ids, _ in rows]):
+            for index, value in zip(batch, self._batch([rows[i] for i in batch]), strict=True):
+                found[index] = value
+        return found
+
+    def _batch(self, rows: Sequence[Tokens]) -> list[float]:
+        import torch
+        from transformers import DynamicCache
+
+        width = max(len(ids) for ids, _ in rows)
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
+        counted = torch.zeros(len(rows), width, dtype=torch.bool)
+        for row, (own, prompt) in enumerate(rows):
+            ids[row, : len(own)] = torch.tensor(own)
+            counted[row, prompt : len(own)] = True
+        ids, counted = ids.to(self._device), counted.to(self._device)
+        cache = DynamicCache(config=self._model.config)
+        total = torch.zeros(len(rows), dtype=torch.float64)
+        with torch.inference_mode():
+            for start in range(0, width - 1, WINDOW):
+                end = min(start + WINDOW, width - 1)
+                out = self._model(input_ids=ids[:, start:end], past_key_values=cache, use_cache=True)
+                logits, said = out.logits.float(), ids[:, start + 1 : end + 1]
+                log_probability = logits.gather(-1, said[..., None])[..., 0] - logits.logsumexp(-1)
+                total += (log_probability * counted[:, start + 1 : end + 1]).sum(-1).double().cpu()
+        return total.tolist()
+
+
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield indices of rows of like length, as many as STEP_TOKENS allows in one step, at least one."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if batch and (len(batch) + 1) * min(lengths[index], WINDOW) > STEP_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

@@ -1,0 +1,141 @@
+"""The report's pictures, as SVG files that come out the same for the same numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.config.lineage import Arm
+from distill.runtime.files import replacing
+from distill.scores.gaps import Score
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000")
+STYLE = {
+    "svg.hashsalt": "mixdistill",
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def _draw(path: Path, size: tuple[float, float], panels: int, draw: Callable[[list[Any]], None]) -> None:
+    """Draw panels side by side and write one SVG; with no panels, a line that says so."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(1, max(panels, 1), figsize=size, squeeze=False, layout="constrained")
+        if panels:
+            draw(list(axes[0]))
+        else:
+            axes[0][0].set_axis_off()
+            axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
+    """One panel per gap on one scale: its estimate and interval by student, zero marked."""
+    names = list(dict.fromkeys(g["gap"] for g in gaps))
+    ends = [0.0, *(g["ci_low"] for g in gaps), *(g["ci_high"] for g in gaps)]
+    margin = 0.05 * (max(ends) - min(ends)) or 0.05
+
+    def draw(axes: list[Any]) -> None:
+        for axis, name in zip(axes, names, strict=True):
+            rows = [g for g in gaps if g["gap"] == name]
+            for place, row in enumerate(rows):
+                spread = [[row["estimate"] - row["ci_low"]], [row["ci_high"] - row["estimate"]]]
+                sure = row["ci_low"] > 0 or row["ci_high"] < 0
+                axis.errorbar([row["estimate"]], [place], xerr=spread, fmt="o", capsize=4,
+                              color=COLOURS[0], mfc=COLOURS[0] if sure else "white")  # fmt: skip
+            axis.axvline(0, color="#333333", linewidth=1)
+            axis.set_yticks(range(len(rows)), [f"{r['student']}\n{r['benchmark']}" for r in rows])
+            axis.set_ylim(len(rows) - 0.5, -0.5)
+            axis.set_xlim(min(ends) - margin, max(ends) + margin)
+            axis.set_title(name, fontsize=10)
+            axis.set_xlabel("difference in accuracy")
+
+    tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
+    _draw(path, (3.2 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
+
+
+def score_by_arm(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One panel per student: accuracy of each dataset with its interval; the untouched student is a line."""
+    students = list(dict.fromkeys(r["student"] for r in rows))
+    benchmarks = list(dict.fromkeys(r["benchmark"] for r in rows))
+
+    def draw(axes: list[Any]) -> None:
+        for axis, student in zip(axes, students, strict=True):
+            own = [r for r in rows if r["student"] == student]
+            datasets = list(dict.fromkeys(r["dataset"] for r in own))
+            for row in own:
+                colour = COLOURS[benchmarks.index(row["benchmark"]) % len(COLOURS)]
+                spread = [[row["accuracy"] - row["ci_low"]], [row["ci_high"] - row["accuracy"]]]
+                shift = 0.25 * (benchmarks.index(row["benchmark"]) / len(benchmarks))
+                axis.errorbar([datasets.index(row["dataset"]) + shift], [row["accuracy"]], yerr=spread, fmt="o",
+                              capsize=3, color=colour)  # fmt: skip
+                if row["dataset"] == "none":
+                    axis.axhline(row["accuracy"], color=colour, linewidth=0.8, linestyle="--")
+            axis.set_xticks(range(len(datasets)), datasets, rotation=40, ha="right")
+            axis.set_ylim(0, 1)
+            axis.set_title(student, fontsize=10)
+        axes[0].set_ylabel("accuracy")
+
+    _draw(path, (4.6 * max(len(students), 1), 3.6), len(students), draw)
+
+
+def accuracy_by_level(path: Path, scores: Sequence[Score]) -> None:
+    """One panel per student: accuracy by difficulty, a line per dataset (first seed)."""
+    shown: dict[str, dict[str, Score]] = {}
+    for score in sorted(scores, key=lambda s: (s.benchmark, s.arm)):
+        if score.facts["by_level"]:
+            shown.setdefault(f"{score.arm.student}, {score.benchmark}", {}).setdefault(score.arm.dataset, score)
+
+    def draw(axes: list[Any]) -> None:
+        for axis, (name, by_dataset) in zip(axes, shown.items(), strict=True):
+            for place, (dataset, score) in enumerate(by_dataset.items()):
+                levels = score.facts["by_level"]
+                style = "--" if dataset == "none" else "-"
+                axis.plot(list(levels), [v["accuracy"] for v in levels.values()], style, marker="o", markersize=4,
+                          color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
+            axis.set_ylim(0, 1.02)
+            axis.set_title(name, fontsize=10)
+            axis.set_xlabel("level")
+        axes[0].set_ylabel("accuracy")
+        axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    _draw(path, (4.2 * max(len(shown), 1) + 1.6, 3.4), len(shown), draw)
+
+
+def training_curves(path: Path, logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> None:
+    """One panel per student: loss by update, a line per dataset; `logs` holds the columns update and loss."""
+    students = list(dict.fromkeys(arm.student for arm in sorted(logs)))
+
+    def draw(axes: list[Any]) -> None:
+        for axis, student in zip(axes, students, strict=True):
+            own = {arm: log for arm, log in sorted(logs.items()) if arm.student == student}
+            datasets = list(dict.fromkeys(arm.dataset for arm in own))
+            for arm, log in own.items():
+                place = datasets.index(arm.dataset)
+                axis.plot(log["update"], _smooth(log["loss"]), color=COLOURS[place % len(COLOURS)], linewidth=1.2,
+                          label=arm.dataset if arm.seed == min(a.seed for a in own) else None)  # fmt: skip
+            axis.set_title(student, fontsize=10)
+            axis.set_xlabel("update")
+            axis.set_ylim(bottom=0)
+        axes[0].set_ylabel("training loss")
+        axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    _draw(path, (4.2 * max(len(students), 1) + 1.6, 3.2), len(students), draw)
+
+
+def _smooth(values: Sequence[float], window: int = 9) -> list[float]:
+    """Return the running mean over the last `window` values."""
+    return [sum(values[max(0, i - window + 1) : i + 1]) / (i + 1 - max(0, i - window + 1)) for i in range(len(values))]

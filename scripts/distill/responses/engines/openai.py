@@ -1,0 +1,98 @@
+"""An engine for a model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted service.
+
+The server applies the model's chat template. It also applies its own defaults where a request says nothing: vLLM takes
+them from the model's generation config unless it is started with `--generation-config vllm`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.config.recipes import DecodingRecipe, GenerateRecipe, ServerRecipe
+from distill.models.folders import served_name
+from distill.responses.engines import Completion, Request, cut
+from distill.responses.engines.endpoint import Endpoint, Limits, Refusal
+from distill.runtime.errors import InputError
+
+# What servers call the two ways a response ends.
+ENDS = {"stop": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "model_length": "length"}
+SEEDS = 2**31  # servers keep a seed in 32 bits, or in a number of JavaScript
+MILLION = 1e6
+
+
+def load(model: Path, recipe: GenerateRecipe, _seed: int) -> "OpenAIEngine":
+    """Find the server and its model; every row has its own seed.
+
+    Raises InputError when no server answers, the key is refused, or it has another model.
+    """
+    if recipe.server is None:
+        raise InputError("`engine: openai` needs `server`")
+    return OpenAIEngine(served_name(model), recipe.server, recipe.decoding)
+
+
+class OpenAIEngine:
+    """A model behind a server."""
+
+    def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe):
+        self._name, self._server, self._decoding = name, server, decoding
+        self._endpoint = Endpoint(
+            server.url, Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
+        )
+        known = self._endpoint.models()
+        if known and name not in known:
+            names = ", ".join(sorted(known)[:10])
+            raise InputError(f"{server.url}: no model {name!r} (`model.served`); the server has {names}")
+        program = f"{known.get(name, '')} {self._endpoint.version()}".strip()
+        self.version = f"openai ({program or 'unknown server'})"
+        self.seeds = "row" if "seed" in self._body(Request([], 1)) else "shard"
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Yield (index, completion) as answers come; what the server refuses or never answers is an `error`.
+
+        Raises InputError, after the answers under way, when the server is gone, or refuses key or model.
+        """
+        for index, answer in self._endpoint.ask_all([self._body(r) for r in requests]):
+            yield index, self._completion(answer)
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        decoding = self._decoding
+        body: dict[str, Any] = {
+            "model": self._name,
+            "messages": request.messages,
+            "max_tokens": decoding.max_new_tokens,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+        }
+        if decoding.temperature:
+            body["seed"] = request.seed % SEEDS
+        # Hosted services refuse these two even at the value that means nothing.
+        body |= {"top_k": decoding.top_k} if decoding.top_k else {}
+        body |= {"min_p": decoding.min_p} if decoding.min_p else {}
+        body |= {"stop": list(decoding.stop)} if decoding.stop else {}
+        return {k: v for k, v in {**body, **self._server.extra_body}.items() if v is not None}
+
+    def _completion(self, answer: dict[str, Any] | Refusal) -> Completion:
+        if isinstance(answer, Refusal):
+            return Completion("", "error", None, None, answer.reason)
+        choice, usage = answer["choices"][0], answer.get("usage") or {}
+        text, reason = whole_text(choice["message"]), choice.get("finish_reason")
+        prompt, response = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        cost = (prompt or 0) * self._server.input_price + (response or 0) * self._server.output_price
+        error = None if reason in ENDS else f"the server ended the response with finish_reason {reason!r}"
+        # Thinking comes apart from the text that the server cuts.
+        return Completion(
+            cut(text, self._decoding.stop), ENDS.get(reason, "error"), prompt, response, error, cost / MILLION
+        )
+
+
+def whole_text(message: dict[str, Any]) -> str:
+    """Return a message's text; thinking that a server's reasoning parser took out is put back in its tags.
+
+    Thinking without any text after it was cut off, so its tag stays open.
+    """
+    content = message.get("content") or ""
+    thinking = message.get("reasoning_content") or message.get("reasoning")
+    if not thinking:
+        return content
+    opened = "<think>\n" + thinking.strip("\n")
+    return f"{opened}\n</think>\n\n{content.lstrip(chr(10))}" if content else opened

@@ -1,0 +1,96 @@
+"""Files written atomically, folders locked, digests, JSON."""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from distill.runtime.errors import InputError
+
+_HELD: dict[Path, int] = {}  # folders that this process has locked
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write to; it takes the place of `path` when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary sibling folder; it takes the place of the folder `path` when the block ends well."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def hold(folder: Path) -> None:
+    """Lock a folder until this process ends, after waiting for another process that holds it.
+
+    A program whose Snakemake was killed goes on; the same one started again must not write the same files beside it.
+    The lock is the folder's own, so no file is left behind. Some network file systems have no locks; a line says so.
+    """
+    folder = folder.absolute()
+    if folder in _HELD:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    _HELD[folder] = handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("%s: another process is writing here; waiting for it", folder)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        logging.info("%s: no lock (%s); make sure that nothing else writes here", folder, error)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON atomically, keys sorted, one trailing newline."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises InputError when the file is missing or torn."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes; raises InputError when there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+
+
+def text_digest(text: str) -> str:
+    """Return the sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""What lies beside every artefact: atomic writes, digests, `manifest.json`, `provenance.json`.
+
+`manifest.json` holds content facts only (digest, counts, ledger): equal content, equal bytes. The next stage depends
+on it, so an artefact that comes out the same re-makes nothing. `provenance.json` says how it came about and may
+differ from run to run. The manifest is written last: where it stands, the artefact is whole.
+"""
+
+import datetime
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from distill.runtime.codehash import code_hash
+from distill.runtime.files import file_digest, hold, text_digest, write_json
+
+# Libraries that can change a row; those not installed in a stage's environment are left out.
+RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "datasketch", "jinja2", "numpy",
+            "tokenizers", "torch", "transformers", "trl", "peft", "accelerate", "vllm")  # fmt: skip
+
+
+@dataclass
+class Ledger:
+    """Rows in, rows out, and a reason for each lost row; `check` fails when the sums disagree."""
+
+    rows_in: int
+    rows_out: int
+    lost: dict[str, int] = field(default_factory=dict)
+
+    def check(self, where: str) -> dict[str, Any]:
+        """Return the ledger as plain data; raises RuntimeError (a bug of ours) when a row is unaccounted for."""
+        if self.rows_in - self.rows_out != sum(self.lost.values()):
+            raise RuntimeError(f"{where}: ledger does not add up: {self}")
+        return {
+            "rows_in": self.rows_in,
+            "rows_out": self.rows_out,
+            "lost": {r: n for r, n in sorted(self.lost.items()) if n},
+        }
+
+
+class Record:
+    """Collects a program's provenance while it runs and writes it with the manifest at the end.
+
+    `script` is the program's file, `recipe` its JSON, `inputs` name -> file (a manifest stands for its artefact).
+    `also` names modules loaded by name (an engine), which the code hash cannot see. From the start to the program's
+    end it holds the lock of the output's `folder`.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        recipe: str,
+        inputs: Mapping[str, Path | None],
+        folder: Path,
+        also: tuple[str, ...] = (),
+    ):
+        self._folder = folder
+        hold(folder)
+        self._start = time.monotonic()
+        self.recipe: Any = json.loads(recipe)
+        self._data: dict[str, Any] = {
+            "program": Path(script).name,
+            "code": code_hash(Path(script), also),
+            "recipe": self.recipe,
+            "inputs": {n: file_digest(p) for n, p in inputs.items() if p is not None},
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+
+    def digest(self, *parts: object) -> str:
+        """Return 16 hex digits over recipe, code, inputs and further `parts`: the name of the state of just these."""
+        facts = [self._data["recipe"], self._data["code"], self._data["inputs"], [str(part) for part in parts]]
+        return text_digest(json.dumps(facts, sort_keys=True))[:16]
+
+    def publish(self, manifest: Mapping[str, Any], **facts: Any) -> None:
+        """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
+        seconds = round(time.monotonic() - self._start, 3)
+        provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
+        write_json(self._folder / "provenance.json", provenance)
+        write_json(self._folder / "manifest.json", manifest)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the installed libraries that can change a row."""
+    found = {"python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Return what this process ran on: processor, usable cores, and GPUs if torch is loaded."""
+    facts: dict[str, Any] = {"processor": _processor(), "cores": len(os.sched_getaffinity(0))}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        facts["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    if torch is not None:
+        facts["threads"] = torch.get_num_threads()
+    return facts
+
+
+def _processor() -> str:
+    """Return the processor's name where Linux tells it, else its kind."""
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
+    return names[0].split(":", 1)[1].strip() if names else platform.machine()

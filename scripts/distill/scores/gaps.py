@@ -1,0 +1,156 @@
+"""From scores to the report's two tables: scores per arm, and gaps between arms on the same problems."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distill import tables
+from distill.config.catalogue import arms_of
+from distill.config.lineage import Arm
+from distill.config.recipes import GapRecipe, StudyRecipe
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
+from distill.scores import contrasts
+from distill.training.parity import parity
+
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One arm on one benchmark: the manifest of its score, and per problem (ids sorted) the mean over draws."""
+
+    arm: Arm
+    benchmark: str
+    decoding: str
+    facts: Mapping[str, Any]
+    problem_ids: list[str]
+    means: np.ndarray
+
+
+Key = tuple[Arm, str, str]
+
+
+def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
+    """Read the scores whose manifests are given; the path states benchmark, arm and decoding."""
+    scores: dict[Key, Score] = {}
+    for path in manifests:
+        arm, parts = Arm.parse(path), path.parts
+        benchmark, decoding = parts[parts.index("students") - 1], parts[-2]
+        items = tables.read(path.with_name("items.parquet"), tables.ITEMS)
+        means = items["n_correct"].to_numpy() / items["n_samples"].to_numpy()
+        facts = read_json(path)
+        scores[arm, benchmark, decoding] = Score(
+            arm, benchmark, decoding, facts, items["problem_id"].to_pylist(), means
+        )
+    return scores
+
+
+def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
+    """Return the rows of scores.csv, study by study. Raises InputError for a missing score."""
+    rows = []
+    for name, study in studies.items():
+        for benchmark in study.benchmarks:
+            for arm in arms_of(study):
+                facts = _score(scores, arm, benchmark, study.decoding).facts
+                wanted = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off")
+                rows.append(
+                    {
+                        "study": name,
+                        "student": arm.student,
+                        "training": arm.training,
+                        "dataset": arm.dataset,
+                        "seed": arm.seed,
+                        "benchmark": benchmark,
+                        **{w: facts[w] for w in wanted},
+                        "mean_tokens": facts["mean_tokens"],
+                        "decoding": study.decoding,
+                    }
+                )
+    return rows
+
+
+def _score(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str) -> Score:
+    try:
+        return scores[arm, benchmark, decoding]
+    except KeyError:
+        raise InputError(f"no score of {arm.path} on {benchmark} with {decoding}; make it first") from None
+
+
+def gap_rows(
+    studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the rows of gaps.csv: per gap, student and training, each benchmark and their average."""
+    rows = []
+    for name, study in studies.items():
+        for gap, recipe in study.gaps.items():
+            for student, training in _pairs(study, recipe):
+                wanted = list(study.benchmarks)
+                for benchmark in [*wanted, AVERAGE] if len(wanted) > 1 else wanted:
+                    over = wanted if benchmark == AVERAGE else [benchmark]
+                    row = _gap(study, recipe, student, training, over, scores, facts)
+                    rows.append({"study": name, "gap": gap, "student": student, "training": training,
+                                 "benchmark": benchmark, **row})  # fmt: skip
+    return rows
+
+
+def _pairs(study: StudyRecipe, recipe: GapRecipe) -> list[tuple[str, str]]:
+    """Return (student, training) of every block of arms that holds all datasets of a gap."""
+    found = []
+    for block in study.arms:
+        held = {*block.datasets, "none"}
+        if {recipe.plus, *recipe.minus} <= held:
+            found += [(student, block.training) for student in block.students]
+    return list(dict.fromkeys(found))
+
+
+def _gap(
+    study: StudyRecipe, recipe: GapRecipe, student: str, training: str, benchmarks: Sequence[str],
+    scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    every = arms_of(study)
+
+    def arms(dataset: str) -> list[Arm]:
+        untouched = [a for a in every if a.student == student and not a.is_trained]
+        trained = [a for a in every if (a.student, a.training, a.dataset) == (student, training, dataset)]
+        return untouched if dataset == "none" else trained
+
+    groups = [arms(d) for d in (recipe.plus, *recipe.minus)]
+    data, n_problems = [], 0
+    for benchmark in benchmarks:
+        found = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
+        if len({tuple(s.problem_ids) for group in found for s in group}) > 1:
+            raise InputError(f"{student} on {benchmark}: the arms of a gap answered different problems")
+        data.append([np.stack([s.means for s in group]) for group in found])
+        n_problems += len(found[0][0].problem_ids)
+    result = contrasts.paired_gap(data)
+    compared = [a for group in groups for a in group]
+    return {
+        "estimate": round(result.estimate, 6),
+        "ci_low": round(result.low, 6),
+        "ci_high": round(result.high, 6),
+        "p_value": round(result.p_value, 6),
+        "n_problems": n_problems,
+        "n_seeds": min(len(group) for group in groups),
+        "parity": parity(compared, facts),
+        "plus": recipe.plus,
+        "minus": recipe.minus[result.best],
+    }
+
+
+def gap_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the gaps as an aligned text table for a terminal."""
+    lines = []
+    for row in rows:
+        sign = "includes 0" if row["ci_low"] <= 0 <= row["ci_high"] else ("gain" if row["estimate"] > 0 else "loss")
+        interval = f"{row['estimate']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+        p_value = "p<0.001" if row["p_value"] < 0.001 else f"p={row['p_value']:.3f}"
+        lines.append([row["gap"], row["student"], row["benchmark"], f"{row['plus']} - {row['minus']}", interval,
+                      p_value, sign])  # fmt: skip
+    header = ["gap", "student", "benchmark", "arms", "difference [95 % interval]", "p", ""]
+    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+                     for line in [header, *lines])  # fmt: skip

@@ -1,0 +1,45 @@
+"""Tables: the contract of each (schemas), and how they are read and written (parquet)."""
+
+from distill.tables.parquet import ROW_GROUP, Writer, build, duplicate_keys, footer, read, read_all, stream, write
+from distill.tables.schemas import (
+    CONTAMINATION,
+    DUPLICATES,
+    GOLDS,
+    ITEMS,
+    JUDGEMENTS,
+    LEDGER,
+    LIKELIHOODS,
+    PROBLEMS,
+    RENDERED,
+    RESPONSES,
+    TRAIN,
+    TRAIN_LOG,
+    VERDICTS,
+    Contract,
+)
+
+__all__ = [
+    "CONTAMINATION",
+    "DUPLICATES",
+    "GOLDS",
+    "ITEMS",
+    "JUDGEMENTS",
+    "LEDGER",
+    "LIKELIHOODS",
+    "PROBLEMS",
+    "RENDERED",
+    "RESPONSES",
+    "ROW_GROUP",
+    "TRAIN",
+    "TRAIN_LOG",
+    "VERDICTS",
+    "Contract",
+    "Writer",
+    "build",
+    "duplicate_keys",
+    "footer",
+    "read",
+    "read_all",
+    "stream",
+    "write",
+]

@@ -1,0 +1,172 @@
+"""Tables read, streamed and written as Parquet, checked against their contracts.
+
+A table holds its contract's columns in their order, sorted by key, keys unique; more columns may follow. Files are
+zstd-compressed Parquet with an explicit schema, so equal rows make equal bytes.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from distill.runtime.errors import InputError, first_line
+from distill.runtime.files import replacing
+from distill.tables.schemas import Contract
+
+ROW_GROUP = 2000
+
+
+def read(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table and check it against its contract; `columns` limits what is read.
+
+    Raises InputError when the file is no Parquet file, lacks a column, or holds another type.
+    """
+    _check(path, contract)
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+
+
+def footer(path: Path) -> pq.FileMetaData:
+    """Return a file's footer: number of rows, schema. Raises InputError when it is no Parquet file."""
+    try:
+        return pq.read_metadata(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+
+
+def _check(path: Path, contract: Contract) -> None:
+    """Check a file's columns and their types against the contract."""
+    found = footer(path).schema.to_arrow_schema()
+    for field in contract.schema:
+        if field.name not in found.names:
+            raise InputError(f"{path}: column {field.name!r} of {contract.name} is missing; it has {found.names}")
+        if found.field(field.name).type != field.type:
+            kind = found.field(field.name).type
+            raise InputError(f"{path}: column {field.name!r} is {kind}, {contract.name} wants {field.type}")
+
+
+def read_all(paths: Sequence[Path], contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read several files of one table (shards, draws) as one table, in the order given."""
+    return pa.concat_tables([read(path, contract, columns) for path in paths])
+
+
+def build(rows: Sequence[dict[str, Any]], contract: Contract, extra: Sequence[pa.Field] = ()) -> pa.Table:
+    """Make a sorted table from rows (dicts); `extra` fields follow the contract's columns.
+
+    Lone surrogates, which models do write and Parquet cannot hold, become `?`.
+    """
+    schema = pa.schema([*contract.schema, *extra])
+    columns = [pa.array((_clean(row.get(f.name)) for row in rows), type=f.type) for f in schema]
+    return pa.table(columns, schema=schema).sort_by([(k, "ascending") for k in contract.key])
+
+
+def _clean(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+class Writer:
+    """Writes a table piece by piece, in the order of its key, so that memory does not grow with its rows.
+
+    A context manager; the file takes its place when the block ends well, and `digest` then is that of its rows. The
+    bytes do not depend on the size of the pieces.
+    """
+
+    def __init__(self, path: Path, contract: Contract, extra: Sequence[pa.Field] = ()):
+        self._path, self._contract = path, contract
+        self.schema = pa.schema([*contract.schema, *extra])
+        self._waiting: list[pa.Table] = []
+        self._last: tuple[Any, ...] | None = None
+        self._hasher = hashlib.sha256(str(self.schema).encode())
+        self.rows = 0
+        self.digest = ""
+
+    def __enter__(self) -> "Writer":
+        self._replacing = replacing(self._path)
+        temporary = self._replacing.__enter__()
+        self._file = pq.ParquetWriter(temporary, self.schema, compression="zstd", compression_level=3)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if error[0] is None:
+                self._flush(0)
+            self._file.close()
+        except BaseException:
+            self._replacing.__exit__(*sys.exc_info())
+            raise
+        self._replacing.__exit__(*error)
+        self.digest = self._hasher.hexdigest()
+
+    def write(self, piece: pa.Table) -> None:
+        """Add rows; they follow those before in the order of the key.
+
+        Raises InputError when a required value is null, a key repeats or is out of order, or the columns differ.
+        """
+        if piece.schema.names != self.schema.names:
+            raise InputError(f"{self._path}: columns {piece.schema.names}, expected {self.schema.names}")
+        for field in self._contract.schema:
+            if not field.nullable and piece[field.name].null_count:
+                raise InputError(f"{self._path}: column {field.name!r} of {self._contract.name} holds null")
+        for key in zip(*(piece[k].to_pylist() for k in self._contract.key), strict=True):
+            if self._last is not None and key <= self._last:
+                what = "repeats the key" if key == self._last else "is not sorted at"
+                raise InputError(f"{self._path}: {self._contract.name} {what} {', '.join(map(str, key))}")
+            self._last = key
+        self._waiting.append(piece.cast(self.schema))
+        self._flush(ROW_GROUP)
+
+    def _flush(self, least: int) -> None:
+        """Write what waits in row groups of one size, as long as `least` rows (0: any) are there."""
+        if sum(t.num_rows for t in self._waiting) < max(least, 1):
+            return
+        waiting = pa.concat_tables(self._waiting).combine_chunks()
+        whole = waiting.num_rows - (waiting.num_rows % ROW_GROUP if least else 0)
+        for start in range(0, whole, ROW_GROUP):
+            batch = _row_group(waiting, start, min(ROW_GROUP, whole - start))
+            self._hasher.update(batch.serialize())
+            self._file.write_batch(batch)
+        self.rows += whole
+        self._waiting = [waiting.slice(whole)] if whole < waiting.num_rows else []
+
+
+def _row_group(table: pa.Table, start: int, rows: int) -> pa.RecordBatch:
+    """Return rows of a table, copied: a slice serialises otherwise than the same rows on their own."""
+    (batch,) = table.take(pa.array(range(start, start + rows), pa.int64())).combine_chunks().to_batches()
+    return batch
+
+
+def write(path: Path, table: pa.Table, contract: Contract) -> str:
+    """Write a table atomically and return the digest of its rows.
+
+    Raises InputError when a required value is null, a key repeats, or the columns are not the contract's.
+    """
+    extra = [f for f in table.schema.remove_metadata() if f.name not in contract.schema.names]
+    with Writer(path, contract, extra) as writer:
+        writer.write(table)
+    return writer.digest
+
+
+def stream(path: Path, contract: Contract, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield a table's columns in pieces of some thousand rows, checked like `read`."""
+    _check(path, contract)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=ROW_GROUP, columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+
+
+def duplicate_keys(table: pa.Table, key: Sequence[str]) -> list[Any]:
+    """Return the keys that occur more than once, sorted (tuples for a key of several columns)."""
+    counts = table.group_by(list(key)).aggregate([([], "count_all")])
+    repeated = counts.filter(pc.greater(counts["count_all"], 1)).select(list(key)).to_pylist()
+    return sorted(tuple(r.values()) if len(key) > 1 else next(iter(r.values())) for r in repeated)

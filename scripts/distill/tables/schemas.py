@@ -1,0 +1,107 @@
+"""The contract of every Parquet table: its columns, their types, its key."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A table's name, its columns, and the columns that make a row unique and order the file."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+
+def _contract(name: str, key: str, required: str, **columns: pa.DataType) -> Contract:
+    """Build a contract; `key` and `required` are space-separated column names that may not be null."""
+    never_null = set((key + " " + required).split())
+    fields = [pa.field(n, t, nullable=n not in never_null) for n, t in columns.items()]
+    return Contract(name, pa.schema(fields), tuple(key.split()))
+
+
+_TEXT, _INT, _LONG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
+_MESSAGE = pa.struct([pa.field("role", _TEXT, nullable=False), pa.field("content", _TEXT, nullable=False)])
+
+
+_WORDS = {"problem_id": _TEXT, "draw": _INT}
+
+
+PROBLEMS = _contract(
+    "problems", "problem_id", "problem answer source",
+    problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, source=_TEXT, subject=_TEXT, level=_TEXT,
+)  # fmt: skip
+
+
+RESPONSES = _contract(
+    "responses", "problem_id draw", "response finish_reason",
+    **_WORDS, response=_TEXT, finish_reason=_TEXT, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
+    engine=_TEXT, error=_TEXT,
+)  # fmt: skip
+
+
+VERDICTS = _contract(
+    "verdicts",
+    "problem_id draw",
+    "verdict method matcher",
+    **_WORDS,
+    verdict=_TEXT,
+    extracted=_TEXT,
+    method=_TEXT,
+    matcher=_TEXT,
+)
+
+
+GOLDS = _contract(
+    "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
+)  # fmt: skip
+
+
+JUDGEMENTS = _contract(
+    "judgements", "problem_id draw", "judgement reply", **_WORDS, judgement=_TEXT, reply=_TEXT
+)  # fmt: skip
+
+
+CONTAMINATION = _contract(
+    "contamination", "problem_id benchmark", "benchmark_problem_id exact overlap",
+    problem_id=_TEXT, benchmark=_TEXT, benchmark_problem_id=_TEXT, exact=pa.bool_(), overlap=_REAL,
+)  # fmt: skip
+
+
+DUPLICATES = _contract(
+    "duplicates", "problem_id", "duplicate_of similarity", problem_id=_TEXT, duplicate_of=_TEXT, similarity=_REAL
+)  # fmt: skip
+
+
+LIKELIHOODS = _contract(
+    "likelihoods", "problem_id draw", "", **_WORDS, log_likelihood=_REAL, tokens=_INT
+)  # fmt: skip
+
+
+TRAIN = _contract(
+    "train", "problem_id", "messages source teacher draw",
+    problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,
+)  # fmt: skip
+
+
+LEDGER = _contract("ledger", "source problem_id", "reason", source=_TEXT, problem_id=_TEXT, reason=_TEXT)
+
+
+RENDERED = _contract(
+    "rendered", "problem_id", "teacher input_ids loss_mask length",
+    problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
+)  # fmt: skip
+
+
+ITEMS = _contract(
+    "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off response_tokens",
+    problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
+    n_cut_off=_INT, response_tokens=_LONG,
+)  # fmt: skip
+
+
+TRAIN_LOG = _contract(
+    "train_log", "update", "epoch loss lr",
+    update=_INT, epoch=_REAL, loss=_REAL, lr=_REAL, grad_norm=_REAL, tokens=_LONG, tokens_per_second=_REAL,
+)  # fmt: skip

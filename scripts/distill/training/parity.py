@@ -1,0 +1,40 @@
+"""Parity: what the arms of a contrast must share besides the data."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.config.lineage import Arm
+from distill.runtime.files import read_json
+
+# What must agree between the arms of a gap; the first that differs is named.
+PARITY = ("updates", "rows", "global_batch", "cutoff", "packing", "schedule", "lr", "warmup", "weight_decay",
+          "precision", "method")  # fmt: skip
+
+
+def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
+    """Return, per trained arm, what a fair comparison must share, and the tokens it saw."""
+    cutoffs = {}
+    for path in rendered:
+        recipe = read_json(path.with_name("provenance.json"))["recipe"]
+        cutoffs[path.parts[-4:-1]] = recipe["cutoff"]
+    facts = {}
+    for path in models:
+        arm, manifest = Arm.parse(path), read_json(path)
+        cutoff = cutoffs.get((arm.student, arm.training, arm.dataset))
+        seen = {name: manifest[name] for name in ("rows", "tokens", "loss_tokens", "final_loss")}
+        facts[arm] = {**manifest["parity"], **seen, "cutoff": cutoff}
+    return facts
+
+
+def parity(arms: Sequence[Arm], facts: Mapping[Arm, Mapping[str, Any]]) -> str:
+    """Return `equal`, or what differs between trained arms, e.g. `updates 252 vs 236`."""
+    known = [facts[a] for a in arms if a in facts]
+    if len(known) < len(arms):
+        return "untouched"
+    differing = []
+    for name in PARITY:
+        values = list(dict.fromkeys(str(k.get(name)) for k in known))
+        if len(values) > 1:
+            differing.append(f"{name} {' vs '.join(values)}")
+    return "; ".join(differing) or "equal"

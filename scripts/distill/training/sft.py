@@ -1,0 +1,186 @@
+"""Fine-tuning with TRL on rendered tokens: what is handed to the trainer, and how a killed training goes on."""
+
+import itertools
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from distill.config.recipes import TrainRecipe
+from distill.runtime.errors import InputError
+
+IGNORED = -100
+
+
+def labels(rendered: pa.Table) -> pa.Table:
+    """Return the columns the trainer reads: input_ids, and labels that are -100 outside the loss mask."""
+    ids = pc.list_flatten(rendered["input_ids"].combine_chunks())
+    mask = pc.list_flatten(rendered["loss_mask"].combine_chunks())
+    masked = pc.if_else(pc.equal(mask, 1), ids, pa.scalar(IGNORED, ids.type))
+    offsets = rendered["input_ids"].combine_chunks().offsets
+    return pa.table({"input_ids": rendered["input_ids"], "labels": pa.ListArray.from_arrays(offsets, masked)})
+
+
+def accumulation(recipe: TrainRecipe, devices: int) -> int:
+    """Return the accumulation steps that make up the global batch. Raises InputError when they are no whole number."""
+    per_step = recipe.micro_batch * devices
+    if recipe.global_batch % per_step:
+        raise InputError(
+            f"global_batch {recipe.global_batch} is no multiple of micro_batch {recipe.micro_batch} on {devices} "
+            "devices; change `micro_batch` or the number of devices"
+        )
+    return recipe.global_batch // per_step
+
+
+def planned_updates(recipe: TrainRecipe, rows: int) -> int:
+    """Return how many updates a training takes; the last of an epoch may hold fewer rows than the global batch."""
+    updates = math.ceil(math.ceil(rows / recipe.global_batch) * recipe.epochs)
+    return updates if recipe.max_updates is None else recipe.max_updates
+
+
+@dataclass
+class Counter:
+    """Tokens that the model has seen, and the seconds it took; kept in the trainer's log, so it survives a kill."""
+
+    tokens: int = 0
+    loss_tokens: int = 0
+    seconds: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def restore(self, log: list[dict[str, Any]]) -> None:
+        """Go on from a saved log."""
+        if log:
+            self.tokens, self.loss_tokens = log[-1]["tokens"], log[-1]["loss_tokens"]
+
+    def stamp(self, entry: dict[str, Any], before: int) -> None:
+        """Write the counts, and the speed since the last entry, into a log entry."""
+        now = time.monotonic()
+        speed = (self.tokens - before) / max(now - self.since, 1e-9)
+        entry.update(tokens=self.tokens, loss_tokens=self.loss_tokens, tokens_per_second=speed)
+        self.since = now
+
+
+def rows_seen(trainer: Any, rows: int) -> list[int] | None:
+    """Return which of the rows a finished training has seen, sorted; None where packing hides which.
+
+    All of them after a whole epoch; else the first in the order that the first epoch's sampler gives again.
+    """
+    if trainer.state.epoch >= 1:
+        return list(range(rows))
+    if trainer.args.packing:
+        return None
+    steps = trainer.state.global_step * trainer.args.gradient_accumulation_steps
+    batches = itertools.islice(trainer.get_train_dataloader().batch_sampler, steps)
+    return sorted(index for batch in batches for index in batch)
+
+
+def arguments(recipe: TrainRecipe, seed: int, state: Path, devices: int) -> Any:
+    """Return TRL's arguments for a recipe."""
+    import torch
+    from trl import SFTConfig
+
+    if recipe.packing and not torch.cuda.is_available():
+        raise InputError("`packing` keeps rows apart with flash-attention, which needs a GPU; set `packing: false`")
+    return SFTConfig(
+        output_dir=str(state),
+        seed=seed,
+        data_seed=seed,
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_updates or -1,
+        per_device_train_batch_size=recipe.micro_batch,
+        gradient_accumulation_steps=accumulation(recipe, devices),
+        learning_rate=recipe.lr,
+        lr_scheduler_type=recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=recipe.warmup if recipe.warmup < 1 else 0.999999,
+        weight_decay=recipe.weight_decay,
+        adam_beta2=recipe.beta2,
+        max_grad_norm=recipe.max_grad_norm,
+        bf16=recipe.precision == "bfloat16",
+        packing=recipe.packing,
+        max_length=None,  # rows are rendered to the cutoff already
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=recipe.save_every,
+        save_total_limit=2,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def devices() -> int:
+    """Return how many devices share a batch: torchrun's processes, or the GPUs of this one."""
+    import torch
+
+    return int(os.environ.get("WORLD_SIZE", 0)) or max(1, torch.cuda.device_count())
+
+
+def build_trainer(
+    model: Any, tokenizer: Any, rendered: pa.Table, recipe: TrainRecipe, args: Any, on_update: Callable[[int], None]
+) -> Any:
+    """Return TRL's trainer on rendered tokens; it counts what the model really sees."""
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTTrainer
+
+    counter = Counter()
+
+    class CountingTrainer(SFTTrainer):
+        def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+            counter.tokens += int(inputs["attention_mask"].sum())
+            counter.loss_tokens += int((inputs["labels"] != IGNORED).sum())
+            return super().training_step(model, inputs, *rest, **named)
+
+    class Log(TrainerCallback):
+        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            counter.restore([e for e in state.log_history if "tokens" in e])
+
+        def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            if "loss" not in state.log_history[-1]:
+                return  # the summary at the end
+            earlier = [e["tokens"] for e in state.log_history[:-1] if "tokens" in e]
+            before = earlier[-1] if earlier else 0
+            counter.stamp(state.log_history[-1], before)
+            on_update(counter.tokens - before)
+
+    dataset = Dataset(labels(rendered))
+    trainer = CountingTrainer(model, args, train_dataset=dataset, processing_class=tokenizer, peft_config=_lora(recipe))
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Log())
+    return trainer
+
+
+def _lora(recipe: TrainRecipe) -> Any:
+    if recipe.lora is None:
+        return None
+    from peft import LoraConfig
+
+    given = recipe.lora
+    targets = given.targets if isinstance(given.targets, str) else list(given.targets)
+    return LoraConfig(r=given.rank, lora_alpha=given.alpha, lora_dropout=given.dropout, target_modules=targets,
+                      task_type="CAUSAL_LM")  # fmt: skip
+
+
+def log_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the train log, one per update."""
+    return [
+        {
+            "update": entry["step"],
+            "epoch": entry["epoch"],
+            "loss": entry["loss"],
+            "lr": entry["learning_rate"],
+            "grad_norm": entry.get("grad_norm"),
+            "tokens": entry["tokens"],
+            "tokens_per_second": entry["tokens_per_second"],
+        }
+        for entry in history
+        if "loss" in entry and "tokens" in entry
+    ]

@@ -1,0 +1,400 @@
+"""Is the answer of a response equal to the gold answer? One verdict for each pair.
+
+    grade(gold, response) -> Verdict          one pair, in this process
+    workers.grade_all(pairs, ...)             many pairs, in worker processes that can be killed
+
+A response is graded in three steps. `examine` finds the answer (policies in `distill.answers`); `decide` settles
+what plain text settles: equal spelling, numbers, number bases, words; `compare` asks math-verify, the only step
+that is slow, and that can hang on hostile input. The first two are safe on any input.
+
+Verdicts:
+
+| verdict | when |
+|---|---|
+| correct, wrong | the last closed box equals the gold answer, or does not |
+| no_answer | no closed box, a blank one, or a think that is never closed |
+| cut_off | no closed box, and generation stopped at its length limit |
+| timeout | the comparison took longer than its limit: not known to be equal, so not correct |
+| error | the grader ran out of memory or its process died, or the response is a failed request without an answer |
+| unverifiable | the gold answer is neither words nor readable mathematics, and the answer is not the same text |
+
+Further policies: gold is always read as boxed LaTeX; variables must have the same names; lists are unordered and
+complete, tuples ordered; the ends of intervals must match; a number base, a percent sign or a.m./p.m. may be left
+out on one side but must not differ; a response is no help to its own gold (nothing outside the box is read).
+"""
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, after_think, clean, depth, last_box, normalise
+from distill.verdicts.values import same_value
+
+TIMEOUT_SECONDS = 3
+"""Default limit of one comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one response.
+
+    verdict: one of the words in the table of this module; extracted: what the last box holds, cut to
+    `MAX_ANSWER` characters and free of what Parquet cannot store, None where there is no answer; method: the step
+    that settled it (box, text, number, base, words, value, length, equation, symbolic, literal, memory, deadline,
+    worker, request).
+    """
+
+    verdict: str
+    extracted: str | None
+    method: str
+
+
+class Outcome(NamedTuple):
+    """How a comparison of two answers ended: the verdict and the method that settled it."""
+
+    verdict: str
+    method: str
+
+
+class Pair(NamedTuple):
+    """A gold answer and an answer that plain text cannot tell apart or equate: work for `compare`.
+
+    gold and answer are in normal spelling; extracted is for the verdict.
+    """
+
+    gold: str
+    answer: str
+    extracted: str
+
+
+def grade(
+    gold: str, response: str, finish_reason: str | None = None, *, timeout_seconds: int = TIMEOUT_SECONDS
+) -> Verdict:
+    """Grade one response against a gold answer (bare LaTeX), in this process.
+
+    The time limit is an alarm, which code written in C can ignore; grade text you do not trust with
+    `workers.grade_all`. The caller's own alarm is put back afterwards.
+
+    Args:
+        gold: The gold answer.
+        response: The whole response; None counts as empty.
+        finish_reason: Why generation ended: stop, length or error. Only looked at where there is no answer.
+        timeout_seconds: Limit of the comparison, a whole number of seconds.
+
+    Raises:
+        ValueError: The limit is not a whole number of at least 1.
+        RuntimeError: The pair needs a comparison and this is not the main thread.
+    """
+    check_seconds("timeout_seconds", timeout_seconds)
+    found = examine(gold, response, finish_reason)
+    if isinstance(found, Verdict):
+        return found
+    outcome = compare(found.gold, found.answer, timeout_seconds)
+    return Verdict(outcome.verdict, found.extracted, outcome.method)
+
+
+def examine(gold: str, response: str | None, finish_reason: str | None = None) -> Verdict | Pair:
+    """Find the answer of a response and settle what needs no mathematics; linear in the response, never hangs."""
+    final = after_think(response or "")
+    box = None if final is None else last_box(final)
+    extracted = None if box is None else clean(box)
+    if not extracted or not (answer := normalise(extracted)):
+        word = {"length": "cut_off", "error": "error"} if box is None else {}
+        verdict = word.get(finish_reason or "", "no_answer")
+        return Verdict(verdict, None, "request" if verdict == "error" else "box")
+    gold_answer = _gold(gold)
+    outcome = decide(gold_answer, answer)
+    extracted = extracted[:MAX_ANSWER]
+    return Pair(gold_answer, answer, extracted) if outcome is None else Verdict(outcome[0], extracted, outcome[1])
+
+
+def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
+    """Whether a right answer in another spelling than the gold answer's could be told from a wrong one.
+
+    True for numbers, words, choices, and whatever math-verify reads and finds equal to itself; False for nothing,
+    for prose mixed with mathematics, and for what it cannot read. Call it once per gold answer, when a corpus
+    is made: a response to an unverifiable gold is `correct` only where it repeats the gold answer's text.
+
+    Raises:
+        ValueError, RuntimeError: As `grade`.
+    """
+    check_seconds("timeout_seconds", timeout_seconds)
+    text = _gold(gold)
+    if not text or len(text) > MAX_ANSWER or depth(text) > MAX_DEPTH or _is_prose(text):
+        return False
+    if _number(text) or _BASED.fullmatch(text) or _CLOCK.fullmatch(text) or _words(text):
+        return True
+    return compare(text, text, timeout_seconds).verdict == "correct"
+
+
+def check_seconds(name: str, value: int) -> None:
+    """Raise ValueError unless a limit is a whole number of at least 1 (a bool or a float is not)."""
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} is {value!r}: expected a whole number of seconds, 1 or more")
+
+
+def _gold(gold: str) -> str:
+    return normalise(last_box(gold) or gold)
+
+
+# --- what plain text settles ----------------------------------------------------------------------------------
+
+_BASED = re.compile(r"-?([0-9A-Z.]+)_(?:\{(?:\\text\{)?(\w+)\}?\}|(\d))")
+_DIGITS = re.compile(r"-?[0-9A-Z.]+")
+_CLOCK = re.compile(r"(\d{1,2}(?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
+_CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
+_BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
+                          r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
+_PRECISION = Fraction(1, 10**6)  # math-verify rounds to six decimals where one side is a decimal
+_FUNCTIONS = frozenset("sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln exp sqrt max min gcd lcm "
+                       "mod det deg dim ker lim inf sup sign floor ceil".split())  # fmt: skip
+_LETTERS = re.compile(r"[A-Za-z]+")
+
+
+def decide(gold: str, answer: str) -> Outcome | None:
+    """Settle a pair of normal spellings by text alone, or return None where mathematics is needed."""
+    if not gold:
+        return Outcome("unverifiable", "literal")
+    if gold == answer:
+        return Outcome("correct", "text")
+    if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
+        return Outcome("wrong", "length")
+    for method, rule in (("base", _same_base), ("base", _same_clock), ("number", _same_number),
+                         ("words", _same_words), ("value", same_value), ("equation", _same_kind)):  # fmt: skip
+        same = rule(gold, answer)
+        if same is not None:
+            return Outcome("correct" if same else "wrong", method)
+    if re.search(r"\d \d", answer):  # two numbers without an operator: math-verify would add them
+        return Outcome("wrong", "literal")
+    return None
+
+
+def _same_base(gold: str, answer: str) -> bool | None:
+    """Number bases: the subscript may be missing on one side; the value written in base ten is another answer."""
+    left, right = _BASED.fullmatch(gold), _BASED.fullmatch(answer)
+    if not left and not right:
+        return None
+    if left and right and (left[2] or left[3]) != (right[2] or right[3]):
+        return False
+    stems = [text.split("_")[0] for text in (gold, answer)]
+    if not all(_DIGITS.fullmatch(stem) for stem in stems):
+        return False if left else None
+    return stems[0] == stems[1]
+
+
+def _same_clock(gold: str, answer: str) -> bool | None:
+    """Times of day: a.m. or p.m. may be missing on one side. Without either, unequal times may be equal ratios."""
+    left, right = _CLOCK.fullmatch(gold), _CLOCK.fullmatch(answer)
+    if not left or not right:
+        return None
+    same_time = [int(part) for part in left[1].split(":")] == [int(part) for part in right[1].split(":")]
+    if left[2] or right[2]:
+        return same_time and (left[2] or right[2]) == (right[2] or left[2])
+    return True if same_time else None
+
+
+def _number(text: str) -> tuple[Fraction, bool, bool] | None:
+    """Read a plain number: its value as written, whether it is a decimal, whether a percent sign follows."""
+    match = _BARE_NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    sign, whole, decimal, top, bottom, over, under, percent = match.groups()
+    denominator = int(bottom or under or 1)
+    if denominator == 0:
+        return None
+    value = Fraction(decimal) if decimal else Fraction(int(whole or top or over), denominator)
+    return (-value if sign else value), decimal is not None, percent is not None
+
+
+def _same_number(gold: str, answer: str) -> bool | None:
+    """Plain numbers: exact; the percent sign may be missing on one side (50 % is 50 and 0.5)."""
+    left, right = _number(gold), _number(answer)
+    if left is None or right is None:
+        return None
+    values = [(left[0], right[0])]
+    if left[2] != right[2]:
+        values.append((left[0] / 100, right[0]) if left[2] else (left[0], right[0] / 100))
+    if any(a == b for a, b in values):
+        return True
+    decimals = left[1] or right[1] or left[2] != right[2]
+    return None if decimals and any(abs(a - b) < 2 * _PRECISION for a, b in values) else False
+
+
+def _words(text: str) -> tuple[str, ...] | None:
+    """Read plain words or a list of choices as something to compare: letters and digits only, choices sorted."""
+    if re.fullmatch(r"[A-Z](?:,[A-Z])+", text):
+        return tuple(sorted(text.split(",")))
+    inner = re.fullmatch(r"\\text\{([^{}\\]*)\}", text)
+    plain = inner[1] if inner else text
+    if not inner:  # bare letters are words only where they are no product of variables and no function
+        found = _LETTERS.findall(plain)
+        bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9 .,:'-]*", plain)
+        words = bare and any(len(word) > 3 for word in found) and not _FUNCTIONS.intersection(found)
+        if not words and not re.fullmatch(r"\d?\d:\d\d ?[a-zA-Z.]+", plain):  # a time of day is words, too
+            return None
+    letters = "".join(char for char in plain.lower() if char.isalnum())
+    return (letters,) if letters else None
+
+
+def _same_words(gold: str, answer: str) -> bool | None:
+    """Words and choices: letters only, so capitals and spacing do not count, but their order does."""
+    if (choice := _CHOICE.fullmatch(answer)) and re.fullmatch("[A-Z]", gold):
+        return choice[1] == gold  # the choice with its text: (C) 20
+    left, right = _words(gold), _words(answer)
+    if left is None and right is None:
+        return None
+    if left is not None and right is not None:
+        return left == right
+    other = answer if right is None else gold  # one side is words: equal letters in the other count, too
+    return "".join(_LETTERS.findall(other)).lower() == (left or right)[0] and not re.search(r"[\\^=]", other)
+
+
+def _same_kind(gold: str, answer: str) -> bool | None:
+    """An equation with a sum on its left (x + y = 0) is not answered by its right-hand side alone."""
+    left, equals, _ = gold.partition("=")
+    has_relation = re.search(r"[=<>]|\\(?:le|ge|in|ne)(?![a-zA-Z])", answer)
+    if equals and re.search(r"[+-]", left) and re.search(r"[a-zA-Z]", left) and not has_relation:
+        return False
+    return None
+
+
+def _is_prose(text: str) -> bool:
+    """Whether mathematics is mixed with a sentence: two bare words, or one of four letters or more."""
+    if _words(text) is not None:
+        return False
+    bare = re.findall(
+        r"(?<![\\a-zA-Z])[a-zA-Z]{3,}", re.sub(r"\\(?:begin|end|operatorname|mathbb)\{[^{}]*\}", "", text)
+    )
+    words = [word for word in bare if word.lower() not in _FUNCTIONS and not word.isupper()]
+    return len(words) > 1 or any(len(word) > 3 for word in words)
+
+
+# --- what math-verify settles ---------------------------------------------------------------------------------
+
+_CLOSE_ENOUGH = 1e-4
+
+
+class _Expired(BaseException):  # not an Exception: libraries catch those and go on
+    """The time limit has passed."""
+
+
+@contextmanager
+def _time_limit(seconds: int) -> Iterator[None]:
+    """Raise `_Expired` after so many seconds, again each second after it (a bare except may swallow one).
+
+    math-verify's own alarms are not used: each restarts the clock, a float limit silently turns every answer
+    wrong, and they cancel the caller's alarm. Here that is put back with the time it had left.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("grading with a time limit needs the main thread; use distill.workers.grade_all")
+
+    def expire(*_: object) -> None:
+        raise _Expired
+
+    handler = signal.signal(signal.SIGALRM, expire)
+    start = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 1e-3), interval)
+
+
+def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> Outcome:
+    """Compare two answers in normal spelling with math-verify, within a time limit.
+
+    Never raises for what the answers say: running out of time is `timeout`, out of memory `error`.
+
+    Raises:
+        RuntimeError: This is not the main thread of its process.
+    """
+    try:
+        with _time_limit(timeout_seconds):
+            return _symbolic(gold, answer)
+    except _Expired:
+        return Outcome("timeout", "symbolic")
+    except MemoryError:
+        return Outcome("error", "memory")
+
+
+def _symbolic(gold: str, answer: str) -> Outcome:
+    """Parse both sides and verify; the gold answer comes first, as math-verify is not symmetric."""
+    gold_value = None if _is_prose(gold) else _parse(gold)
+    if gold_value is None:
+        return Outcome("unverifiable", "literal")
+    choice = _CHOICE.fullmatch(answer)
+    if choice and choice[0].startswith("\\text") and choice[3]:
+        answer = normalise(choice[3])  # \text{(C)}20 against the value of the choice
+    answer_value = _parse(answer)
+    if answer_value is None:
+        return Outcome("wrong", "literal")
+    same = _verify(gold_value, answer_value)
+    return Outcome("correct" if same else "wrong", "symbolic")
+
+
+def _verify(gold: Any, answer: Any) -> bool:
+    """Whether math-verify finds two values equal. What it cannot compare is not shown to be equal."""
+    from math_verify import verify
+
+    try:
+        # strict stays on: without it variables match by position, and choice A equals choice C
+        same = verify(
+            gold, answer, strict=True, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True
+        )
+    except MemoryError:
+        raise
+    except Exception:  # what sympy raises here is anything: TypeError, NotImplementedError, RecursionError ...
+        return False
+    return bool(same) and not _far_apart(gold, answer)
+
+
+def _far_apart(gold: Any, answer: Any) -> bool:
+    """Whether two numbers differ although math-verify, which rounds to six decimals, calls them equal (1e-19, 0)."""
+    if gold == answer or not (getattr(gold, "is_number", False) and getattr(answer, "is_number", False)):
+        return False
+    try:
+        a, b = complex(gold.evalf(15)), complex(answer.evalf(15))
+        # a percent sign may be missing on either side
+        return all(abs(a - b * f) > _CLOSE_ENOUGH * max(abs(a), abs(b * f)) for f in (1, 100, 0.01))
+    except (TypeError, ValueError, OverflowError, AttributeError):  # no number a float holds: not small
+        return False
+
+
+@cache
+def _config() -> Any:
+    import logging
+
+    from latex2sympy2_extended.math_normalization import NormalizationConfig
+    from math_verify import LatexExtractionConfig
+
+    for name in ("math_verify", "latex2sympy2_extended"):  # they log whole answers
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # units=False: its list of units holds c, d, g, h, l, m, o, s and t, and turns 4t into 4
+    rules = NormalizationConfig(
+        basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all", equations=False
+    )
+    return LatexExtractionConfig(boxed_match_priority=0, normalization_config=rules)
+
+
+@lru_cache(maxsize=512)
+def _parse(text: str) -> Any | None:
+    """Read an answer in normal spelling as a sympy value, or None where it is no readable mathematics.
+
+    Only the LaTeX reader is used, on the box alone: the fallback to plain numbers finds 8 in `4√2 + 8 metres`.
+    """
+    from math_verify import parse
+
+    found = parse(
+        f"\\boxed{{{text}}}", [_config()], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True
+    )
+    return next((value for value in found if not isinstance(value, str)), None)

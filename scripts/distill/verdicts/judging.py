@@ -1,0 +1,94 @@
+"""A language model as judge: is the answer that the rule rejected the same as the gold answer after all?
+
+The judge sees problem, gold answer and the text of the last box, never the solution, and says True or False (the
+paper's third step, section A.3 and its released scorer). It can only turn a rejected response into a correct one.
+Replies are kept in a journal as they come, so a job that fails or is killed asks no question twice.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from distill.responses.engines import Engine, Request
+from distill.runtime.errors import InputError
+from distill.runtime.journal import Journal
+from distill.verdicts.answers import after_think
+
+# What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
+JUDGED = ("wrong", "unverifiable", "timeout", "error")
+
+
+class Question(NamedTuple):
+    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal."""
+
+    problem: str
+    gold: str
+    answer: str
+
+
+def judgement(reply: str) -> str:
+    """Return `equal`, `different` or `unclear` for a reply: whichever of True and False it holds, if only one."""
+    words = {w.strip(".,!*\"'`:;()[]").lower() for w in reply.split()}
+    said = words & {"true", "false"}
+    return {frozenset({"true"}): "equal", frozenset({"false"}): "different"}.get(frozenset(said), "unclear")
+
+
+def effective(verdict: str, judged: str | None) -> str:
+    """Return the verdict under the policy `rule+judge`: a rejected answer that the judge calls equal is correct."""
+    return "correct" if verdict in JUDGED and judged == "equal" else verdict
+
+
+class Judge:
+    """Puts questions to an engine, each as one conversation."""
+
+    def __init__(self, engine: Engine, template: Path):
+        import jinja2
+
+        self._engine = engine
+        try:
+            environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+            self._template = environment.from_string(template.read_text())
+            self._template.render(problem="1 + 1?", gold="2", answer="two")
+        except FileNotFoundError:
+            raise InputError(f"{template}: no such judge prompt") from None
+        except jinja2.TemplateError as error:
+            raise InputError(f"{template}: {error}; a judge prompt knows `problem`, `gold` and `answer`") from None
+
+    def ask_all(self, questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
+        """Ask what the journal does not hold yet; yield each question when its reply is kept.
+
+        Raises InputError when the engine cannot go on, or after the others when a question got no reply; the replies
+        stay in the journal.
+        """
+        todo = [q for q in dict.fromkeys(questions) if q not in journal]
+        failed: list[str] = []
+        try:
+            for index, completion in self._engine.generate([self._request(q) for q in todo]):
+                if completion.finish_reason == "error":
+                    failed.append(str(completion.error))
+                    continue
+                journal.add(todo[index], after_think(completion.text) or "", completion.cost)
+                yield todo[index]
+        except InputError as error:
+            raise InputError(f"judge: {error}; replies are kept") from None
+        if failed:
+            raise InputError(
+                f"judge: {len(failed)} of {len(todo)} questions got no reply; replies are kept: {failed[0]}"
+            )
+
+    def _request(self, question: Question) -> Request:
+        text = self._template.render(problem=question.problem, gold=question.gold, answer=question.answer)
+        return Request([{"role": "user", "content": text}], 0)
+
+
+def check_clear(replies: Iterable[str], most: float) -> None:
+    """Raise InputError when more than the share `most` of the replies are neither True nor False."""
+    replies = list(replies)
+    unclear = [r for r in replies if judgement(r) == "unclear"]
+    if len(unclear) > most * len(replies):
+        logging.info("unclear replies: %s", [r[:80] for r in unclear[:5]])
+        raise InputError(
+            f"judge: {len(unclear)} of {len(replies)} replies are neither True nor False, more than "
+            f"max_unclear {most} allows; the first is {unclear[0][:80]!r}"
+        )

@@ -1,0 +1,121 @@
+"""Write `config/README.md` from the recipes: every key, what it means, its default.
+
+Run as: python scripts/tools/document_config.py [--check]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from distill.config import recipes
+from distill.config.catalogue import KINDS
+
+OUTPUT = Path(__file__).resolve().parents[2] / "config" / "README.md"
+INTRODUCTION = """# Configuration
+
+Written by `make config-docs` from `scripts/distill/config/recipes/`; do not edit.
+
+`config.yaml` names the studies to run. A study (`studies/*.yaml`) is a list of names and the gaps to report. The names
+stand in the catalogue (`catalogue/*.yaml`), one file per kind, each entry `name: recipe`. Names are lower-case words
+with hyphens; they become folders under `results/`. A changed recipe re-makes what was made with it: give a new recipe
+a new name unless you want that. Keys marked *layout* re-make nothing that exists. Unknown keys are refused, and every
+mistake is reported before anything runs.
+
+`snakemake -n` says what a change would re-make, and why. `snakemake --touch FILES` accepts results as they are after
+a change you know to be harmless.
+"""
+FILES: dict[str, type[recipes.Recipe]] = {
+    "config.yaml": recipes.Settings,
+    "studies/*.yaml": recipes.StudyRecipe,
+    **{f"catalogue/{kind}.yaml": model for kind, model in KINDS.items()},
+}
+
+
+def nested(annotation: Any) -> list[type[BaseModel]]:
+    """Return the recipes inside a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in nested(part)]
+
+
+def kind(annotation: Any) -> str:
+    """Return a type in a reader's words."""
+    if models := nested(annotation):
+        return {"tuple": "list of ", "dict": "names of "}.get(getattr(get_origin(annotation), "__name__", ""), "") + (
+            f"[{title(models[0])}](#{title(models[0]).replace(' ', '-')})"
+        )
+    if get_origin(annotation) is Literal:
+        return " / ".join(f"`{a}`" for a in get_args(annotation))
+    parts = [a for a in get_args(annotation) if a is not type(None) and a is not Ellipsis]
+    name = getattr(get_origin(annotation) or annotation, "__name__", "")
+    if name == "tuple":
+        return f"list of {kind(parts[0])}"
+    if name == "dict":
+        return "mapping"
+    if parts:
+        return " or ".join(dict.fromkeys(kind(p) for p in parts if isinstance(p, type) or get_args(p)))
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true / false"}.get(name, name)
+
+
+def title(model: type[BaseModel]) -> str:
+    """Return a recipe's name in words: TrainingRecipe -> training."""
+    name = model.__name__.removesuffix("Recipe")
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+
+
+def default(field: FieldInfo) -> str:
+    """Return a default in YAML's words."""
+    value = field.default
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ((), {}, "") or isinstance(value, BaseModel):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def section(model: type[BaseModel], heading: str) -> list[str]:
+    """Return the lines of one recipe's section."""
+    lines = [f"{heading} {title(model)}", "", *(model.__doc__ or "").strip().splitlines(), ""]
+    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        layout = " *(layout)*" if field.json_schema_extra == recipes.LAYOUT else ""
+        words = (field.description or "").replace("|", "\\|")
+        lines.append(f"| `{name}` | {kind(field.annotation)} | {default(field)} | {words}{layout} |")
+    return [*lines, ""]
+
+
+def document() -> str:
+    """Return the text of config/README.md."""
+    lines, done = [INTRODUCTION], set(FILES.values())
+    todo: list[type[BaseModel]] = []
+    for file, model in FILES.items():
+        lines += [f"# `{file}`", "", *section(model, "##")]
+        todo += [m for field in model.model_fields.values() for m in nested(field.annotation)]
+    lines += ["# Parts of recipes", ""]
+    while todo:
+        model = todo.pop(0)
+        if model not in done:
+            done.add(model)
+            lines += section(model, "##")
+            todo += [m for field in model.model_fields.values() for m in nested(field.annotation)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the file, or with --check fail when it is not what the recipes say."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args(argv)
+    if not args.check:
+        OUTPUT.write_text(document())
+    elif OUTPUT.read_text() != document():
+        sys.exit(f"{OUTPUT} is not what the recipes say; run `make config-docs`")
+
+
+if __name__ == "__main__":
+    main()

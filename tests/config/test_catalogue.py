@@ -1,0 +1,133 @@
+"""Every mistake in `config/` is one line with file, key, what was expected and the nearest name; no traceback."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import REPOSITORY
+
+from distill.config.catalogue import Catalogue
+from distill.config.lineage import Arm
+from distill.config.load import load
+from distill.runtime.errors import InputError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    return tmp_path
+
+
+def edited(project: Path, file: str, old: str, new: str, settings: dict | None = None) -> Catalogue:
+    path = project / "config" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return load(project / "config", settings or {"studies": ["toy", "published"]})
+
+
+def test_the_shipped_configuration_is_right(project: Path) -> None:
+    catalogue = load(project / "config", {"studies": "toy,published"})
+    assert list(catalogue.studies) == ["toy", "published"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("catalogue/teachers.yaml", "decoding: toy-sampled", "decoding: toy-sampeld",
+         "teachers.yaml: toy-long.decoding: 'toy-sampeld' is no known decoding; did you mean 'toy-sampled'?"),
+        ("catalogue/teachers.yaml", "prompt: plain", "prompt: plane", "did you mean 'plain'?"),
+        ("catalogue/teachers.yaml", "A: \\\\boxed", "A: \\boxed", "has no meaning in a replacement; a backslash is"),
+        ("catalogue/teachers.yaml", "batch_size: 256", "batchsize: 256",
+         "toy-long.batchsize: 'batchsize' is no known key; did you mean 'batch_size'?"),
+        ("catalogue/teachers.yaml", "batch_size: 256", "batch_size: lots", "toy-long.batch_size: input should be"),
+        ("catalogue/teachers.yaml", "path: resources/toy/teacher-long", "pth: x",
+         "toy-long.model.pth: 'pth' is no known key; did you mean 'path'?"),
+        ("catalogue/datasets.yaml", "[toy-long, toy-short]", "[toy-lnog, toy-short]",
+         "datasets.yaml: toy-long-arm.sources: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.2",
+         "datasets.yaml: toy-long-arm.alpha: input should be less than or equal to 1, not 1.2"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: -0.1", "alpha: input should be greater than or equal to 0"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "shares: [0.5, 0.6]", "sum to 1"),
+        ("catalogue/datasets.yaml", "corpus: toy-train", "corpus: toy-trian", "did you mean 'toy-train'?"),
+        ("catalogue/datasets.yaml", "toy-short-arm:", "none:", "'none' is reserved"),
+        ("catalogue/datasets.yaml", "toy-short-arm:", "Toy_Short:", "'Toy_Short' is no name"),
+        ("catalogue/datasets.yaml", "toy-short-arm:", "toy-long-arm:", "line 7: key 'toy-long-arm' stands"),
+        ("catalogue/trainings.yaml", "global_batch: 16", "global_batch: 20", "20 is no multiple of `micro_batch` 16"),
+        ("catalogue/trainings.yaml", "lr: 2.0e-3", "rate: 2.0e-3", "toy-sft.lr: is missing"),
+        ("catalogue/decodings.yaml", "temperature: 0.7", "temperature: 0", "would repeat one response"),
+        ("catalogue/decodings.yaml", "max_new_tokens: 160", "max_new_tokens: 160\n  until_correct: true",
+         "gsm8k-greedy: `until_correct` needs `draws` of 2 or more"),
+        ("studies/toy.yaml", "decoding: toy-greedy", "decoding: again",
+         "toy.yaml: decoding: 'again' is `until_correct`, which is for teachers; a student must answer every"),
+        ("catalogue/corpora.yaml", "stop: 300", "stop: [", "corpora.yaml: line"),
+        ("studies/toy.yaml", "toy-xs, toy-m", "toy-xs, toy-mm", "students: 'toy-mm' is no known student"),
+        ("studies/toy.yaml", "benchmarks: [toy-test]", "benchmarks: [toy-train]", "'toy-train' must be marked"),
+        ("catalogue/corpora.yaml", "toy-train:\n", "toy-train:\n  benchmark: true\n",
+         "datasets.yaml: toy-long-arm.corpus: 'toy-train' is a benchmark, which is never trained on"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {student: toy-xs}",
+         "toy-long-arm.curation: `student` goes with `choose: student_likely`"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {choose: student_likely, student: toy-x}",
+         "toy-long-arm.curation.student: 'toy-x' is no known student; did you mean 'toy-xs'?"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {pass_rate: {teacher: toy-lang}}",
+         "toy-long-arm.curation.pass_rate.teacher: 'toy-lang' is no known teacher; did you mean 'toy-long'?"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {length: {at_least: 9, at_most: 3}}",
+         "toy-long-arm.curation.length: `at_least` 9 is above `at_most` 3"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {dedupe: true}",
+         "toy-long-arm.curation.dedupe: 'dedupe' is no known key; did you mean 'deduplicate'?"),
+        ("studies/toy.yaml", "plus: toy-long-arm", "plus: gsm8k-large",
+         "toy.yaml: gaps.long_cot_gap: 'gsm8k-large' is no known dataset of this study"),
+        ("studies/toy.yaml", "decoding: toy-greedy", "decoding: greedy", "did you mean 'toy-greedy'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_line(project: Path, file: str, old: str, new: str, message: str) -> None:
+    again = "\nagain: {temperature: 0.7, max_new_tokens: 9, draws: 2, until_correct: true}\n"
+    with open(project / "config/catalogue/decodings.yaml", "a") as decodings:
+        decodings.write(again)
+    with pytest.raises(InputError) as error:
+        edited(project, file, old, new)
+    assert message in str(error.value)
+    assert str(project / "config") in str(error.value)
+
+
+def test_one_mistake_is_told_once(project: Path) -> None:
+    with pytest.raises(InputError) as error:
+        edited(project, "catalogue/datasets.yaml", "alpha: 0.0", "alpha: 7")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_all_mistakes_are_told_at_once(project: Path) -> None:
+    text = (project / "config/catalogue/trainings.yaml").read_text()
+    (project / "config/catalogue/trainings.yaml").write_text(text.replace("lr:", "rate:"))
+    with pytest.raises(InputError) as error:
+        load(project / "config", {"studies": ["toi"]})
+    lines = str(error.value).splitlines()
+    assert len(lines) == 5
+    assert any("'toi' is no known study; did you mean 'toy'?" in line for line in lines)
+
+
+def test_untouched_students_are_in_every_study(project: Path) -> None:
+    catalogue = load(project / "config", {"studies": ["toy"]})
+    arms = catalogue.arms("toy")
+    assert Arm.untouched("toy-xs") in arms
+    assert len(arms) == 14
+
+
+def test_a_recipe_text_ignores_order_and_layout_and_notices_swapped_values(project: Path) -> None:
+    path = project / "config/catalogue/corpora.yaml"
+    before = load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical()
+    data = yaml.safe_load(path.read_text())
+    data["toy-train"] = {"shards": 5, **dict(reversed(data["toy-train"].items()))} | {"shards": 5}
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    assert load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical() == before
+    data["toy-train"]["columns"] = {"problem_id": "level", "level": "id"}
+    path.write_text(yaml.safe_dump(data))
+    assert load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical() != before
+
+
+@pytest.mark.parametrize(
+    "arm", [Arm.untouched("toy-xs"), Arm("toy-xs", "sft", "long-arm", 12)], ids=["untouched", "trained"]
+)
+def test_an_arm_is_read_back_from_its_path(arm: Arm) -> None:
+    assert Arm.parse(f"results/scores/toy-test/{arm.responder}/greedy/manifest.json") == arm

@@ -1,0 +1,224 @@
+"""Which draw stands for a problem and which problems are left out: hand-checked cases, then mix.py with all of it."""
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import mix
+import pyarrow.parquet as pq
+import pytest
+from helpers import DATA, manifest, needs_data, problems_table, recipe, responses_table
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill import tables
+from distill.config.recipes import CurationRecipe
+from distill.datasets import curation
+from distill.datasets.curation import Sample
+from distill.runtime.errors import InputError
+
+
+def test_repetition_of_a_loop_and_of_plain_text() -> None:
+    words = [f"w{i}" for i in range(40)]
+    assert curation.repetition(" ".join(words)) == 0
+    assert curation.repetition("too short to say anything twice") == 0
+    # 80 tokens have 65 runs of 16; of the 40 that start in the first half 40 are new, the 25 others were there
+    assert curation.repetition(" ".join(words * 2)) == pytest.approx(25 / 65)
+    assert curation.repetition("Wait. " * 500) > 0.99
+
+
+@given(st.text("ab ", max_size=200))
+def test_repetition_is_a_share_and_never_falls_when_the_text_is_said_again(text: str) -> None:
+    once, twice = curation.repetition(text), curation.repetition(text + " " + text)
+    assert 0 <= once <= 1
+    assert twice >= once - 1e-9
+
+
+def test_faults() -> None:
+    keys = {"max_repetition": 0.3, "length": {"at_least": 10, "at_most": 20}}
+    asked = CurationRecipe.model_validate(keys)
+    assert curation.fault(Sample("p", 0, tokens=10, repetition=0.3), asked) is None
+    assert curation.fault(Sample("p", 0, tokens=20), asked) is None
+    assert curation.fault(Sample("p", 0, tokens=9), asked) == "too_short"
+    assert curation.fault(Sample("p", 0, tokens=21), asked) == "too_long"
+    assert curation.fault(Sample("p", 0, tokens=15, repetition=0.31), asked) == "repetitive"
+    letters = CurationRecipe.model_validate({"length": {"unit": "characters", "at_most": 5}})
+    assert curation.fault(Sample("p", 0, tokens=99, characters=5), letters) is None
+    with pytest.raises(ValueError, match="bound `characters`"):
+        curation.fault(Sample("p", 0, characters=15), asked)
+
+
+def chosen(choose: str, samples: list[Sample], seed: int = 0) -> int:
+    keys = {"choose": choose, "student": "s" if choose == "student_likely" else None}
+    asked = CurationRecipe.model_validate(keys)
+    return min(samples, key=lambda s: curation.preference(s, asked, seed)).draw
+
+
+def test_choice_among_draws() -> None:
+    samples = [
+        Sample("p", 2, tokens=30, characters=9, perplexity=None),
+        Sample("p", 0, tokens=20, characters=90, perplexity=4.0),
+        Sample("p", 1, tokens=10, characters=99, perplexity=2.5),
+        Sample("p", 3, tokens=10, characters=1, perplexity=2.5),
+    ]
+    assert chosen("first", samples) == 0
+    assert chosen("shortest", samples) == 1  # in tokens where they are known; the first of equals
+    assert chosen("longest", samples) == 2
+    assert chosen("student_likely", samples) == 1  # a draw that could not be rated comes last
+    assert chosen("shortest", [Sample("p", 0, characters=9), Sample("p", 1, characters=8)]) == 1
+    picks = [chosen("random", samples, seed) for seed in range(200)]
+    assert picks == [chosen("random", samples[::-1], seed) for seed in range(200)]
+    assert {picks.count(d) > 25 for d in range(4)} == {True}  # about 50 each
+
+
+def test_perplexity_is_per_token() -> None:
+    assert curation.perplexity(-math.log(8), 3) == pytest.approx(2)
+    assert curation.perplexity(None, None) is None
+
+
+def test_excluded_problems_and_why() -> None:
+    asked = CurationRecipe.model_validate({"pass_rate": {"teacher": "t", "at_least": 0.25, "at_most": 0.75}})
+    rates = curation.pass_rates([("a", True), ("a", False), ("b", False), ("c", True), ("d", True), ("d", False)])
+    assert rates == {"a": 0.5, "b": 0.0, "c": 1.0, "d": 0.5}
+    found = curation.excluded("abcdef", ["d", "f"], ["f"], rates, asked)
+    assert found == {"b": "too_hard", "c": "too_easy", "d": "contaminated", "e": "not_rated", "f": "contaminated"}
+    assert curation.excluded("ab", [], ["b"], None, CurationRecipe()) == {"b": "near_duplicate"}
+
+
+# mix.py
+
+IDS = [f"p{i}" for i in range(8)]
+LOOP = "again and again " * 40
+# Per source two draws of each problem, all correct but those of p0 at `easy`; the second is shorter.
+TEXTS = {"hard": ("a long way to say it", "shorter"), "easy": ("two words", "one")}
+
+
+def verdicts(path: Path, rows: list[dict[str, Any]], wrong: set[str]) -> Path:
+    words = [{"problem_id": r["problem_id"], "draw": r["draw"], "verdict": "wrong" if r["problem_id"] in wrong else
+              "correct", "method": "text", "matcher": "wrong"} for r in rows]  # fmt: skip
+    tables.write(path, tables.build(words, tables.VERDICTS), tables.VERDICTS)
+    return path
+
+
+def files(folder: Path) -> list[str]:
+    """Write all inputs of mix.py and return the options that name them."""
+    known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
+    options = ["--problems", str(known)]
+    for source, texts in TEXTS.items():
+        rows = [{"problem_id": i, "draw": d, "response": LOOP if (i, d) == ("p7", 0) else f"{text} {i}",
+                 "response_tokens": len(text)} for i in IDS for d, text in enumerate(texts)]  # fmt: skip
+        answered = responses_table(folder / source / "r.parquet", rows)
+        graded = verdicts(folder / source / "v.parquet", rows, {"p0"} if source == "easy" else set())
+        options += ["--responses", source, str(answered), "--verdicts", source, str(graded)]
+    return options
+
+
+def table(path: Path, rows: list[dict[str, Any]], contract: tables.Contract) -> str:
+    tables.write(path, tables.build(rows, contract), contract)
+    return str(path)
+
+
+def run(folder: Path, name: str, *more: str, curation: dict[str, Any], **keys: Any) -> Path:
+    output = folder / name / "train.parquet"
+    keys = {"corpus": "c", "sources": ["hard", "easy"], "alpha": 0.5, "curation": curation, **keys}
+    mix.main([*files(folder), *more, "--recipe", recipe(**keys), "--output", str(output)])
+    return output
+
+
+def rows_of(path: Path) -> dict[str, tuple[str, int]]:
+    return {r["problem_id"]: (r["teacher"], r["draw"]) for r in tables.read(path, tables.TRAIN).to_pylist()}
+
+
+def reasons(path: Path) -> dict[tuple[str, str], str]:
+    found = tables.read(path.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
+    return {(r["source"], r["problem_id"]): r["reason"] for r in found}
+
+
+def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None:
+    hit = {"benchmark": "b", "benchmark_problem_id": "x", "exact": True, "overlap": 1.0}
+    dirty = table(tmp_path / "c.parquet", [{"problem_id": "p1", **hit}], tables.CONTAMINATION)
+    twins = table(tmp_path / "d.parquet", [{"problem_id": "p2", "duplicate_of": "p3", "similarity": 0.9}],
+                  tables.DUPLICATES)  # fmt: skip
+    rated = [{"problem_id": i, "draw": d} for i in IDS for d in (0, 1)]
+    answered = str(responses_table(tmp_path / "rater/r.parquet", rated))
+    graded = str(verdicts(tmp_path / "rater/v.parquet", rated, {"p3"}))
+    output = run(
+        tmp_path, "all", "--contamination", dirty, "--duplicates", twins, "--responses", "rater", answered,
+        "--verdicts", "rater", graded, curation={"decontaminate": True, "deduplicate": True, "choose": "shortest",
+        "max_repetition": 0.3, "pass_rate": {"teacher": "rater", "at_least": 0.5}, "length": {"at_least": 4}},
+    )  # fmt: skip
+    facts = manifest(output)
+    assert facts["ledger"] == {"rows_in": 8, "rows_out": 3, "lost": {
+        "contaminated": 1, "near_duplicate": 1, "not_paired": 2, "too_hard": 1}}  # fmt: skip
+    stations = {"problems": 8, "generated": 8, "stopped": 8, "answered": 8}
+    assert facts["funnel"] == {
+        "hard": {**stations, "correct": 8, "curated": 5, "paired": 3},
+        "easy": {**stations, "correct": 7, "curated": 3, "paired": 3},
+    }
+    found = rows_of(output)
+    # `one` is too short, so `easy` gives its first draw, which loops for p7; the shorter draw of `hard` is chosen
+    assert found.keys() == {"p4", "p5", "p6"}
+    assert set(found.values()) == {("hard", 1), ("easy", 0)}
+    lost = reasons(output)
+    for source in TEXTS:
+        others = {"p1": "contaminated", "p2": "near_duplicate", "p3": "too_hard"}
+        assert {i: lost[source, i] for i in others} == others
+    assert lost["easy", "p0"] == "not_correct"
+    assert lost["hard", "p0"] == "not_paired"
+    assert lost["easy", "p7"] == "repetitive"  # of its two faulty draws the first
+
+
+def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
+    more = []
+    for source in TEXTS:
+        rows = [{"problem_id": i, "draw": d, "tokens": 4, "log_likelihood": -1.0 if (d == 1) == (i < "p4") else -9.0}
+                for i in IDS for d in (0, 1)]  # fmt: skip
+        more += ["--likelihoods", source, table(tmp_path / source / "l.parquet", rows, tables.LIKELIHOODS)]
+    asked = {"choose": "student_likely", "student": "toy-xs"}
+    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", *more, curation=asked)).items()}
+    assert drawn == {i: int(i < "p4") for i in IDS[1:]}
+    with pytest.raises(InputError, match="--likelihoods must name files of hard"):
+        run(tmp_path, "e", curation=asked)
+
+
+@pytest.mark.parametrize("choose", ["first", "shortest", "longest", "random"])
+def test_a_sweep_over_alpha_only_swaps_rows_after_curation(tmp_path: Path, choose: str) -> None:
+    asked = {"choose": choose, "max_repetition": 0.3}
+    sweep = [rows_of(run(tmp_path, f"a{i}", curation=asked, alpha=i / 7)) for i in range(8)]
+    assert [sum(t == "hard" for t, _ in rows.values()) for rows in sweep] == list(range(8))
+    for before, after in itertools.pairwise(sweep):
+        assert before.keys() == after.keys()
+        (swapped,) = [i for i in before if before[i] != after[i]]
+        assert (before[swapped][0], after[swapped][0]) == ("easy", "hard")
+
+
+def test_what_the_recipe_asks_for_must_be_given_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--contamination is missing"):
+        run(tmp_path, "a", curation={"decontaminate": True})
+    with pytest.raises(InputError, match="--responses must name files of rater"):
+        run(tmp_path, "b", curation={"pass_rate": {"teacher": "rater"}})
+    twins = table(tmp_path / "d.parquet", [], tables.DUPLICATES)
+    with pytest.raises(InputError, match="--duplicates is not what the recipe asks for"):
+        run(tmp_path, "c", "--duplicates", twins, curation={})
+
+
+def test_bounds_in_tokens_on_responses_without_token_counts(tmp_path: Path) -> None:
+    options = files(tmp_path)
+    rows = [{"problem_id": i, "draw": d, "response_tokens": None} for i in IDS for d in (0, 1)]
+    responses_table(tmp_path / "hard/r.parquet", rows)
+    keys = {"corpus": "c", "sources": ["hard", "easy"], "alpha": 0.5, "curation": {"length": {"at_most": 9}}}
+    with pytest.raises(InputError, match=r"hard/r\.parquet: no token counts .*bound `characters` instead"):
+        mix.main([*options, "--recipe", recipe(**keys), "--output", str(tmp_path / "o/train.parquet")])
+
+
+@needs_data
+def test_real_loops_are_found_and_real_solutions_are_not() -> None:
+    def shares(name: str, column: str) -> list[float]:
+        texts = pq.read_table(DATA / f"{name}.parquet", columns=[column])[column].to_pylist()
+        return [curation.repetition(t) for t in texts if t]
+
+    solutions = shares("outputs_processbench", "response")
+    assert sum(s > 0.3 for s in solutions) <= 0.003 * len(solutions)
+    looping = shares("outputs_zeroeval_110problems", "output")  # many are truncated in a loop
+    assert 0.015 < sum(s > 0.5 for s in looping) / len(looping) < 0.04

@@ -1,0 +1,84 @@
+"""mix.py on small files: the row budget, sources swapped by alpha, ledgers that say why, files that do not match."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import mix
+import pytest
+from helpers import manifest, problems_table, recipe, responses_table, verdicts_table
+
+from distill import tables
+from distill.runtime.errors import InputError
+
+IDS = [f"p{i}" for i in range(8)]
+WORDS = {
+    "hard": dict.fromkeys(IDS, "correct") | {"p0": "wrong", "p1": "no_answer"},
+    "easy": dict.fromkeys(IDS, "correct") | {"p0": "wrong", "p2": "wrong"},
+}
+
+
+def run(folder: Path, name: str, **keys: Any) -> Path:
+    known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
+    options = ["--problems", str(known)]
+    for source, words in WORDS.items():
+        rows = [{"problem_id": i, "response": f"{source} {i}"} for i in IDS]
+        responses = responses_table(folder / source / "r.parquet", rows)
+        verdicts = verdicts_table(folder / source / "v.parquet", words)
+        options += ["--responses", source, str(responses), "--verdicts", source, str(verdicts)]
+    output = folder / name / "train.parquet"
+    keys = {"corpus": "c", "sources": ["hard", "easy"], **keys}
+    mix.main([*options, "--recipe", recipe(**keys), "--output", str(output)])
+    return output
+
+
+def taught(path: Path) -> dict[str, str]:
+    return {r["problem_id"]: r["messages"][1]["content"] for r in tables.read(path, tables.TRAIN).to_pylist()}
+
+
+def test_both_correct_keeps_the_problems_that_all_sources_solve(tmp_path: Path) -> None:
+    output = run(tmp_path, "long", alpha=1.0)
+    assert taught(output) == {i: f"hard {i}" for i in IDS[3:]}
+    facts = manifest(output)
+    assert facts["ledger"] == {"rows_in": 8, "rows_out": 5, "lost": {"not_paired": 3}}
+    stations = {"problems": 8, "generated": 8, "stopped": 8, "answered": 7, "correct": 6, "curated": 6,
+                "paired": 5}  # fmt: skip
+    assert facts["funnel"]["hard"] == stations
+    lost = tables.read(output.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
+    reasons = {(r["source"], r["problem_id"]): r["reason"] for r in lost}
+    assert reasons["hard", "p0"] == "not_correct"
+    assert reasons["hard", "p1"] == "not_answered"
+
+
+def test_a_larger_share_only_swaps_rows(tmp_path: Path) -> None:
+    sweep = [taught(run(tmp_path, f"a{i}", alpha=i / 5)) for i in range(6)]
+    assert sweep[0] == {i: f"easy {i}" for i in IDS[3:]}
+    for before, after in itertools.pairwise(sweep):
+        assert before.keys() == after.keys()
+        swapped = {i for i in before if before[i] != after[i]}
+        assert len(swapped) == 1
+        assert all(before[i].startswith("easy") and after[i].startswith("hard") for i in swapped)
+
+
+def test_the_same_recipe_makes_the_same_bytes_and_another_seed_other_rows(tmp_path: Path) -> None:
+    one, two, other = (run(tmp_path, n, alpha=0.4, rows=4, seed=s) for n, s in (("a", 0), ("b", 0), ("c", 5)))
+    assert one.read_bytes() == two.read_bytes()
+    assert manifest(one) == manifest(two)
+    assert taught(one) != taught(other)
+
+
+def test_more_rows_than_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"big.*6.*5|5.*6"):
+        run(tmp_path, "big", alpha=0.5, rows=6)
+    assert not (tmp_path / "big/train.parquet").exists()
+
+
+def test_verdicts_of_other_responses(tmp_path: Path) -> None:
+    WORDS["easy"]["z9"] = "correct"
+    try:
+        with pytest.raises(
+            InputError, match=r"v\.parquet: not the verdicts of .*r\.parquet; verify these responses first"
+        ):
+            run(tmp_path, "odd", alpha=0.5)
+    finally:
+        del WORDS["easy"]["z9"]

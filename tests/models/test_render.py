@@ -1,0 +1,127 @@
+"""render.py: tokens and mask by hand, the cutoff, and chat templates that would train on the wrong thing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import render
+from helpers import PROMPTS, base_model, manifest, recipe
+
+from distill import tables
+from distill.models.folders import load_tokenizer
+from distill.runtime.errors import InputError
+
+QUESTION = "Ana sets the dial to 3. Go up 4. Where is it?"
+ANSWERS = {"a": "3 up 4 = 7.\n\\boxed{7}", "b": "Let me think. 3 up 4 = 7. Right.\n\\boxed{7}"}
+
+
+def run(folder: Path, template: str | None = None, prompt: Path = PROMPTS / "plain.jinja", **keys: Any) -> Path:
+    rows = [
+        {"problem_id": i, "source": "s", "teacher": "t", "draw": 0, "messages": [
+            {"role": "user", "content": QUESTION}, {"role": "assistant", "content": text}]}
+        for i, text in ANSWERS.items()
+    ]  # fmt: skip
+    tables.write(folder / "train.parquet", tables.build(rows, tables.TRAIN), tables.TRAIN)
+    more = {}
+    if template is not None:
+        (folder / "template.jinja").write_text(template)
+        more["chat_template"] = str(folder / "template.jinja")
+    model = base_model(folder / "base", **more)
+    output = folder / "r/rendered.parquet"
+    options = ["--model", str(model), "--prompt", str(prompt), "--output", str(output)]
+    keys = {"system": None, "cutoff": 60, "over_cutoff": "drop", **keys}
+    render.main(["--dataset", str(folder / "train.parquet"), *options, "--recipe", recipe(**keys)])
+    return output
+
+
+def test_the_mask_is_the_response_with_its_stop_token(tmp_path: Path) -> None:
+    output = run(tmp_path)
+    first = tables.read(output, tables.RENDERED).to_pylist()[0]
+    tokenizer = load_tokenizer(tmp_path / "base")
+    split = first["loss_mask"].index(1)
+    assert first["loss_mask"] == [0] * split + [1] * (first["length"] - split)
+    assert tokenizer.decode(first["input_ids"][:split]) == f"<|user|> {QUESTION} <|assistant|>"
+    assert tokenizer.decode(first["input_ids"][split:-1]) == ANSWERS["a"]
+    assert first["input_ids"][-1] == tokenizer.eos_token_id
+    # What the student is asked at evaluation is what it was trained on, token for token.
+    message = [{"role": "user", "content": QUESTION}]
+    asked = tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=True, return_dict=False)
+    assert asked == first["input_ids"][:split]
+    facts = manifest(output)
+    assert facts["loss_tokens"] == sum(sum(r["loss_mask"]) for r in tables.read(output, tables.RENDERED).to_pylist())
+
+
+def test_rows_over_the_cutoff_are_dropped_or_cut_and_counted(tmp_path: Path) -> None:
+    lengths = [r["length"] for r in tables.read(run(tmp_path), tables.RENDERED).to_pylist()]
+    cutoff = lengths[0]
+    output = run(tmp_path, cutoff=cutoff)
+    assert [r["problem_id"] for r in tables.read(output, tables.RENDERED).to_pylist()] == ["a"]
+    assert manifest(output)["ledger"] == {"rows_in": 2, "rows_out": 1, "lost": {"over_cutoff": 1}}
+    lost = tables.read(output.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
+    assert lost == [{"source": "t", "problem_id": "b", "reason": "over_cutoff"}]
+    kept = run(tmp_path, cutoff=cutoff, over_cutoff="keep")
+    assert [r["length"] for r in tables.read(kept, tables.RENDERED).to_pylist()] == [cutoff, cutoff]
+    assert manifest(kept)["over_cutoff"] == 1
+
+
+def test_a_response_that_spells_a_special_token_is_a_ledger_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ANSWERS, "b", "3 up 4 = 7. <|end|> <|user|> Go up 1.")
+    output = run(tmp_path)
+    assert manifest(output)["ledger"] == {"rows_in": 2, "rows_out": 1, "lost": {"special_token": 1}}
+
+
+TURNS = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}"
+END = "{% if m['role'] == 'assistant' %}<|end|>{% endif %}{% endfor %}"
+OPEN = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+
+
+def test_a_newline_after_the_stop_token_is_left_out(tmp_path: Path) -> None:
+    plain = tables.read(run(tmp_path, TURNS + END + OPEN), tables.RENDERED).to_pylist()
+    newline = "{% if m['role'] == 'assistant' %}<|end|>\n{% endif %}{% endfor %}"
+    assert tables.read(run(tmp_path, TURNS + newline + OPEN), tables.RENDERED).to_pylist() == plain
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (TURNS + "{% endfor %}" + OPEN, r"never writes a stop token \(<\|end\|>\) after the response \(problem a\)"),
+        (TURNS + END, r"writes <\|assistant\|> into the response, which `add_generation_prompt` should have"),
+        (TURNS + END + "{% if add_generation_prompt %}<|assistant|>Let me think.{% endif %}",
+         "writes another prompt for training than for evaluation, from token"),
+        (TURNS.replace("m['content']", "m['content'].split('think.')[-1]") + END + OPEN,
+         "leaves out or changes part of the response; what is left begins '3 up 4"),
+        ("{{ raise_exception('only system') }}", "the chat template fails on a conversation of .*only system"),
+        ("{% for m in %}", "the chat template fails"),
+    ],
+)  # fmt: skip
+def test_broken_templates_stop_here(tmp_path: Path, template: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, template)
+    assert not (tmp_path / "r/rendered.parquet").exists()
+
+
+def test_a_cutoff_below_the_prompt(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cutoff 10 is smaller than the prompt of a \(\d+ tokens\)"):
+        run(tmp_path, cutoff=10)
+
+
+def test_a_cutoff_that_leaves_no_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none of 2 rows is left; 2 are longer than the cutoff of 21 tokens"):
+        run(tmp_path, cutoff=21)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ question }}", "'question' is undefined; a prompt template knows the one variable `problem`"),
+        ("{{", "prompt"),
+    ],
+)
+def test_bad_prompt_templates(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.jinja").write_text(text)
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, prompt=tmp_path / "bad.jinja")
+    with pytest.raises(InputError, match="no such"):
+        run(tmp_path, prompt=tmp_path / "none.jinja")

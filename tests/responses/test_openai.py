@@ -1,0 +1,321 @@
+"""The openai engine against a hostile server: every row ends as a right answer or an error row, none is asked twice."""
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import chat_server as faults
+import fetch_model
+import generate
+import pytest
+from chat_server import MODEL, ChatServer
+from helpers import PROMPTS, base_model, manifest, problems_table, recipe
+
+from distill import tables
+from distill.config.recipes import GenerateRecipe, ModelRecipe, StudentRecipe, TeacherRecipe
+from distill.responses.engines import Completion, Request, endpoint, load_engine
+from distill.responses.engines.openai import whole_text
+from distill.runtime.errors import InputError
+
+TRANSIENT = [faults.status(429), faults.status(500), faults.status(503), faults.reset, faults.half,
+             faults.body("<html>hello"), faults.body('{"error": "x"}'), faults.body("[]"), faults.slow]  # fmt: skip
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 0.01)
+    with faults.running() as found:
+        yield found
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(tmp_path / "model/manifest.json")])
+    return tmp_path / "model"
+
+
+def engine(model: Path, url: str, decoding: dict[str, Any] | None = None, **server: Any) -> Any:
+    keys = {"engine": "openai", "server": {"url": url, "timeout_seconds": 1, **server}}
+    decoding = {"max_new_tokens": 9, **(decoding or {})}
+    return load_engine(model, GenerateRecipe.model_validate({**keys, "decoding": decoding}))
+
+
+def requests(count: int) -> list[Request]:
+    return [Request([{"role": "user", "content": f"Say {i}."}], seed=2**40 + i) for i in range(count)]
+
+
+def collect(found: dict[int, Completion], loaded: Any, count: int, then: Callable[[], None] | None = None) -> None:
+    for index, completion in loaded.generate(requests(count)):
+        found[index] = completion
+        if then is not None:
+            then()
+
+
+def ask(loaded: Any, count: int) -> dict[int, Completion]:
+    pairs = list(loaded.generate(requests(count)))
+    assert len(dict(pairs)) == len(pairs), "no row comes twice"
+    return dict(pairs)
+
+
+def test_transient_faults_cost_no_row_and_no_second_answer(server: ChatServer, model: Path) -> None:
+    chance = random.Random(7)
+    for i in range(60):
+        server.plan[f"Say {i}."] = chance.sample(TRANSIENT, chance.choice([0, 0, 1, 2, 3]))
+    expected = {text: len(plan) + 1 for text, plan in server.plan.items()}
+    found = ask(engine(model, server.url, attempts=4, concurrency=16), 60)
+    assert {i: (c.text, c.finish_reason, c.error) for i, c in found.items()} == {
+        i: (str(i), "stop", None) for i in range(60)
+    }
+    assert set(server.answered.values()) == {1}
+    assert {text: len(times) for text, times in server.asked.items()} == expected
+    assert sum(expected.values()) > 100
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (faults.status(429), "HTTP 429 busy"),
+        (faults.status(500, "engine\n dead"), "HTTP 500 engine dead"),
+        (faults.reset, "ReadError|RemoteProtocolError"),
+        (faults.half, "RemoteProtocolError"),
+        (faults.body("<html>hello"), "not a chat completion: '<html>hello'"),
+        (faults.slow, "no answer within 1 s"),
+    ],
+    ids=["429", "500", "reset", "half", "nonsense", "slow"],
+)
+def test_a_row_whose_attempts_are_over_is_an_error_row(
+    server: ChatServer, model: Path, fault: faults.Fault, message: str
+) -> None:
+    server.plan["Say 1."] = [fault] * 2
+    found = ask(engine(model, server.url, attempts=2), 3)
+    assert [found[i].text for i in (0, 2)] == ["0", "2"]
+    assert (found[1].finish_reason, found[1].text, found[1].cost) == ("error", "", 0)
+    assert any(word in found[1].error for word in message.split("|"))
+    assert found[1].error.endswith("(2 attempts)")
+    assert len(server.asked["Say 1."]) == 2
+
+
+def test_a_refused_prompt_is_an_error_row_and_is_not_asked_again(server: ChatServer, model: Path) -> None:
+    server.plan["Say 1."] = [faults.status(400, "maximum context length is 512 tokens")]
+    found = ask(engine(model, server.url), 3)
+    assert found[1] == Completion("", "error", None, None, "HTTP 400 maximum context length is 512 tokens")
+    assert len(server.asked["Say 1."]) == 1
+    assert found[2].text == "2"
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured_by_all_rows(server: ChatServer, model: Path, form: str) -> None:
+    asked = "1.2" if form == "seconds" else formatdate(time.time() + 2.5, usegmt=True)
+    server.plan["Say 0."] = [faults.status(429, Retry_After=asked)]
+    found = ask(engine(model, server.url, concurrency=1), 3)
+    assert [found[i].text for i in range(3)] == ["0", "1", "2"]
+    first, second = server.asked["Say 0."]
+    assert second - first >= 1.2
+    server.plan["Say 3."] = [
+        faults.status(503, Retry_After=asked if form == "seconds" else formatdate(time.time() + 2.5))
+    ]
+    server.seconds = 0.3
+    ask(engine(model, server.url, concurrency=2), 6)
+    pause = server.asked["Say 3."][0]
+    assert not [t for text in ("Say 4.", "Say 5.") for t in server.asked[text] if pause + 0.3 < t < pause + 1]
+
+
+def test_pauses_double_and_differ(monkeypatch: pytest.MonkeyPatch, server: ChatServer, model: Path) -> None:
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 0.1)
+    for i in range(4):
+        server.plan[f"Say {i}."] = [faults.status(500)] * 3
+    ask(engine(model, server.url, attempts=4), 4)
+    for times in server.asked.values():
+        pauses = [b - a for a, b in itertools.pairwise(times)]
+        assert all(0.1 * 2**n <= pause < 0.1 * 2**n + 0.25 for n, pause in enumerate(pauses))
+    assert len({round(times[-1] - times[0], 3) for times in server.asked.values()}) > 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (faults.status(401, "bad key"), r"/v1: HTTP 401 bad key; the key in \$DIAL_KEY is refused"),
+        (faults.status(403, "no"), r"HTTP 403 no; the key in \$DIAL_KEY is refused, or has no right"),
+        (faults.status(404, "no such model"), r"HTTP 404 no such model; is the model's name one of the server's"),
+        (faults.status(429, "insufficient_quota"), "the account has no credit"),
+        (faults.status(308, Location="https://x/v1"), r"sends elsewhere \(https://x/v1\)"),
+    ],
+    ids=["401", "403", "404", "quota", "moved"],
+)
+def test_what_fails_every_row_ends_the_job_and_keeps_what_came(
+    server: ChatServer, model: Path, fault: faults.Fault, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIAL_KEY", "secret")
+    server.seconds = 0.3
+    server.plan["Say 3."] = [fault]
+    loaded, found = engine(model, server.url, concurrency=4, key_variable="DIAL_KEY"), {}
+    with pytest.raises(InputError, match=message) as caught:
+        collect(found, loaded, 50)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert server.keys == {"Bearer secret"}
+    assert len(server.asked) == 4
+    assert {i: c.text for i, c in found.items()} == {0: "0", 1: "1", 2: "2"}
+
+
+def test_a_server_that_goes_away(server: ChatServer, model: Path) -> None:
+    loaded, found = engine(model, server.url, attempts=2, concurrency=2), {}
+    with pytest.raises(InputError, match=r"no server answers at http.*/v1 .*; start it, or correct the URL"):
+        collect(found, loaded, 50, then=lambda: server.vanish() if len(found) == 5 else None)
+    assert all(c.text == str(i) or c.finish_reason == "error" for i, c in found.items())
+    assert 5 <= len(found) < 10
+
+
+def test_a_server_that_is_not_up_fails_at_once(model: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(InputError, match=r"no server answers at http://127\.0\.0\.1:9/v1 .*refused.*; start it"):
+        engine(model, "http://127.0.0.1:9/v1")
+    assert time.monotonic() - start < 5
+
+
+def test_a_wrong_key_fails_before_the_first_row(server: ChatServer, model: Path) -> None:
+    server.always = faults.status(401, "who?")
+    with pytest.raises(InputError, match=r"HTTP 401 who\?; the key in \$NO_SUCH_KEY is not set"):
+        engine(model, server.url, key_variable="NO_SUCH_KEY")
+    assert not server.asked
+
+
+def test_a_model_that_the_server_has_not(server: ChatServer, tmp_path: Path) -> None:
+    fetch_model.main(["--recipe", recipe(served="dial-9"), "--output", str(tmp_path / "m/manifest.json")])
+    with pytest.raises(InputError, match=r"no model 'dial-9' \(`model.served`\); the server has dial-1"):
+        engine(tmp_path / "m", server.url)
+
+
+def test_a_server_without_a_list_of_models_is_taken_as_it_is(server: ChatServer, model: Path) -> None:
+    server.always = faults.status(404)
+    loaded = engine(model, server.url)
+    server.always = None
+    assert loaded.version == "openai (unknown server)"
+    assert ask(loaded, 1)[0].text == "0"
+
+
+def test_what_a_request_says(server: ChatServer, model: Path) -> None:
+    ask(engine(model, server.url), 1)
+    greedy = {"model": MODEL, "messages": requests(1)[0].messages, "max_tokens": 9, "temperature": 0, "top_p": 1}
+    assert server.bodies.pop() == greedy
+    decoding = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "min_p": 0.1, "stop": ["Q:"]}
+    sampling = {**greedy, **decoding, "seed": 2**40 % 2**31}
+    loaded = engine(model, server.url, decoding)
+    assert (loaded.seeds, loaded.version) == ("row", "openai (dials 2.1)")
+    ask(loaded, 1)
+    assert server.bodies.pop() == sampling
+    further = {"seed": None, "max_tokens": None, "max_completion_tokens": 9, "repetition_penalty": 1.1}
+    loaded = engine(model, server.url, decoding, extra_body=further)
+    assert loaded.seeds == "shard"
+    ask(loaded, 1)
+    assert server.bodies.pop() == {k: v for k, v in {**sampling, **further}.items() if v is not None}
+
+
+def test_tokens_and_their_price(server: ChatServer, model: Path) -> None:
+    found = ask(engine(model, server.url, input_price=3, output_price=15), 2)
+    assert found[1] == Completion("1", "stop", 1000, 10, None, pytest.approx(1000 * 3e-6 + 10 * 15e-6))
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason", "error"),
+    [
+        ({"finish_reason": "length"}, "length", None),
+        ({"finish_reason": "eos_token"}, "stop", None),
+        ({"finish_reason": "content_filter"}, "error", "finish_reason 'content_filter'"),
+        ({"finish_reason": None}, "error", "finish_reason None"),
+    ],
+)
+def test_how_a_response_ended(server: ChatServer, model: Path, choice: Any, reason: str, error: str | None) -> None:
+    server.choice = choice
+    found = ask(engine(model, server.url), 1)[0]
+    assert (found.text, found.finish_reason) == ("0", reason)
+    assert found.error is None if error is None else error in found.error
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("thought", ["Hm, 2.", "\nHm, 2.\n"])
+def test_thinking_is_put_back(key: str, thought: str) -> None:
+    assert whole_text({"content": "\n\n2", key: thought}) == "<think>\nHm, 2.\n</think>\n\n2"
+    assert whole_text({"content": None, key: thought}) == "<think>\nHm, 2."
+    assert whole_text({"content": "2", key: None}) == "2"
+    assert whole_text({"content": None}) == ""
+
+
+def test_as_many_requests_at_a_time_as_the_layout_says(server: ChatServer, model: Path) -> None:
+    server.seconds = 0.1
+    ask(engine(model, server.url, concurrency=5), 25)
+    assert server.most_busy == 5
+
+
+def test_who_stops_listening_waits_for_nobody(server: ChatServer, model: Path) -> None:
+    server.plan["Say 1."] = [faults.slow]
+    start = time.monotonic()
+    for _ in engine(model, server.url, timeout_seconds=60).generate(requests(2)):
+        break
+    assert time.monotonic() - start < 1
+
+
+def test_generate_writes_the_rows_of_a_served_teacher(server: ChatServer, model: Path, tmp_path: Path) -> None:
+    server.plan["Say 1."] = [faults.status(400, "too long")]
+    rows = [{"problem_id": f"q{i}", "answer": str(i)} for i in range(4)]
+    known = problems_table(tmp_path / "problems.parquet", rows)
+    whole = GenerateRecipe.model_validate(
+        {"engine": "openai", "max_errors": 0.5, "server": {"url": server.url}, "decoding": {"max_new_tokens": 9}}
+    )
+    assert "url" not in whole.canonical()
+    output = tmp_path / "out/responses.parquet"
+    options = ["--problems", str(known), "--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", "0"]
+    options += ["--shard", "00-of-01", "--output", str(output)]
+    generate.main([*options, "--recipe", whole.canonical(), "--limits", json.dumps(whole.layout())])
+    found = tables.read(output, tables.RESPONSES).to_pylist()
+    assert [(r["response"], r["finish_reason"]) for r in found] == [("0", "stop"), ("", "error"), ("2", "stop"),
+                                                                    ("3", "stop")]  # fmt: skip
+    assert manifest(output)["finish_reason"] == {"stop": 3, "length": 0, "error": 1}
+
+
+# Recipes
+
+
+def test_a_recipe_comes_back_from_its_text_and_its_layout() -> None:
+    server = {"url": "http://a/v1", "extra_body": {"a": {"b": 1}}, "concurrency": 3}
+    whole = GenerateRecipe.model_validate(
+        {"engine": "openai", "server": server, "batch_size": 3, "decoding": {"max_new_tokens": 9, "draws": 1}}
+    )
+    moved = GenerateRecipe.parse(whole.canonical(), json.dumps({**whole.layout(), "batch_size": 4}))
+    assert GenerateRecipe.parse(whole.canonical(), json.dumps(whole.layout())) == whole
+    assert (moved.batch_size, moved.canonical()) == (4, whole.canonical())
+    assert set(whole.layout()["server"]) == set(type(whole.server).model_fields) - {"extra_body"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"engine": "openai"}, "`engine: openai` and `server` go together"),
+        ({"server": {"url": "http://a/v1"}}, "`engine: openai` and `server` go together"),
+        ({"engine": "openai", "server": {"url": "http://a/v1"}, "model": {"path": "x"}}, "`model.served` go together"),
+        ({"model": {"served": "x"}}, "`model.served` go together"),
+        ({"model": {"served": "x", "dtype": "float32"}}, "of a served model are its server's"),
+        ({"model": {"served": "x", "path": "y"}}, "exactly one of"),
+    ],
+)
+def test_recipes_that_cannot_be(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TeacherRecipe.model_validate({"model": {"path": "x"}, "decoding": "d", **keys})
+
+
+def test_a_student_is_not_served() -> None:
+    with pytest.raises(ValueError, match="its weights are needed"):
+        StudentRecipe(model=ModelRecipe(served="x"))
+
+
+def test_weights_and_servers_are_not_confused(tmp_path: Path, model: Path, server: ChatServer) -> None:
+    decoding = {"max_new_tokens": 9}
+    with pytest.raises(InputError, match=r"dial-1 is a served model without weights here; use `engine: openai`"):
+        load_engine(model, GenerateRecipe.model_validate({"decoding": decoding}))
+    with pytest.raises(InputError, match=r"no served model; `engine: openai` needs `model.served`"):
+        engine(base_model(tmp_path / "base"), server.url)

@@ -1,0 +1,261 @@
+"""A small toy study, run for real: what it makes, and what a change re-makes."""
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+from study import CATALOGUE, Study
+
+STUDENTS = ("toy-xs", "toy-m")
+DATASETS = ("toy-long-arm", "toy-short-arm", "toy-mix-long")
+ARMS = [*(("toy-xs", d) for d in DATASETS), ("toy-m", "toy-short-arm")]
+TEACHERS = ("toy-long", "toy-short")
+SHARDS = ("00-of-02", "01-of-02")
+
+
+# Which jobs there are, by their logs
+
+
+def teachers(
+    rule: str, names: tuple[str, ...] = TEACHERS, decoding: str = "toy-sampled", draws: tuple[int, ...] = (0, 1)
+) -> set[str]:
+    return {f"{rule}/toy-train/teachers/{t}/{decoding}/draw-{d}/{s}" for t in names for d in draws for s in SHARDS}
+
+
+def arms(student: str | None = None, dataset: str | None = None) -> list[str]:
+    """Trained arms as they stand in paths, of one student or dataset only."""
+    return [f"{s}/toy-sft/{d}/seed-1" for s, d in ARMS if student in (None, s) and dataset in (None, d)]
+
+
+def answered(names: list[str], benchmark: str = "toy-test") -> set[str]:
+    """What happens on a benchmark, for arms as they stand in paths."""
+    made = {f"{r}/{benchmark}/students/{a}/toy-greedy/draw-0/00-of-01" for a in names for r in ("generate", "verify")}
+    return made | {f"score/{benchmark}/students/{a}/toy-greedy" for a in names}
+
+
+def trained(names: list[str]) -> set[str]:
+    return {f"train/{a}" for a in names} | answered(names) | {"compare"}
+
+
+def rendered(names: list[str]) -> set[str]:
+    return {"render/" + a.rsplit("/", 1)[0] for a in names}
+
+
+def from_datasets(*only: str) -> set[str]:
+    names = [a for d in only or DATASETS for a in arms(dataset=d)]
+    return {f"mix/{d}" for d in only or DATASETS} | rendered(names) | trained(names)
+
+
+UNTOUCHED = [f"{s}/none" for s in STUDENTS]
+
+
+# What it makes
+
+
+def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
+    folder = finished.folder / "results/report"
+    with open(folder / "scores.csv") as file:
+        scores = list(csv.DictReader(file))
+    assert {(r["student"], r["dataset"]) for r in scores} == {*ARMS, *((s, "none") for s in STUDENTS)}
+    assert {r["n_problems"] for r in scores} == {"60"}
+    with open(folder / "gaps.csv") as file:
+        gaps = list(csv.DictReader(file))
+    assert [(r["gap"], r["student"]) for r in gaps] == [("long_cot_gap", "toy-xs"), ("mix_long_gain", "toy-xs")]
+    assert {r["parity"] for r in gaps} == {"equal"}
+    assert (folder / "index.html").stat().st_size > 50_000
+
+
+# What a change re-makes: these jobs and no others
+
+
+def nothing(_: Study) -> set[str]:
+    return set()
+
+
+def learning_rate(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"lr": 1e-3}})
+    return trained(arms())
+
+
+def cutoff(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"cutoff": 300}})
+    return rendered(arms()) | trained(arms())
+
+
+def swapped_values(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"warmup": 0.01, "weight_decay": 0.05}})
+    return trained(arms())
+
+
+def students_prompt(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"prompt": "boxed"}})
+    names = arms("toy-xs")
+    return rendered(names) | trained(names) | answered(["toy-xs/none"])
+
+
+def text_of_a_prompt(study: Study) -> set[str]:
+    (study.folder / "config/prompts/plain.jinja").write_text("Now {{ problem }}\n")
+    return teachers("generate") | teachers("verify") | from_datasets() | answered(UNTOUCHED)
+
+
+def one_teachers_temperature(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", hotter={"temperature": 1.0, "max_new_tokens": 240, "draws": 2})
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"decoding": "hotter"}})
+    return {j for r in ("generate", "verify") for j in teachers(r, ("toy-long",), "hotter")} | from_datasets()
+
+
+def temperature_of_a_decoding(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"temperature": 0.8}})
+    return teachers("generate") | teachers("verify") | from_datasets()
+
+
+def one_more_draw(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 3}})
+    return teachers("generate", draws=(2,)) | teachers("verify", draws=(2,)) | from_datasets()
+
+
+def further_draws_until_correct(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4, "until_correct": True}})
+    # The second draw was made without looking at the first, and is made again; the first stays.
+    made = {j for r in ("generate", "verify") for j in teachers(r, draws=(1, 2, 3))}
+    return made | from_datasets()
+
+
+def one_more_benchmark(study: Study) -> set[str]:
+    columns = {"problem_id": "id", "level": "level"}
+    entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
+    study.edit(CATALOGUE + "corpora.yaml", more=entry)
+    study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
+    return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
+
+
+def one_more_student(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
+    study.replace("config/studies/toy.yaml", "  - toy-xs\n", "  - toy-xs\n  - other\n")
+    names = [a.replace("toy-xs", "other") for a in arms("toy-xs")]
+    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/none"])
+
+
+def one_more_seed(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "seeds:\n  - 1", "seeds:\n  - 1\n  - 2")
+    return trained([a.replace("seed-1", "seed-2") for a in arms("toy-xs")])
+
+
+def alpha_of_a_mix(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"alpha": 0.5}})
+    return from_datasets("toy-mix-long")
+
+
+def decontamination(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": {"decontaminate": True}}})
+    return {"find_contamination/toy-train"} | from_datasets("toy-mix-long")
+
+
+def draws_that_a_student_finds_likely(study: Study) -> set[str]:
+    asked = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
+    rater = {"fetch_model/toy-small"} | {j for r in ("generate", "verify") for j in teachers(r, ("toy-small",))}
+    return {f"{j}/toy-xs" for j in teachers("estimate_likelihood")} | rater | from_datasets("toy-mix-long")
+
+
+def overlap_of_problems(study: Study) -> set[str]:
+    study.replace("config/config.yaml", "studies:", "similarity: {overlap: 0.9}\nstudies:")
+    return set()  # no dataset asks for it
+
+
+def judge(study: Study) -> set[str]:
+    study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small, max_unclear: 1.0}\nstudies:")
+    names = [*arms(), *UNTOUCHED]
+    judged = {f"judge/toy-test/students/{a}/toy-greedy/draw-0/00-of-01" for a in names}
+    scored = {j for j in answered(names) if j.startswith("score")}
+    return {"fetch_model/toy-small", "compare"} | judged | scored  # datasets follow the rule, so nothing is trained
+
+
+def graders_code(study: Study) -> set[str]:
+    study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
+    return (
+        teachers("verify")
+        | from_datasets()
+        | {j for j in answered([*arms(), *UNTOUCHED]) if not j.startswith("generate")}
+    )
+
+
+def programs_code(study: Study) -> set[str]:
+    study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
+    return {j for j in answered([*arms(), *UNTOUCHED]) if j.startswith("score")} | {"compare"}
+
+
+def comment_in_a_module(study: Study) -> set[str]:
+    for name in ("grading", "training", "tables"):
+        path = study.folder / f"scripts/distill/{name}.py"
+        path.write_text("# A comment.\n" + path.read_text().replace('"""\n', '"""  # another\n', 1) + "\n# The end.\n")
+    return set()
+
+
+def batch_size(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"batch_size": 8}})
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 8}})
+    return set()
+
+
+def title_of_the_study(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
+    return {"compare"}
+
+
+def bound_on_errors(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"max_errors": 0.5}})
+    return set()
+
+
+def template_of_the_page(study: Study) -> set[str]:
+    study.replace("scripts/distill/report/templates/report.html.j2", "Where the rows went", "Rows")
+    return {"compare"}
+
+
+def touched_inputs(study: Study) -> set[str]:
+    for path in (study.folder / "config/prompts/plain.jinja", study.folder / "config/config.yaml"):
+        os.utime(path)
+    return set()
+
+
+CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
+           temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
+           one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
+           overlap_of_problems, judge, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
+           bound_on_errors, template_of_the_page, touched_inputs]  # fmt: skip
+
+
+def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 2, "until_correct": True}})
+    study.run("datasets")
+    for shard in SHARDS:
+        root = study.folder / "results/responses/toy-train/teachers/toy-long/toy-sampled"
+        first, second = (json.loads((root / f"draw-{d}/{shard}/manifest.json").read_text()) for d in (0, 1))
+        assert second["asked"] + second["saved"] == first["asked"]
+        assert 0 < second["saved"] < first["asked"]
+    assert study.planned("datasets") == set()
+    study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4}})
+    mixed = {f"mix/{d}" for d in DATASETS}
+    assert study.planned("datasets") == teachers("generate", draws=(2, 3)) | teachers("verify", draws=(2, 3)) | mixed
+    study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
+    remade = {job for job in study.planned("datasets") if job.startswith("generate")}
+    assert remade == teachers("generate", draws=(1, 2, 3))  # a changed grader may leave other problems to ask
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_remakes_exactly(study: Study, change: Callable[[Study], set[str]]) -> None:
+    expected = change(study)
+    found = study.planned()
+    assert found == expected, {"missing": sorted(expected - found), "surplus": sorted(found - expected)}
+
+
+def test_a_second_run_has_nothing_to_do(finished: Study) -> None:
+    started = time.monotonic()
+    done = finished.snakemake()
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert time.monotonic() - started < 30  # a guard against a graph that is slow to build; 4 s on two cores

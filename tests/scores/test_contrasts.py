@@ -1,0 +1,108 @@
+"""Intervals and p-values against hand-checked and published values, and their coverage by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+
+from distill.scores import accuracy, contrasts
+from distill.scores.accuracy import Interval
+
+
+@pytest.mark.parametrize(
+    ("correct", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)  # Newcombe 1998, Table I, method 3
+def test_wilson_gives_newcombes_values(correct: int, trials: int, low: float, high: float) -> None:
+    assert accuracy.wilson(correct / trials, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_one_sample_per_problem_is_wilson_on_the_problems() -> None:
+    found = accuracy.accuracy(np.array([1, 0, 1, 1]), np.ones(4))
+    low, high = accuracy.wilson(0.75, 4)
+    assert found == Interval(0.75, pytest.approx(low), pytest.approx(high))
+
+
+def test_draws_that_always_agree_are_worth_one_each() -> None:
+    assert accuracy.effective_size(np.array([4, 0, 4, 0]), np.full(4, 4)) == pytest.approx(4)
+    # As different within a problem as between: all eight count.
+    assert accuracy.effective_size(np.array([1, 1, 1, 1]), np.full(4, 2)) == 4  # no spread at all: the cautious end
+    assert accuracy.effective_size(np.array([2, 1, 1, 0]), np.full(4, 2)) == pytest.approx(8)
+
+
+def test_accuracy_without_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        accuracy.accuracy(np.array([]), np.array([]))
+
+
+def gap(*arms: list[float], **keys: int) -> contrasts.Gap:
+    return contrasts.paired_gap([[np.atleast_2d(np.array(a, float)) for a in arms]], **keys)
+
+
+def test_a_gap_by_hand() -> None:
+    found = gap([1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0])
+    assert found.estimate == pytest.approx(0.5)
+    assert found.p_value == pytest.approx(2 / 2**3)  # three problems differ, all one way: exact McNemar
+    assert found.low <= 0.5 <= found.high
+
+
+def test_equal_arms_have_no_gap() -> None:
+    found = gap([1, 0, 1], [1, 0, 1])
+    assert (found.estimate, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_the_best_minus_arm_counts_and_its_p_value_with_it() -> None:
+    better = [1] * 18 + [0] * 2
+    # Far better than the first source, the same as the second: no gain, and no significant loss either.
+    found = gap([1] * 17 + [0] * 3, [0] * 20, better)
+    assert (found.best, found.estimate) == (1, pytest.approx(-0.05))
+    assert found.p_value == 1
+    # A positive gap has to beat both: the larger of the two p-values.
+    assert gap([1] * 20, [0] * 20, better).p_value == pytest.approx(2 / 2**2)
+
+
+def test_benchmarks_weigh_the_same_whatever_their_size() -> None:
+    one = [np.ones((1, 10)), np.zeros((1, 10))]
+    two = [np.zeros((1, 1000)), np.zeros((1, 1000))]
+    assert contrasts.paired_gap([one, two]).estimate == pytest.approx(0.5)
+
+
+def test_a_gap_is_the_same_each_time() -> None:
+    rng = np.random.default_rng(0)
+    arms = [rng.integers(0, 2, 60).tolist() for _ in range(2)]
+    assert gap(*arms) == gap(*arms)
+
+
+def test_random_flips_agree_with_all_flips() -> None:
+    differences = np.array([1.0] * 11 + [-1.0] * 2)
+    exact = contrasts.sign_flip_p([differences], np.random.default_rng(0))
+    assert exact == pytest.approx(2 * sum(math.comb(13, k) for k in range(3)) / 2**13)
+    many = np.array([1.0] * 30 + [-1.0] * 14)
+    drawn = contrasts.sign_flip_p([many], np.random.default_rng(0), 40_000)
+    assert drawn == pytest.approx(2 * sum(math.comb(44, k) for k in range(15)) / 2**44, abs=0.003)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    rng, hits, runs = np.random.default_rng(1), 0, 300
+    for _ in range(runs):
+        skill = rng.beta(2, 2, 120)
+        arms = [(rng.random((1, 120)) < np.clip(skill + shift, 0, 1)).astype(float) for shift in (0.1, 0.0)]
+        truth = float(np.mean(np.clip(skill + 0.1, 0, 1) - skill))
+        found = contrasts.paired_gap([arms], resamples=400)
+        hits += found.low <= truth <= found.high
+    # Problems are fixed here while the bootstrap redraws them, so it may only be too wide.
+    assert 0.92 <= hits / runs <= 1.0
+
+
+def test_seeds_widen_the_interval() -> None:
+    rng = np.random.default_rng(2)
+    base = rng.integers(0, 2, 200).astype(float)
+    minus = np.stack([base, base])
+    noisy = np.stack([np.ones(200), np.zeros(200)])
+    assert np.ptp(_ends(contrasts.paired_gap([[noisy, minus]]))) > np.ptp(
+        _ends(contrasts.paired_gap([[noisy[:1], minus[:1]]]))
+    )
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high

@@ -1,0 +1,218 @@
+"""judge.py against a real HTTP server: what is asked, kills and outages, replies that are no answers."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import fetch_model
+import judge
+import mix
+import pytest
+import score
+from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
+
+from distill import tables
+from distill.responses.engines import endpoint as endpoints
+from distill.runtime.errors import InputError
+from distill.verdicts.judging import effective, judgement
+
+GOLDS = {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
+VERDICTS = [("a", "correct", "1"), ("b", "wrong", "two"), ("c", "wrong", "9"), ("d", "no_answer", None),
+            ("e", "unverifiable", "V")]  # fmt: skip
+
+
+class Endpoint(ThreadingHTTPServer):
+    """An OpenAI-compatible endpoint that knows some words; `fail` is a list of what it answers first."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.fail: list[tuple[int, str] | None] = []
+        self.reply = ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append({**body, "path": self.path, "key": self.headers.get("Authorization")})
+        text = body["messages"][0]["content"]
+        reply = self.server.reply or ("True" if "answer: two" in text or "answer: V" in text else "False.")
+        data = json.dumps({"choices": [{"message": {"content": reply}, "finish_reason": "stop"}]})
+        code, data = (self.server.fail.pop(0) if self.server.fail else None) or (200, data)
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(data.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
+    server = Endpoint()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def inputs(folder: Path) -> tuple[Path, Path]:
+    known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": g} for i, g in GOLDS.items()])
+    rows = [
+        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w}
+        for i, w, x in VERDICTS
+    ]
+    tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    return known, folder / "v.parquet"
+
+
+def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
+    known, verdicts = inputs(folder)
+    output = folder / "j/judgements.parquet"
+    fetch_model.main(["--recipe", recipe(served="m"), "--output", str(folder / "model/manifest.json")])
+    server = {"url": url, "concurrency": 1, "timeout_seconds": 5, "attempts": 4, **keys}
+    asked = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 20}}
+    judge.main([*options(known, verdicts, folder / "model", output), "--recipe", recipe(generation=asked),
+                "--limits", recipe(max_unclear=max_unclear)])  # fmt: skip
+    return output
+
+
+def options(known: Path, verdicts: Path, model: Path, output: Path) -> list[str]:
+    files = ["--problems", str(known), "--verdicts", str(verdicts), "--output", str(output)]
+    return [*files, "--model", str(model), "--prompt", str(PROMPTS / "judges/equal.jinja")]
+
+
+def url(endpoint: Endpoint) -> str:
+    return f"http://127.0.0.1:{endpoint.server_address[1]}/v1/"
+
+
+def test_only_rejected_answers_are_judged(endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    output = run(tmp_path, url(endpoint))
+    rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
+    assert [(r["problem_id"], r["judgement"]) for r in rows] == [("b", "equal"), ("c", "different"), ("e", "equal")]
+    assert manifest(output)["judgements"] == {"different": 1, "equal": 2}
+    first = endpoint.asked[0]
+    assert (first["path"], first["key"], first["temperature"]) == ("/v1/chat/completions", "Bearer secret", 0)
+    assert "Reference answer: 2" in first["messages"][0]["content"]
+    assert sorted(p.name for p in output.parent.iterdir()) == ["judgements.parquet", "manifest.json", "provenance.json"]
+    assert "secret" not in (output.parent / "provenance.json").read_text()
+
+
+def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.fail = [None, (503, "busy")]
+    with pytest.raises(
+        InputError, match=r"1 of 3 questions got no reply; replies are kept: HTTP 503 busy \(1 attempts\)"
+    ):
+        run(tmp_path, url(endpoint), attempts=1)
+    assert len(endpoint.asked) == 3
+    (journal,) = (tmp_path / "j/state").glob("*.jsonl")
+    assert len(journal.read_text().splitlines()) == 2
+    assert not (tmp_path / "j/judgements.parquet").exists()
+    run(tmp_path, url(endpoint), attempts=1)
+    assert len(endpoint.asked) == 4
+
+
+def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.fail = [(503, "busy"), (429, "slow down")]
+    assert manifest(run(tmp_path, url(endpoint)))["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("fail", "message"),
+    [
+        ([(404, "no such model")], r"judge: http.*/v1: HTTP 404 no such model; .*; replies are kept"),
+        ([(401, "who?")], r"HTTP 401 who\?; the key in \$OPENAI_API_KEY is .*; replies are kept"),
+        ([(400, "too long")], "1 of 3 questions got no reply; replies are kept: HTTP 400 too long"),
+        ([(200, "<html>hello")] * 4, "not a chat completion: '<html>hello'"),
+        ([(200, '{"error": "x"}')] * 4, "not a chat completion"),
+    ],
+)
+def test_endpoints_that_are_something_else(
+    endpoint: Endpoint, tmp_path: Path, fail: list[tuple[int, str]], message: str
+) -> None:
+    endpoint.fail = fail
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, url(endpoint))
+
+
+def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
+    with pytest.raises(InputError, match=r"no server answers at http://127\.0\.0\.1:9/v1 "):
+        run(tmp_path, "http://127.0.0.1:9/v1", attempts=2)
+
+
+def test_a_judge_that_talks_nonsense(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.reply = "Well, True or False, who knows"
+    with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False.*'Well, True or False"):
+        run(tmp_path, url(endpoint))
+    assert manifest(run(tmp_path, url(endpoint), max_unclear=1.0))["judgements"] == {"unclear": 3}
+    assert len(endpoint.asked) == 3  # the replies were kept
+
+
+@pytest.mark.parametrize(
+    ("reply", "word"),
+    [
+        ("True", "equal"),
+        (" **true**.", "equal"),
+        ("False, since", "different"),
+        ("true false", "unclear"),
+        ("", "unclear"),
+        ("Untrue", "unclear"),
+    ],
+)
+def test_replies(reply: str, word: str) -> None:
+    assert judgement(reply) == word
+
+
+def test_a_judge_never_takes_a_correct_answer_away_nor_invents_one() -> None:
+    assert effective("correct", "different") == "correct"
+    assert effective("wrong", "equal") == "correct"
+    assert effective("wrong", "unclear") == "wrong"
+    assert effective("no_answer", "equal") == "no_answer"
+
+
+def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Path) -> None:
+    judged = run(tmp_path, url(endpoint))
+    known, verdicts = inputs(tmp_path)
+    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
+    files = ["--problems", str(known), "--responses", str(responses), "--verdicts", str(verdicts)]
+    graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
+    for policy in ("rule", "rule+judge"):
+        output = tmp_path / policy / "items.parquet"
+        options = ["--judgements", str(judged), "--recipe", recipe(policy=policy), "--output", str(output)]
+        score.main([*files, *options])
+        assert (manifest(output)["accuracy"], manifest(output)["by_grader"]) == (graders[policy], graders)
+    with pytest.raises(InputError, match=r"the policy rule\+judge needs --judgements"):
+        score.main([*files, "--recipe", recipe(policy="rule+judge"), "--output", str(tmp_path / "x/items.parquet")])
+    files = ["--problems", str(known), "--responses", "t", str(responses), "--verdicts", "t", str(verdicts)]
+    for more, rows in (([], 1), (["--judgements", "t", str(judged)], 3)):
+        output = tmp_path / f"d{rows}/train.parquet"
+        mix.main([*files, *more, "--recipe", recipe(corpus="c", sources=["t"]), "--output", str(output)])
+        assert manifest(output)["rows"] == rows
+
+
+def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
+    known, verdicts = inputs(tmp_path)
+    model, output = base_model(tmp_path / "model", TOY / "teacher-short"), tmp_path / "j/judgements.parquet"
+    asked = {"engine": "transformers", "decoding": {"max_new_tokens": 3}}
+    made = [*options(known, verdicts, model, output), "--recipe", recipe(generation=asked)]
+    with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False"):  # the toy knows no such words
+        judge.main(made)
+    (journal,) = (tmp_path / "j/state").glob("*.jsonl")
+    before = journal.read_bytes()
+    assert before.count(b"\n") == 3
+    judge.main([*made, "--limits", recipe(max_unclear=1.0)])
+    rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
+    assert [(r["problem_id"], r["judgement"]) for r in rows] == [(i, "unclear") for i in "bce"]
+    assert all(r["reply"] for r in rows)

@@ -1,0 +1,87 @@
+"""verify.py: one verdict per response, agreement with a publisher's labels, and inputs that do not belong together."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import verify
+from helpers import manifest, problems_table, recipe, responses_table
+
+from distill import tables
+from distill.runtime.errors import InputError
+
+GOLDS = [{"problem_id": "a", "answer": "1"}, {"problem_id": "b", "answer": "2"}, {"problem_id": "c", "answer": "3"}]
+
+
+def run(folder: Path, responses: Path, workers: int = 1, golds: list[dict[str, str]] = GOLDS) -> Path:
+    known = problems_table(folder / "problems.parquet", golds)
+    output = folder / "v/verdicts.parquet"
+    options = ["--recipe", recipe(), "--workers", str(workers), "--output", str(output)]
+    verify.main(["--problems", str(known), "--responses", str(responses), *options])
+    return output
+
+
+def test_each_response_gets_a_verdict_and_labels_are_compared(tmp_path: Path) -> None:
+    rows = [
+        {"problem_id": "a", "response": r"\boxed{1}", "label": True},
+        {"problem_id": "b", "response": r"\boxed{3}", "label": True},
+        {"problem_id": "c", "response": "three", "finish_reason": "length", "label": None},
+        {"problem_id": "c", "draw": 1, "response": r"\boxed{3}", "label": False},
+    ]
+    output = run(tmp_path, responses_table(tmp_path / "r.parquet", rows, [pa.field("label", pa.bool_())]))
+    found = tables.read(output, tables.VERDICTS).to_pylist()
+    assert [(r["problem_id"], r["draw"], r["verdict"], r["extracted"]) for r in found] == [
+        ("a", 0, "correct", "1"),
+        ("b", 0, "wrong", "3"),
+        ("c", 0, "cut_off", None),
+        ("c", 1, "correct", "3"),
+    ]
+    facts = manifest(output)
+    assert facts["verdicts"] == {"correct": 2, "cut_off": 1, "wrong": 1}
+    assert facts["agreement"]["rule, label"] == {"rows": 3, "agree": 1, "rule_only": 1, "label_only": 1}
+    assert facts["agreement"]["rule, matcher"] == {"rows": 4, "agree": 4, "rule_only": 0, "matcher_only": 0}
+
+
+def test_a_response_to_another_corpus(tmp_path: Path) -> None:
+    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": "z"}])
+    with pytest.raises(InputError, match="answers problem 'z', which is not in the corpus"):
+        run(tmp_path, responses)
+
+
+def test_an_empty_gold(tmp_path: Path) -> None:
+    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": "a"}])
+    with pytest.raises(InputError, match="problem a has an empty answer"):
+        run(tmp_path, responses, golds=[{"problem_id": "a", "answer": " "}])
+
+
+def test_a_torn_shard_is_named(tmp_path: Path) -> None:
+    torn = responses_table(tmp_path / "r.parquet", [{"problem_id": "a", "response": "x" * 1000}])
+    torn.write_bytes(torn.read_bytes()[:300])
+    with pytest.raises(InputError, match=r"r\.parquet: not a readable Parquet file"):
+        run(tmp_path, torn)
+    assert not (tmp_path / "v/verdicts.parquet").exists()
+
+
+def test_a_corpus_of_bombs_costs_its_own_rows_only(tmp_path: Path) -> None:
+    bombs = {
+        "tower": r"\boxed{9^{9^{9^{9^{9}}}}}",
+        "factorial": r"\boxed{(10^{9})! + x}",
+        "braces": "\\boxed{" + "{" * 10_000_000,
+        "boxes": r"\boxed{" * 500_000,
+        "nesting": r"\boxed{" + r"\sqrt{" * 3000 + "2" + "}" * 3001,
+        "digits": r"\boxed{" + "7" * 1_000_000 + "}",
+        "nulls": "\x00" * 1000 + r"\boxed{\x00}",
+        "surrogates": "\ud800\\boxed{\udfff}",
+    }
+    golds = [{"problem_id": n, "answer": r"x^{2}+\sqrt{3}"} for n in bombs]
+    rows = [{"problem_id": n, "response": text} for n, text in bombs.items()]
+    good = [f"z{i:02d}" for i in range(20)]
+    golds += [{"problem_id": n, "answer": rf"\frac{{{i}}}{{7}}+y"} for i, n in enumerate(good)]
+    rows += [{"problem_id": n, "response": rf"\boxed{{y+\frac{{{2 * i}}}{{14}}}}"} for i, n in enumerate(good)]
+    found = tables.read(
+        run(tmp_path, responses_table(tmp_path / "r.parquet", rows), 2, golds), tables.VERDICTS
+    ).to_pylist()
+    words = {r["problem_id"]: r["verdict"] for r in found}
+    assert words.keys() == {*bombs, *good}
+    assert {words[n] for n in good} == {"correct"}
+    assert {words[n] for n in bombs} <= {"wrong", "no_answer", "timeout", "error"}
