@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from distill.config.recipes import DecodingRecipe, GenerateRecipe  # noqa: E402
+from distill.config.recipes import DecodingRecipe, GenerateJob  # noqa: E402
 from distill.models.prompts import Prompt, prompt_ids  # noqa: E402
 from distill.responses.engines import Request, load_engine  # noqa: E402
 from distill.runtime.record import hardware  # noqa: E402
@@ -34,7 +34,7 @@ Way = Callable[[Path, list[Request], argparse.Namespace], Result]
 def ours(model: Path, requests: list[Request], args: argparse.Namespace) -> Result:
     """Return seconds of loading and generating, CPU seconds of generating, texts and tokens, with our engine."""
     decoding = DecodingRecipe(max_new_tokens=args.max_new_tokens)
-    recipe = GenerateRecipe(prompt="plain", batch_size=args.batch_size, decoding=decoding)
+    recipe = GenerateJob(prompt="plain", batch_size=args.batch_size, decoding=decoding)
     started = time.perf_counter()
     engine = load_engine(model, recipe)
     loaded, cpu = time.perf_counter(), time.process_time()

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import fetch_model  # noqa: E402
 
-from distill.config.recipes import GenerateRecipe, canonical_json  # noqa: E402
+from distill.config.recipes import GenerateJob, canonical_json  # noqa: E402
 from distill.responses.engines import Request, load_engine  # noqa: E402
 from distill.runtime.record import hardware  # noqa: E402
 
@@ -36,7 +36,7 @@ def ours(engine: Any, requests: list[Request]) -> int:
     return sum(completion.response_tokens for _, completion in engine.generate(requests))
 
 
-def measure(model: Path, problems: list[str], recipe: GenerateRecipe, rounds: int) -> dict[str, Any]:
+def measure(model: Path, problems: list[str], recipe: GenerateJob, rounds: int) -> dict[str, Any]:
     """Return the start-up's seconds, and seconds and tokens of each round and way."""
     from vllm import SamplingParams
 
@@ -75,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = canonical_json({"path": str(args.model.resolve()), "dtype": args.dtype})
         fetch_model.main(["--recipe", model, "--output", f"{folder}/manifest.json"])
-        found = measure(Path(folder), problems, GenerateRecipe.model_validate(keys), args.rounds)
+        found = measure(Path(folder), problems, GenerateJob.model_validate(keys), args.rounds)
     speeds = {way: [tokens / seconds for seconds, tokens in found[way]] for way in ("bare", "ours")}
     middle = {way: statistics.median(values) for way, values in speeds.items()}
     machine = ", ".join(f"{name} {fact}" for name, fact in hardware().items())

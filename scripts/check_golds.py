@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         logging.info("unverifiable gold: %s (%r)", row["problem_id"], row["answer"])
     digest = tables.write(args.output, tables.build(found, tables.GOLDS), tables.GOLDS)
     manifest = {"kind": "golds", "digest": digest, "rows": len(found), "unverifiable": len(flagged)}
-    record.publish({**manifest, "examples": {r["problem_id"]: r["answer"] for r in flagged[:20]}})
+    record.write({**manifest, "examples": {r["problem_id"]: r["answer"] for r in flagged[:20]}})
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "no_answer", "cut_off", "mean_tokens", "decoding")  # fmt: skip
 PICTURES = ("gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves")
-LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds", "curation", "responses")
+LISTS = ("scores", "models", "rendered", "datasets", "problems", "verdicts", "golds", "signals", "responses")
 
 
 def csv_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ def page_facts(args: argparse.Namespace, studies: dict[str, StudyRecipe]) -> dic
         "agreement": page.agreement_rows(args.verdicts),
         "golds": page.gold_rows(args.golds),
         "draws": page.draw_rows(args.responses, args.datasets, args.scores),
-        "curation": page.curation_rows(args.curation),
+        "signals": page.signal_rows(args.signals),
         "graders": page.grader_rows(args.scores),
         "ledger": page.ledger_rows([*args.problems, *args.datasets, *args.rendered, *args.models]),
         "cost": page.cost_rows(everything),
@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     html = page.render({**page_facts(args, studies), **shown, "parity": page.parity_rows(facts)})
     write_text(args.output, html)
     digests = {name: text_digest(text) for name, text in texts.items()}
-    record.publish({"kind": "report", "digest": digests, "scores": len(rows), "gaps": len(gaps)})
+    record.write({"kind": "report", "digest": digests, "scores": len(rows), "gaps": len(gaps)})
     print(texts["gaps.txt"], end="")
 
 

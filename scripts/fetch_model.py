@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = ModelRecipe.model_validate_json(args.recipe)
     record = Record(__file__, args.recipe, {}, args.output.parent)
     facts = {"served": recipe.served} if recipe.served else files_of(recipe)
-    record.publish({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
+    record.write({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 
 
 if __name__ == "__main__":

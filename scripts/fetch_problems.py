@@ -53,7 +53,7 @@ def problem_rows(source: list[dict[str, Any]], recipe: CorpusRecipe) -> list[dic
                 "problem_id": given,
                 "problem": statement,
                 "answer": gold(row[columns.answer], recipe.answer_format),
-                "source": origin_name(recipe),
+                "origin": origin_name(recipe),
                 **{n: as_text(row[c]) or None if c else None for n, c in optional.items()},
             }
         )
@@ -112,10 +112,12 @@ def main(argv: list[str] | None = None) -> None:
     for problem_id, reason in lost.items():
         logging.info("left out: %s (%s)", problem_id, reason)
     ledger = Ledger(len(source), len(rows), dict(Counter(lost.values()))).check(str(args.output))
-    entries = [{"source": origin_name(recipe), "problem_id": i, "reason": r} for i, r in lost.items()]
-    tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
+    entries = [{"problem_id": i, "reason": r} for i, r in lost.items()]
+    tables.write(
+        args.output.parent / "ledger.parquet", tables.build(entries, tables.PROBLEMS_LEDGER), tables.PROBLEMS_LEDGER
+    )
     digest = tables.write(args.output, tables.build(rows, tables.PROBLEMS), tables.PROBLEMS)
-    record.publish({"kind": "problems", "digest": digest, "rows": len(rows), "ledger": ledger})
+    record.write({"kind": "problems", "digest": digest, "rows": len(rows), "ledger": ledger})
 
 
 if __name__ == "__main__":

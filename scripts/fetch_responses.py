@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
         "response_tokens": None,
         "ledger": ledger,
     }
-    record.publish(manifest, draw=args.draw, shard=args.shard)
+    record.write(manifest, draw=args.draw, shard=args.shard)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Inputs: the corpus's problems table, those of the benchmarks, a recipe. Output: 
 problem and benchmark it repeats. Nothing is left out here; datasets that ask for it leave these problems out.
 
 Run as: python scripts/find_contamination.py --problems P.parquet --benchmarks aime=A.parquet gsm8k=G.parquet \
-            --recipe JSON --output results/curation/C/contamination/contamination.parquet
+            --recipe JSON --output results/signals/C/contamination/contamination.parquet
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         "problems": len(problems),
         "benchmarks": {name: summary(found, name) for name in benchmarks},
     }
-    record.publish(manifest)
+    record.write(manifest)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ out here; datasets that ask for it leave these problems out. Of problems alike t
 responses to it.
 
 Run as: python scripts/find_duplicates.py --problems P.parquet --recipe JSON \
-            --output results/curation/C/duplicates/duplicates.parquet
+            --output results/signals/C/duplicates/duplicates.parquet
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         found = list(near_duplicates(problems, recipe.near_duplicate, progress.update))
     rows = [duplicate._asdict() for duplicate in found]
     digest = tables.write(args.output, tables.build(rows, tables.DUPLICATES), tables.DUPLICATES)
-    record.publish({"kind": "duplicates", "digest": digest, "rows": len(rows), "problems": len(problems)})
+    record.write({"kind": "duplicates", "digest": digest, "rows": len(rows), "problems": len(problems)})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.config.recipes import GenerateRecipe
+from distill.config.recipes import GenerateJob
 from distill.config.shards import in_shard, parse_shard, stable_hash
 from distill.models.prompts import Prompt
 from distill.responses.engines import Completion, Request, load_engine, module_of
@@ -78,7 +78,7 @@ class Task:
 
     model: Path
     prompt: Prompt
-    recipe: GenerateRecipe
+    recipe: GenerateJob
     draw: int
     shard: str
 
@@ -186,11 +186,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--draw", type=int, required=True)
     parser.add_argument("--shard", required=True, help="for example 00-of-02")
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--limits", default="{}", help='keys of the recipe that change no row: {"max_errors": 0.01}')
+    parser.add_argument("--execution", default="{}", help='keys of the recipe that change no row: {"max_errors": 0.01}')
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = GenerateRecipe.parse(args.recipe, args.limits)
+    recipe = GenerateJob.parse(args.recipe, args.execution)
     named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
     inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
     record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
@@ -208,7 +208,7 @@ def main(argv: list[str] | None = None) -> None:
     ledger = Ledger(len(whole), totals.rows, {"already_correct": len(whole) - len(problems)})
     facts = {"kept": len(problems) - len(missing), "asked": len(missing), "cost": round(progress.cost, 6)}
     manifest = summary(digest, totals, ledger.check(str(args.output)))
-    record.publish(manifest, draw=args.draw, shard=args.shard, **facts)
+    record.write(manifest, draw=args.draw, shard=args.shard, **facts)
     journal.close()
     shutil.rmtree(state)
 

@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
         "files": files,
         "parameters": model.num_parameters(),
     }
-    record.publish({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
+    record.write({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from distill import tables
-from distill.config.recipes import JudgingRecipe
+from distill.config.recipes import JudgeJob
 from distill.responses.engines import load_engine, module_of
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
@@ -44,7 +44,7 @@ def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]
 
 
 def ask_missing(
-    asked: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgingRecipe, progress_file: Path
+    asked: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgeJob, progress_file: Path
 ) -> None:
     """Ask what the journal does not hold; the judge is only loaded if there is something to ask."""
     missing = sorted(question for question in asked if question not in journal)
@@ -64,11 +64,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--prompt", type=Path, required=True)
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--limits", default="{}", help='keys of the recipe that change no row: {"max_unclear": 0.05}')
+    parser.add_argument(
+        "--execution", default="{}", help='keys of the recipe that change no row: {"max_unclear": 0.05}'
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = JudgingRecipe.parse(args.recipe, args.limits)
+    recipe = JudgeJob.parse(args.recipe, args.execution)
     inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
     model, engine = args.model / "manifest.json", recipe.generation.engine
     record = Record(__file__, args.recipe, {**inputs, "model": model}, args.output.parent, also=(module_of(engine),))
@@ -91,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
         "rows": len(rows),
         "judgements": dict(sorted(Counter(r["judgement"] for r in rows).items())),
     }
-    record.publish(manifest, cost=round(journal.cost, 6))
+    record.write(manifest, cost=round(journal.cost, 6))
     journal.close()
     shutil.rmtree(state)
 

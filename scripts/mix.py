@@ -1,9 +1,9 @@
-"""Make a dataset: select one response per problem and source, pair the problems, mix at a fixed row budget.
+"""Make a dataset: select one response per problem and teacher, pair the problems, mix at a fixed row budget.
 
-Inputs: a problems table; per source its responses and verdicts (all draws and shards), and its judgements where the
-policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, likelihoods, the draws of
+Inputs: a problems table; per teacher its responses and verdicts (all draws and shards), and its judgements where the
+policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, loglikelihoods, draws of
 the teacher whose pass rate counts); a dataset recipe. Outputs: a train table, and `ledger.parquet` beside it that says
-for each source why a problem's response is not in it.
+for each teacher why a problem's response is not in it.
 
 Run as: python scripts/mix.py --problems P.parquet --responses long R0.parquet ... --verdicts long V0.parquet ... \
             --responses short ... --verdicts short ... --recipe JSON --output results/datasets/D/train.parquet
@@ -26,11 +26,11 @@ from distill.runtime.errors import InputError
 from distill.runtime.files import text_digest
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
-from distill.verdicts.judging import effective
+from distill.verdicts.judging import final_verdict
 
 Files = dict[str, list[Path]]
 Key = tuple[str, int]
-KINDS = ("responses", "verdicts", "judgements", "likelihoods")
+KINDS = ("responses", "verdicts", "judgements", "loglikelihoods")
 REPEATS = {"contamination": tables.CONTAMINATION, "duplicates": tables.DUPLICATES}
 
 
@@ -41,8 +41,8 @@ def read_draws(files: Files, recipe: DatasetRecipe) -> Iterator[mixing.Draw]:
     """
     responses, verdicts = files["responses"], files["verdicts"]
     said = {key: row["judgement"] for key, row in keyed(files.get("judgements", []), tables.JUDGEMENTS)}
-    likely = {key: curation.perplexity(row["log_likelihood"], row["tokens"])
-              for key, row in keyed(files.get("likelihoods", []), tables.LIKELIHOODS)}  # fmt: skip
+    likely = {key: curation.perplexity(row["loglikelihood"], row["tokens"])
+              for key, row in keyed(files.get("loglikelihoods", []), tables.LOGLIKELIHOODS)}  # fmt: skip
     if len(responses) != len(verdicts):
         raise InputError(f"{responses[0]}: {len(responses)} files of responses, {len(verdicts)} of verdicts")
     for answered, graded in zip(responses, verdicts, strict=True):
@@ -61,7 +61,7 @@ def read_draws(files: Files, recipe: DatasetRecipe) -> Iterator[mixing.Draw]:
             except ValueError as error:
                 raise InputError(f"{answered}: {error}") from None
             preference = curation.preference(sample, recipe.curation, recipe.seed)
-            verdict = effective(word["verdict"], said.get(key))
+            verdict = final_verdict(word["verdict"], said.get(key))
             yield mixing.Draw(*key, row["finish_reason"], verdict, fault, preference)
 
 
@@ -99,7 +99,9 @@ def left_out(
     if bounds := recipe.curation.pass_rate:
         bare = recipe.model_copy(update={"curation": CurationRecipe()})  # a rate looks at verdicts, not at texts
         draws = read_draws({kind: own.get(bounds.teacher, []) for kind, own in files.items()}, bare)
-        rates = curation.pass_rates((d.problem_id, d.fate == "correct") for d in draws if d.fate != "not_generated")
+        rates = curation.pass_rates(
+            (d.problem_id, d.outcome == "correct") for d in draws if d.outcome != "not_generated"
+        )
     return curation.excluded(ids, found.get("contamination", []), found.get("duplicates", []), rates, recipe.curation)
 
 
@@ -115,12 +117,12 @@ def texts(responses: list[Path], chosen: dict[str, int]) -> dict[str, str]:
     return found
 
 
-def funnel(found: mixing.Survey, excluded: dict[str, str], paired: list[str]) -> dict[str, int]:
-    """Return how many problems of one source reached each station."""
-    counts = Counter(found.fate.values())
-    reached = {station: sum(counts[f] for f in mixing.FATES[i + 1 :]) for i, station in enumerate(_STATIONS)}
+def funnel(found: mixing.Availability, excluded: dict[str, str], paired: list[str]) -> dict[str, int]:
+    """Return how many problems of one teacher reached each station."""
+    counts = Counter(found.outcome.values())
+    reached = {station: sum(counts[f] for f in mixing.OUTCOMES[i + 1 :]) for i, station in enumerate(_STATIONS)}
     curated = len(found.usable.keys() - excluded.keys())
-    return {"problems": len(found.fate), **reached, "curated": curated, "paired": len(paired)}
+    return {"problems": len(found.outcome), **reached, "curated": curated, "paired": len(paired)}
 
 
 _STATIONS = ("generated", "stopped", "answered", "correct")
@@ -136,7 +138,7 @@ def train_rows(problems: list[dict[str, str]], chosen: dict[str, tuple[str, int,
                 {"role": "user", "content": problem["problem"]},
                 {"role": "assistant", "content": response},
             ]
-            common = {"problem_id": problem["problem_id"], "source": problem["source"]}
+            common = {"problem_id": problem["problem_id"], "source": problem["origin"]}
             rows.append({**common, "messages": messages, "teacher": teacher, "draw": draw})
     return rows
 
@@ -151,22 +153,22 @@ def mix(
     ids = [p["problem_id"] for p in problems]
     excluded = left_out(ids, files, repeats, recipe)
     found = {}
-    for source in recipe.sources:
-        draws = read_draws({kind: own.get(source, []) for kind, own in files.items()}, recipe)
-        found[source] = mixing.survey(ids, draws, recipe.pairing)
-    usable = {s: [i for i in found[s].usable if i not in excluded] for s in recipe.sources}
+    for teacher in recipe.teachers:
+        draws = read_draws({kind: own.get(teacher, []) for kind, own in files.items()}, recipe)
+        found[teacher] = mixing.select_draws(ids, draws, recipe.pairing)
+    usable = {s: [i for i in found[s].usable if i not in excluded] for s in recipe.teachers}
     candidate = mixing.candidates(usable, recipe.pairing, recipe.seed)
     rows = mixing.budget(candidate, recipe.rows, name)
     assigned = mixing.assign(candidate, mixing.share_counts(rows, recipe.shares))
 
-    chosen, ledger_rows, by_source, funnels = {}, [], {}, {}
-    for source in recipe.sources:
-        own = {i: found[source].usable[i] for i, s in assigned.items() if s == source}
-        chosen |= {i: (source, own[i], text) for i, text in texts(files["responses"][source], own).items()}
-        lost = mixing.lost_reasons(found[source], excluded, candidate[source], assigned, source)
-        ledger_rows += [{"source": source, "problem_id": i, "reason": r} for i, r in lost.items()]
-        by_source[source] = Ledger(len(ids), len(own), dict(Counter(lost.values()))).check(f"{name}/{source}")
-        funnels[source] = funnel(found[source], excluded, candidate[source])
+    chosen, ledger_rows, by_teacher, funnels = {}, [], {}, {}
+    for teacher in recipe.teachers:
+        own = {i: found[teacher].usable[i] for i, s in assigned.items() if s == teacher}
+        chosen |= {i: (teacher, own[i], text) for i, text in texts(files["responses"][teacher], own).items()}
+        lost = mixing.lost_reasons(found[teacher], excluded, candidate[teacher], assigned, teacher)
+        ledger_rows += [{"teacher": teacher, "problem_id": i, "reason": r} for i, r in lost.items()]
+        by_teacher[teacher] = Ledger(len(ids), len(own), dict(Counter(lost.values()))).check(f"{name}/{teacher}")
+        funnels[teacher] = funnel(found[teacher], excluded, candidate[teacher])
     union = set().union(*candidate.values())
     lost = {
         **Counter(excluded.values()),
@@ -178,11 +180,11 @@ def mix(
         "kind": "datasets",
         "rows": len(table),
         "problems_digest": text_digest("\n".join(sorted(assigned))),
-        "sources": {s: by_source[s]["rows_out"] for s in recipe.sources},
-        "repeated_samples": {s: repeated_samples(files["responses"][s]) for s in recipe.sources},
+        "teachers": {s: by_teacher[s]["rows_out"] for s in recipe.teachers},
+        "repeated_samples": {s: repeated_samples(files["responses"][s]) for s in recipe.teachers},
         "funnel": funnels,
         "ledger": Ledger(len(ids), len(table), lost).check(name),
-        "ledger_by_source": by_source,
+        "ledger_by_teacher": by_teacher,
     }
     return table, ledger_rows, manifest
 
@@ -206,20 +208,20 @@ def main(argv: list[str] | None = None) -> None:
     check_given(recipe, files, repeats)
     named = {f"{k}/{t}/{i}": p for k in KINDS for t, paths in files[k].items() for i, p in enumerate(paths)}
     record = Record(__file__, args.recipe, {"problems": args.problems, **repeats, **named}, args.output.parent)
-    problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "source"]).to_pylist()
+    problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "origin"]).to_pylist()
     rows, lost, manifest = mix(problems, files, repeats, recipe, args.output.parent.name)
     tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
     train: pa.Table = tables.build(rows, tables.TRAIN)
     digest = tables.write(args.output, train, tables.TRAIN)
-    record.publish({**manifest, "digest": digest}, seed=recipe.seed)
+    record.write({**manifest, "digest": digest}, seed=recipe.seed)
 
 
 def check_given(recipe: DatasetRecipe, files: dict[str, Files], repeats: dict[str, Path]) -> None:
     """Raise InputError unless the command line names every file that the recipe needs."""
     asked = recipe.curation
     rated = [asked.pass_rate.teacher] if asked.pass_rate else []
-    needed = {"responses": [*recipe.sources, *rated], "verdicts": [*recipe.sources, *rated],
-              "likelihoods": recipe.sources if asked.student else []}  # fmt: skip
+    needed = {"responses": [*recipe.teachers, *rated], "verdicts": [*recipe.teachers, *rated],
+              "loglikelihoods": recipe.teachers if asked.student else []}  # fmt: skip
     for kind, teachers in needed.items():
         if missing := [t for t in teachers if not files[kind].get(t)]:
             raise InputError(f"--{kind} must name files of {missing[0]}")

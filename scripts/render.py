@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from distill import tables
-from distill.config.recipes import RenderRecipe
+from distill.config.recipes import RenderJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
 from distill.models.rendering import Renderer
@@ -27,7 +27,7 @@ from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 
 
-def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderRecipe) -> Iterator[dict[str, Any]]:
+def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderJob) -> Iterator[dict[str, Any]]:
     """Yield a row per training row: rendered (cut at the cutoff if longer), or with the reason why it is `lost`."""
     for batch in train.to_batches(max_chunksize=256):
         for row in batch.select(["problem_id", "messages", "teacher"]).to_pylist():
@@ -56,7 +56,7 @@ def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], wher
         "rows": table.num_rows,
         "tokens": int(lengths.sum()),
         "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
-        "sources": dict(sorted(Counter(table["teacher"].to_pylist()).items())),
+        "teachers": dict(sorted(Counter(table["teacher"].to_pylist()).items())),
         "length": dict(zip(("min", "p50", "p95", "max"), map(int, quantiles), strict=True)),
         "over_cutoff": over,
         "ledger": Ledger(rows_in, table.num_rows, lost).check(where),
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = RenderRecipe.model_validate_json(args.recipe)
+    recipe = RenderJob.model_validate_json(args.recipe)
     inputs = {"dataset": args.dataset, "model": args.model / "manifest.json", "prompt": args.prompt}
     record = Record(__file__, args.recipe, inputs, args.output.parent)
     train = tables.read(args.dataset, tables.TRAIN)
@@ -88,13 +88,13 @@ def main(argv: list[str] | None = None) -> None:
             f"{args.dataset}: none of {len(rows)} rows is left; {sum(r['over'] for r in rows)} are longer than the "
             f"cutoff of {recipe.cutoff} tokens, the others spell a special token"
         )
-    entries = [{"source": r["teacher"], "problem_id": r["problem_id"], "reason": r["lost"]} for r in lost]
+    entries = [{"teacher": r["teacher"], "problem_id": r["problem_id"], "reason": r["lost"]} for r in lost]
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
     table = tables.build(kept, tables.RENDERED)
     reasons = dict(Counter(r["lost"] for r in lost))
     manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
-    record.publish({**manifest, "digest": digest})
+    record.write({**manifest, "digest": digest})
 
 
 if __name__ == "__main__":

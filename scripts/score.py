@@ -1,6 +1,6 @@
-"""Score one responder on one benchmark: join its responses and verdicts, per problem and as a whole.
+"""Score one model_path on one benchmark: join its responses and verdicts, per problem and as a whole.
 
-Inputs: the benchmark's problems; all shards and draws of the responder's responses and verdicts, and of its judgements
+Inputs: the benchmark's problems; all shards and draws of the model_path's responses and verdicts, and of its judgements
 where there is a judge. Outputs: an items table (one row per problem), and a manifest with the figures of the report.
 
 How responses are counted (all shares are of all responses, so a share of 0.1 is one response in ten):
@@ -12,7 +12,7 @@ How responses are counted (all shares are of all responses, so a share of 0.1 is
   by themselves without an answer are `verdicts.no_answer` of the manifest.
 
 Run as: python scripts/score.py --problems P.parquet --responses R0.parquet ... --verdicts V0.parquet ... \
-            --recipe '{"policy": "rule"}' --output results/scores/C/students/S/none/D/items.parquet
+            --recipe '{"policy": "rule"}' --output results/scores/C/students/S/base/D/items.parquet
 """
 
 import argparse
@@ -25,13 +25,13 @@ import numpy as np
 import pyarrow as pa
 
 from distill import tables
-from distill.config.recipes import ScoreRecipe
+from distill.config.recipes import ScoreJob
 from distill.responses.repeats import repeated_samples
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.scores.accuracy import accuracy
-from distill.verdicts.judging import JUDGED, effective
+from distill.verdicts.judging import JUDGED, final_verdict
 
 Key = tuple[str, int]
 Row = dict[str, Any]
@@ -72,7 +72,7 @@ def judged(verdicts: dict[Key, Row], judgements: dict[Key, Row], where: Path) ->
     if alien := sorted(k for k in judgements if verdicts.get(k, {}).get("verdict") not in JUDGED):
         raise InputError(f"{where}: judgements of {_names(alien)}, which the rule did not reject; judge again")
     words = {k: judgements[k]["judgement"] if k in judgements else None for k in verdicts}
-    return {k: {**v, "verdict": effective(v["verdict"], words[k])} for k, v in verdicts.items()}
+    return {k: {**v, "verdict": final_verdict(v["verdict"], words[k])} for k, v in verdicts.items()}
 
 
 def items(problems: list[Row], responses: dict[Key, Row], verdicts: dict[Key, Row]) -> list[Row]:
@@ -142,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    policy = ScoreRecipe.model_validate_json(args.recipe).policy
+    policy = ScoreJob.model_validate_json(args.recipe).policy
     files = {f"{k}/{i}": p for k in LISTS for i, p in enumerate(getattr(args, k) or [])}
     record = Record(__file__, args.recipe, {"problems": args.problems, **files}, args.output.parent)
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "subject", "level"]).to_pylist()
@@ -170,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     manifest["ledger"] = Ledger(answered.num_rows, counted).check(str(args.output))
     manifest |= {"policy": policy, "by_grader": by_grader, "repeated_samples": repeated_samples(args.responses)}
     digest = tables.write(args.output, table, tables.ITEMS)
-    record.publish({**manifest, "digest": digest})
+    record.write({**manifest, "digest": digest})
 
 
 if __name__ == "__main__":

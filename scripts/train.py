@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
-from distill.config.recipes import TrainRecipe
+from distill.config.recipes import TrainJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer
 from distill.runtime.codehash import code_hash
 from distill.runtime.files import file_digest, replacing_folder, text_digest
@@ -53,7 +53,7 @@ def _bytes() -> Any:
     return torch.uint8
 
 
-def fit(args: argparse.Namespace, recipe: TrainRecipe, rendered: pa.Table, state: Path) -> Any:
+def fit(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> Any:
     """Train to the end, from the last saved state if there is one, and return TRL's trainer."""
     import torch
     import transformers
@@ -89,7 +89,7 @@ def save(trainer: Any, args: argparse.Namespace) -> None:
             config.save_pretrained(folder)
 
 
-def summary(trainer: Any, args: argparse.Namespace, recipe: TrainRecipe, rows: int) -> dict[str, Any]:
+def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int) -> dict[str, Any]:
     """Return the manifest of a trained model: content, and the facts that a fair comparison must share."""
     history = [e for e in trainer.state.log_history if "loss" in e and "tokens" in e]
     losses = [e["loss"] for e in history[-10:]]
@@ -125,7 +125,7 @@ def account(trainer: Any, rendered: pa.Table, where: str) -> tuple[dict[str, Any
     teachers = rendered["teacher"].to_pylist()
     lost = sorted(set(range(rendered.num_rows)) - set(seen))
     ids = rendered["problem_id"].to_pylist()
-    rows = [{"source": teachers[i], "problem_id": ids[i], "reason": "not_reached"} for i in lost]
+    rows = [{"teacher": teachers[i], "problem_id": ids[i], "reason": "not_reached"} for i in lost]
     ledger = Ledger(rendered.num_rows, len(seen), {"not_reached": len(lost)}).check(where)
     return {"trained_on": dict(sorted(Counter(teachers[i] for i in seen).items())), "ledger": ledger}, rows
 
@@ -140,7 +140,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
 
-    recipe = TrainRecipe.model_validate_json(args.recipe)
+    recipe = TrainJob.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
     record = Record(__file__, args.recipe, inputs, args.output.parent)
     rendered = tables.read(args.rendered, tables.RENDERED)
@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> None:
     rows, lost = account(trainer, rendered, str(args.output))
     tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
     manifest = {**summary(trainer, args, recipe, rendered.num_rows), **rows}
-    record.publish(manifest, seed=args.seed, tokens=manifest["tokens"])
+    record.write(manifest, seed=args.seed, tokens=manifest["tokens"])
     shutil.rmtree(states)
 
 

@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
         "verdicts": dict(sorted(tally.verdicts.items())),
         "agreement": tally.agreement(),
     }
-    record.publish(manifest)
+    record.write(manifest)
 
 
 if __name__ == "__main__":

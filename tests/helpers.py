@@ -37,7 +37,7 @@ def manifest(path: Path) -> dict[str, Any]:
 
 def problems_table(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write a problems table; keys that a row lacks are filled in."""
-    filled = [{"problem": f"Say {r['answer']}.", "source": "test", **r} for r in rows]
+    filled = [{"problem": f"Say {r['answer']}.", "origin": "test", **r} for r in rows]
     tables.write(path, tables.build(filled, tables.PROBLEMS), tables.PROBLEMS)
     return path
 

@@ -23,8 +23,8 @@ Written by `make config-docs` from `scripts/distill/config/recipes/`; do not edi
 `config.yaml` names the studies to run. A study (`studies/*.yaml`) is a list of names and the gaps to report. The names
 stand in the catalogue (`catalogue/*.yaml`), one file per kind, each entry `name: recipe`. Names are lower-case words
 with hyphens; they become folders under `results/`. A changed recipe re-makes what was made with it: give a new recipe
-a new name unless you want that. Keys marked *layout* re-make nothing that exists. Unknown keys are refused, and every
-mistake is reported before anything runs.
+a new name unless you want that. Keys marked *execution* re-make nothing that exists. Unknown keys are refused, and
+every mistake is reported before anything runs.
 
 `snakemake -n` says what a change would re-make, and why. `snakemake --touch FILES` accepts results as they are after
 a change you know to be harmless.
@@ -83,9 +83,9 @@ def section(model: type[BaseModel], heading: str) -> list[str]:
     lines = [f"{heading} {title(model)}", "", *(model.__doc__ or "").strip().splitlines(), ""]
     lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        layout = " *(layout)*" if field.json_schema_extra == recipes.LAYOUT else ""
+        execution = " *(execution)*" if field.json_schema_extra == recipes.EXECUTION else ""
         words = (field.description or "").replace("|", "\\|")
-        lines.append(f"| `{name}` | {kind(field.annotation)} | {default(field)} | {words}{layout} |")
+        lines.append(f"| `{name}` | {kind(field.annotation)} | {default(field)} | {words}{execution} |")
     return [*lines, ""]
 
 

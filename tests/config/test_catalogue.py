@@ -45,13 +45,13 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
         ("catalogue/teachers.yaml", "path: resources/toy/teacher-long", "pth: x",
          "toy-long.model.pth: 'pth' is no known key; did you mean 'path'?"),
         ("catalogue/datasets.yaml", "[toy-long, toy-short]", "[toy-lnog, toy-short]",
-         "datasets.yaml: toy-long-arm.sources: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
+         "datasets.yaml: toy-long-arm.teachers: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.2",
          "datasets.yaml: toy-long-arm.alpha: input should be less than or equal to 1, not 1.2"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: -0.1", "alpha: input should be greater than or equal to 0"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "shares: [0.5, 0.6]", "sum to 1"),
         ("catalogue/datasets.yaml", "corpus: toy-train", "corpus: toy-trian", "did you mean 'toy-train'?"),
-        ("catalogue/datasets.yaml", "toy-short-arm:", "none:", "'none' is reserved"),
+        ("catalogue/datasets.yaml", "toy-short-arm:", "base:", "'base' is reserved"),
         ("catalogue/datasets.yaml", "toy-short-arm:", "Toy_Short:", "'Toy_Short' is no name"),
         ("catalogue/datasets.yaml", "toy-short-arm:", "toy-long-arm:", "line 7: key 'toy-long-arm' stands"),
         ("catalogue/trainings.yaml", "global_batch: 16", "global_batch: 20", "20 is no multiple of `micro_batch` 16"),
@@ -107,10 +107,10 @@ def test_all_mistakes_are_told_at_once(project: Path) -> None:
     assert any("'toi' is no known study; did you mean 'toy'?" in line for line in lines)
 
 
-def test_untouched_students_are_in_every_study(project: Path) -> None:
+def test_base_students_are_in_every_study(project: Path) -> None:
     catalogue = load(project / "config", {"studies": ["toy"]})
     arms = catalogue.arms("toy")
-    assert Arm.untouched("toy-xs") in arms
+    assert Arm.base("toy-xs") in arms
     assert len(arms) == 14
 
 
@@ -126,8 +126,6 @@ def test_a_recipe_text_ignores_order_and_layout_and_notices_swapped_values(proje
     assert load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical() != before
 
 
-@pytest.mark.parametrize(
-    "arm", [Arm.untouched("toy-xs"), Arm("toy-xs", "sft", "long-arm", 12)], ids=["untouched", "trained"]
-)
+@pytest.mark.parametrize("arm", [Arm.base("toy-xs"), Arm("toy-xs", "sft", "long-arm", 12)], ids=["base", "trained"])
 def test_an_arm_is_read_back_from_its_path(arm: Arm) -> None:
-    assert Arm.parse(f"results/scores/toy-test/{arm.responder}/greedy/manifest.json") == arm
+    assert Arm.parse(f"results/scores/toy-test/{arm.model_path}/greedy/manifest.json") == arm

@@ -90,7 +90,7 @@ def test_excluded_problems_and_why() -> None:
 
 IDS = [f"p{i}" for i in range(8)]
 LOOP = "again and again " * 40
-# Per source two draws of each problem, all correct but those of p0 at `easy`; the second is shorter.
+# Per teacher two draws of each problem, all correct but those of p0 at `easy`; the second is shorter.
 TEXTS = {"hard": ("a long way to say it", "shorter"), "easy": ("two words", "one")}
 
 
@@ -105,12 +105,12 @@ def files(folder: Path) -> list[str]:
     """Write all inputs of mix.py and return the options that name them."""
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
     options = ["--problems", str(known)]
-    for source, texts in TEXTS.items():
+    for teacher, texts in TEXTS.items():
         rows = [{"problem_id": i, "draw": d, "response": LOOP if (i, d) == ("p7", 0) else f"{text} {i}",
                  "response_tokens": len(text)} for i in IDS for d, text in enumerate(texts)]  # fmt: skip
-        answered = responses_table(folder / source / "r.parquet", rows)
-        graded = verdicts(folder / source / "v.parquet", rows, {"p0"} if source == "easy" else set())
-        options += ["--responses", source, str(answered), "--verdicts", source, str(graded)]
+        answered = responses_table(folder / teacher / "r.parquet", rows)
+        graded = verdicts(folder / teacher / "v.parquet", rows, {"p0"} if teacher == "easy" else set())
+        options += ["--responses", teacher, str(answered), "--verdicts", teacher, str(graded)]
     return options
 
 
@@ -121,7 +121,7 @@ def table(path: Path, rows: list[dict[str, Any]], contract: tables.Contract) -> 
 
 def run(folder: Path, name: str, *more: str, curation: dict[str, Any], **keys: Any) -> Path:
     output = folder / name / "train.parquet"
-    keys = {"corpus": "c", "sources": ["hard", "easy"], "alpha": 0.5, "curation": curation, **keys}
+    keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, "curation": curation, **keys}
     mix.main([*files(folder), *more, "--recipe", recipe(**keys), "--output", str(output)])
     return output
 
@@ -132,7 +132,7 @@ def rows_of(path: Path) -> dict[str, tuple[str, int]]:
 
 def reasons(path: Path) -> dict[tuple[str, str], str]:
     found = tables.read(path.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
-    return {(r["source"], r["problem_id"]): r["reason"] for r in found}
+    return {(r["teacher"], r["problem_id"]): r["reason"] for r in found}
 
 
 def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None
     assert found.keys() == {"p4", "p5", "p6"}
     assert set(found.values()) == {("hard", 1), ("easy", 0)}
     lost = reasons(output)
-    for source in TEXTS:
+    for teacher in TEXTS:
         others = {"p1": "contaminated", "p2": "near_duplicate", "p3": "too_hard"}
-        assert {i: lost[source, i] for i in others} == others
+        assert {i: lost[teacher, i] for i in others} == others
     assert lost["easy", "p0"] == "not_correct"
     assert lost["hard", "p0"] == "not_paired"
     assert lost["easy", "p7"] == "repetitive"  # of its two faulty draws the first
@@ -171,14 +171,14 @@ def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None
 
 def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
     more = []
-    for source in TEXTS:
-        rows = [{"problem_id": i, "draw": d, "tokens": 4, "log_likelihood": -1.0 if (d == 1) == (i < "p4") else -9.0}
+    for teacher in TEXTS:
+        rows = [{"problem_id": i, "draw": d, "tokens": 4, "loglikelihood": -1.0 if (d == 1) == (i < "p4") else -9.0}
                 for i in IDS for d in (0, 1)]  # fmt: skip
-        more += ["--likelihoods", source, table(tmp_path / source / "l.parquet", rows, tables.LIKELIHOODS)]
+        more += ["--loglikelihoods", teacher, table(tmp_path / teacher / "l.parquet", rows, tables.LOGLIKELIHOODS)]
     asked = {"choose": "student_likely", "student": "toy-xs"}
     drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", *more, curation=asked)).items()}
     assert drawn == {i: int(i < "p4") for i in IDS[1:]}
-    with pytest.raises(InputError, match="--likelihoods must name files of hard"):
+    with pytest.raises(InputError, match="--loglikelihoods must name files of hard"):
         run(tmp_path, "e", curation=asked)
 
 
@@ -207,7 +207,7 @@ def test_bounds_in_tokens_on_responses_without_token_counts(tmp_path: Path) -> N
     options = files(tmp_path)
     rows = [{"problem_id": i, "draw": d, "response_tokens": None} for i in IDS for d in (0, 1)]
     responses_table(tmp_path / "hard/r.parquet", rows)
-    keys = {"corpus": "c", "sources": ["hard", "easy"], "alpha": 0.5, "curation": {"length": {"at_most": 9}}}
+    keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, "curation": {"length": {"at_most": 9}}}
     with pytest.raises(InputError, match=r"hard/r\.parquet: no token counts .*bound `characters` instead"):
         mix.main([*options, "--recipe", recipe(**keys), "--output", str(tmp_path / "o/train.parquet")])
 

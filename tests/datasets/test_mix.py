@@ -1,4 +1,4 @@
-"""mix.py on small files: the row budget, sources swapped by alpha, ledgers that say why, files that do not match."""
+"""mix.py on small files: the row budget, teachers swapped by alpha, ledgers that say why, files that do not match."""
 
 import itertools
 from pathlib import Path
@@ -21,13 +21,13 @@ WORDS = {
 def run(folder: Path, name: str, **keys: Any) -> Path:
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
     options = ["--problems", str(known)]
-    for source, words in WORDS.items():
-        rows = [{"problem_id": i, "response": f"{source} {i}"} for i in IDS]
-        responses = responses_table(folder / source / "r.parquet", rows)
-        verdicts = verdicts_table(folder / source / "v.parquet", words)
-        options += ["--responses", source, str(responses), "--verdicts", source, str(verdicts)]
+    for teacher, words in WORDS.items():
+        rows = [{"problem_id": i, "response": f"{teacher} {i}"} for i in IDS]
+        responses = responses_table(folder / teacher / "r.parquet", rows)
+        verdicts = verdicts_table(folder / teacher / "v.parquet", words)
+        options += ["--responses", teacher, str(responses), "--verdicts", teacher, str(verdicts)]
     output = folder / name / "train.parquet"
-    keys = {"corpus": "c", "sources": ["hard", "easy"], **keys}
+    keys = {"corpus": "c", "teachers": ["hard", "easy"], **keys}
     mix.main([*options, "--recipe", recipe(**keys), "--output", str(output)])
     return output
 
@@ -45,7 +45,7 @@ def test_both_correct_keeps_the_problems_that_all_sources_solve(tmp_path: Path) 
                 "paired": 5}  # fmt: skip
     assert facts["funnel"]["hard"] == stations
     lost = tables.read(output.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
-    reasons = {(r["source"], r["problem_id"]): r["reason"] for r in lost}
+    reasons = {(r["teacher"], r["problem_id"]): r["reason"] for r in lost}
     assert reasons["hard", "p0"] == "not_correct"
     assert reasons["hard", "p1"] == "not_answered"
 

@@ -29,8 +29,8 @@ def test_fate_of_a_problem_is_its_best_draw() -> None:
         Draw("c", 0, "stop", "no_answer"),
         Draw("d", 0, "error", "error"),
     ]
-    found = mixing.survey("abcde", draws, "both_correct")
-    assert found.fate == {
+    found = mixing.select_draws("abcde", draws, "both_correct")
+    assert found.outcome == {
         "a": "correct",
         "b": "not_stopped",
         "c": "not_answered",
@@ -42,8 +42,8 @@ def test_fate_of_a_problem_is_its_best_draw() -> None:
 
 def test_first_correct_draw_is_selected_whatever_the_order_of_rows() -> None:
     draws = [correct("a", 3), correct("a", 1), Draw("a", 0, "stop", "wrong"), Draw("b", 0, "length", "correct")]
-    assert mixing.survey("ab", draws, "both_correct").usable == {"a": 1}
-    assert mixing.survey("ab", draws, "unfiltered").usable == {"a": 0, "b": 0}
+    assert mixing.select_draws("ab", draws, "both_correct").usable == {"a": 1}
+    assert mixing.select_draws("ab", draws, "unfiltered").usable == {"a": 0, "b": 0}
 
 
 def test_the_preferred_draw_is_selected_and_faulty_ones_never() -> None:
@@ -55,11 +55,11 @@ def test_the_preferred_draw_is_selected_and_faulty_ones_never() -> None:
         Draw("b", 0, "stop", "correct", "repetitive"),
         Draw("c", 0, "stop", "wrong", "too_long"),
     ]
-    found = mixing.survey("abc", draws, "own_correct")
+    found = mixing.select_draws("abc", draws, "own_correct")
     assert found.usable == {"a": 1}
     assert found.faulty == {"b": "repetitive"}  # of several faults that of the first draw
-    assert found.fate == {"a": "correct", "b": "correct", "c": "not_correct"}
-    assert mixing.survey("abc", draws, "unfiltered").faulty == {"b": "repetitive", "c": "too_long"}
+    assert found.outcome == {"a": "correct", "b": "correct", "c": "not_correct"}
+    assert mixing.select_draws("abc", draws, "unfiltered").faulty == {"b": "repetitive", "c": "too_long"}
 
 
 def test_share_counts_round_half_up_and_sum() -> None:
@@ -82,8 +82,8 @@ def test_budget_names_the_source_that_cannot_fill_it() -> None:
 
 
 def test_lost_reasons_account_for_every_problem() -> None:
-    fate = {**dict.fromkeys("abcefg", "correct"), "d": "not_correct", "h": "not_correct"}
-    found = mixing.Survey(fate, dict.fromkeys("abcef", 0), {"g": "too_long"})
+    outcome = {**dict.fromkeys("abcefg", "correct"), "d": "not_correct", "h": "not_correct"}
+    found = mixing.Availability(outcome, dict.fromkeys("abcef", 0), {"g": "too_long"})
     excluded = {"f": "contaminated", "g": "contaminated", "h": "near_duplicate"}
     lost = mixing.lost_reasons(found, excluded, ["a", "b", "c"], {"a": "s", "b": "t"}, "s")
     assert lost == {"b": "other_source", "c": "over_budget", "d": "not_correct", "e": "not_paired",
@@ -103,8 +103,8 @@ def test_alpha_0_and_1_are_the_single_sources(hard: list[str], easy: list[str], 
         return
     candidate = mixing.candidates({"hard": hard, "easy": easy}, pairing, seed)
     rows = mixing.budget(candidate, None, "test")
-    for alpha, source in ((1.0, "hard"), (0.0, "easy")):
-        alone = mixing.assign({source: candidate[source]}, [rows])
+    for alpha, teacher in ((1.0, "hard"), (0.0, "easy")):
+        alone = mixing.assign({teacher: candidate[teacher]}, [rows])
         assert dataset(hard, easy, alpha, pairing, seed) == alone
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import estimate_likelihood
+import compute_loglikelihood
 import pytest
 from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
 from hypothesis import given
@@ -42,11 +42,11 @@ def test_likelihoods_are_those_of_each_row_alone(model: Path, monkeypatch: pytes
     rows = [([5 + (7 * i + j) % 60 for j in range(n)], prompt) for i, (n, prompt) in
             enumerate([(40, 7), (3, 1), (130, 60), (41, 40), (9, 2), (128, 1)])]  # fmt: skip
     expected = plain(model, rows)
-    scorer = loglikelihood.Scorer(model)
-    assert scorer.log_likelihoods(rows) == pytest.approx(expected, abs=1e-3)
+    scorer = loglikelihood.LoglikelihoodModel(model)
+    assert scorer.loglikelihoods(rows) == pytest.approx(expected, abs=1e-3)
     monkeypatch.setattr(loglikelihood, "WINDOW", 16)
     monkeypatch.setattr(loglikelihood, "STEP_TOKENS", 64)
-    assert scorer.log_likelihoods(rows) == pytest.approx(expected, abs=1e-3)
+    assert scorer.loglikelihoods(rows) == pytest.approx(expected, abs=1e-3)
 
 
 @given(st.lists(st.integers(1, 5000), max_size=60))
@@ -61,11 +61,11 @@ def test_batches_hold_every_row_once_within_the_step(lengths: list[int]) -> None
 def run(folder: Path, model: Path, rows: list[dict]) -> list[dict]:
     known = problems_table(folder / "problems.parquet", [{"problem_id": "p", "problem": PROBLEM, "answer": "5"}])
     answered = responses_table(folder / "r.parquet", [{"problem_id": "p", "draw": i, **r} for i, r in enumerate(rows)])
-    output = folder / "l/likelihoods.parquet"
+    output = folder / "l/loglikelihoods.parquet"
     options = ["--problems", str(known), "--responses", str(answered), "--model", str(model)]
     keys = ["--prompt", str(PROMPTS / "plain.jinja"), "--recipe", recipe(system=None)]
-    estimate_likelihood.main([*options, *keys, "--output", str(output)])
-    return tables.read(output, tables.LIKELIHOODS).to_pylist()
+    compute_loglikelihood.main([*options, *keys, "--output", str(output)])
+    return tables.read(output, tables.LOGLIKELIHOODS).to_pylist()
 
 
 def test_the_program_rates_what_it_can(tmp_path: Path, model: Path) -> None:
@@ -73,10 +73,10 @@ def test_the_program_rates_what_it_can(tmp_path: Path, model: Path) -> None:
             {"response": SHORT.replace("5", "<|user|>")}, {"response": "5 = 2 down 4 up 3 boxed"}]  # fmt: skip
     found = run(tmp_path, model, rows)
     assert [r["tokens"] is not None for r in found] == [True, False, False, False, True]
-    assert [r["log_likelihood"] is not None for r in found] == [True, False, False, False, True]
-    known, odd = (perplexity(found[i]["log_likelihood"], found[i]["tokens"]) for i in (0, 4))
+    assert [r["loglikelihood"] is not None for r in found] == [True, False, False, False, True]
+    known, odd = (perplexity(found[i]["loglikelihood"], found[i]["tokens"]) for i in (0, 4))
     assert 1 <= known < 2 < 10 < odd  # the model was trained on the first style, and never on words in that order
-    facts = manifest(tmp_path / "l/likelihoods.parquet")
+    facts = manifest(tmp_path / "l/loglikelihoods.parquet")
     assert (facts["rows"], facts["rated"], facts["tokens"]) == (5, 2, found[0]["tokens"] + found[4]["tokens"])
 
 

@@ -58,7 +58,7 @@ def test_rows_over_the_cutoff_are_dropped_or_cut_and_counted(tmp_path: Path) -> 
     assert [r["problem_id"] for r in tables.read(output, tables.RENDERED).to_pylist()] == ["a"]
     assert manifest(output)["ledger"] == {"rows_in": 2, "rows_out": 1, "lost": {"over_cutoff": 1}}
     lost = tables.read(output.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
-    assert lost == [{"source": "t", "problem_id": "b", "reason": "over_cutoff"}]
+    assert lost == [{"teacher": "t", "problem_id": "b", "reason": "over_cutoff"}]
     kept = run(tmp_path, cutoff=cutoff, over_cutoff="keep")
     assert [r["length"] for r in tables.read(kept, tables.RENDERED).to_pylist()] == [cutoff, cutoff]
     assert manifest(kept)["over_cutoff"] == 1

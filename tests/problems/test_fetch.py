@@ -76,8 +76,8 @@ def test_a_problem_without_gold_is_a_ledger_entry_where_the_recipe_allows_it(tmp
         problems(tmp_path, rows)
     assert not (tmp_path / "out/problems.parquet").exists()
     assert len(problems(tmp_path, rows, max_unusable=0.2)) == 4
-    ledger = tables.read(tmp_path / "out/ledger.parquet", tables.LEDGER).to_pylist()
-    assert ledger == [{"source": "source.jsonl", "problem_id": "p9", "reason": "no_answer"}]
+    ledger = tables.read(tmp_path / "out/ledger.parquet", tables.PROBLEMS_LEDGER).to_pylist()
+    assert ledger == [{"problem_id": "p9", "reason": "no_answer"}]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_hub_dataset_is_that_of_its_commit(tmp_path: Path) -> None:
     done = run_offline("fetch_problems", tmp_path / "hf", *options, recipe(revision=COMMIT, **keys))
     assert done.returncode == 0, done.stderr
     rows = tables.read(output, tables.PROBLEMS).to_pylist()
-    assert [(r["problem_id"], r["source"]) for r in rows] == [(f"p{i}", "lab/maths") for i in range(4)]
+    assert [(r["problem_id"], r["origin"]) for r in rows] == [(f"p{i}", "lab/maths") for i in range(4)]
     other = "f" * 40
     done = run_offline("fetch_problems", tmp_path / "hf", *options, recipe(revision=other, **keys))
     assert done.returncode == 1

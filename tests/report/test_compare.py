@@ -28,7 +28,7 @@ STUDY = {
 }
 AGREE = {"rows": 4, "agree": 3, "rule_only": 1, "matcher_only": 0}
 PROVENANCE = {"seconds": 1.0, "versions": {"python": "3.11"}, "recipe": {"cutoff": 64}}
-CORRECT = {"hard": [1, 1, 1, 0], "easy": [1, 0, 0, 0], "mixed": [1, 1, 0, 0], "none": [0, 0, 0, 0]}
+CORRECT = {"hard": [1, 1, 1, 0], "easy": [1, 0, 0, 0], "mixed": [1, 1, 0, 0], "base": [0, 0, 0, 0]}
 
 
 def folder_of(root: Path, *parts: str, manifest: dict[str, Any]) -> Path:
@@ -40,7 +40,7 @@ def folder_of(root: Path, *parts: str, manifest: dict[str, Any]) -> Path:
 
 def score_of(root: Path, dataset: str, seed: int) -> Path:
     correct = CORRECT[dataset]
-    arm = "s/none" if dataset == "none" else f"s/t/{dataset}/seed-{seed}"
+    arm = "s/base" if dataset == "base" else f"s/t/{dataset}/seed-{seed}"
     share = sum(correct) / 4
     facts = {"n_problems": 4, "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0, "no_answer": 0.0,
              "cut_off": 0.0, "mean_tokens": 9.5,
@@ -69,16 +69,16 @@ def dataset_of(root: Path, kind: str, name: str) -> Path:
     station = {"problems": 4, "generated": 4, "stopped": 4, "answered": 4, "correct": 3, "curated": 3,
                "paired": 2}  # fmt: skip
     ledger = {"rows_in": 4, "rows_out": 2, "lost": {"not_paired": 2}}
-    facts = {"rows": 2, "ledger": ledger, "sources": {"teacher": 2}, "funnel": {"teacher": station},
+    facts = {"rows": 2, "ledger": ledger, "teachers": {"teacher": 2}, "funnel": {"teacher": station},
              "repeated_samples": {"teacher": {"rows": 7, "repeated": 2, "pairs": {"0, 1": {"both": 3, "same": 2}}}},
-             "ledger_by_source": {"teacher": ledger}}  # fmt: skip
+             "ledger_by_teacher": {"teacher": ledger}}  # fmt: skip
     place = ["datasets", name] if kind == "datasets" else ["rendered/s/t", name]
     return folder_of(root, *place, manifest=facts)
 
 
 def run(root: Path, missing: str | None = None, updates: dict[str, int] | None = None) -> Path:
     arms = [(d, seed) for d in ("hard", "easy", "mixed") for seed in (1, 2)]
-    scores = [score_of(root, *arm) for arm in [*arms, ("none", 0)] if arm[0] != missing]
+    scores = [score_of(root, *arm) for arm in [*arms, ("base", 0)] if arm[0] != missing]
     models = [model_of(root, d, seed, (updates or {}).get(d, 10)) for d, seed in arms]
     data = [dataset_of(root, "datasets", d) for d in ("hard", "easy", "mixed")]
     rendered = [dataset_of(root, "rendered", d) for d in ("hard", "easy", "mixed")]
@@ -111,10 +111,10 @@ def test_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "2",
     )
     assert (mix["minus"], mix["estimate"], mix["parity"]) == ("hard", "-0.250000", "equal")
-    assert mix["p_value"] == "1.000000"  # one problem differs; two sources to choose from
+    assert mix["p_value"] == "1.000000"  # one problem differs; two teachers to choose from
     scores = rows_of(folder / "scores.csv")
     assert [(r["dataset"], r["seed"], r["accuracy"]) for r in scores] == [
-        ("none", "0", "0.000000"), ("easy", "1", "0.250000"), ("easy", "2", "0.250000"), ("hard", "1", "0.750000"),
+        ("base", "0", "0.000000"), ("easy", "1", "0.250000"), ("easy", "2", "0.250000"), ("hard", "1", "0.750000"),
         ("hard", "2", "0.750000"), ("mixed", "1", "0.500000"), ("mixed", "2", "0.500000"),
     ]  # fmt: skip
     shown = capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_the_same_scores_make_the_same_bytes(tmp_path: Path) -> None:
 def test_unequal_arms_are_said_to_be(tmp_path: Path) -> None:
     folder = run(tmp_path, updates={"easy": 7}).parent
     assert [r["parity"] for r in rows_of(folder / "gaps.csv")] == ["updates 10 vs 7", "updates 10 vs 7"]
-    assert parity([Arm("s", "t", "hard", 1), Arm.untouched("s")], {Arm("s", "t", "hard", 1): {}}) == "untouched"
+    assert parity([Arm("s", "t", "hard", 1), Arm.base("s")], {Arm("s", "t", "hard", 1): {}}) == "base"
 
 
 def test_a_missing_score_is_named(tmp_path: Path) -> None:

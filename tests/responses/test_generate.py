@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill import tables
-from distill.config.recipes import DecodingRecipe, GenerateRecipe
+from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.config.shards import in_shard, shard_names
 from distill.responses.engines import Request, load_engine
 from distill.runtime.errors import InputError
@@ -34,9 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def engine(model: Path, batch_size: int = 64, **decoding: Any) -> Any:
     decoding = {"max_new_tokens": 80, **decoding}
-    return load_engine(
-        model, GenerateRecipe(prompt="plain", batch_size=batch_size, decoding=DecodingRecipe(**decoding))
-    )
+    return load_engine(model, GenerateJob(prompt="plain", batch_size=batch_size, decoding=DecodingRecipe(**decoding)))
 
 
 def requests(problems: list[str] = PROBLEMS, seed: int = 0) -> list[Request]:
@@ -163,7 +161,7 @@ def test_what_the_template_has_begun_is_put_back(model: Path) -> None:
     whole = dict(engine(model).generate(requests()))
     keys = {"prompt": "plain", "decoding": {"max_new_tokens": 80}}
     for prefix in ("<think>\n", whole[0].text[:1]):
-        loaded = load_engine(model, GenerateRecipe.model_validate({**keys, "response_prefix": prefix}))
+        loaded = load_engine(model, GenerateJob.model_validate({**keys, "response_prefix": prefix}))
         assert loaded.seeds == "row"
         found = dict(loaded.generate([*requests(), Request([{"role": "user", "content": PROBLEMS[1] * 40}], 0)]))
         assert found[0].text == (prefix if prefix.startswith("<") else "") + whole[0].text
@@ -180,7 +178,7 @@ def arguments(
     known = problems_table(folder / "problems.parquet", rows)
     keys = recipe(prompt="plain", batch_size=batch_size, decoding={"max_new_tokens": 60, **decoding})
     options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw), "--shard", shard]
-    options += ["--recipe", keys, "--limits", recipe(max_errors=max_errors), "--output", str(output)]
+    options += ["--recipe", keys, "--execution", recipe(max_errors=max_errors), "--output", str(output)]
     return ["--problems", str(known), *options]
 
 
@@ -221,7 +219,7 @@ def test_a_problem_is_in_exactly_one_shard(problem_id: str, count: int) -> None:
 
 def test_vllm_where_it_is_not_installed(model: Path) -> None:
     with pytest.raises(InputError, match=r"vLLM is not installed here .*envs/vllm\.yaml.*`engine: transformers` runs"):
-        load_engine(model, GenerateRecipe(engine="vllm", decoding=DecodingRecipe(max_new_tokens=9)))
+        load_engine(model, GenerateJob(engine="vllm", decoding=DecodingRecipe(max_new_tokens=9)))
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

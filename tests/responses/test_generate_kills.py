@@ -150,7 +150,7 @@ def test_errors_are_rows_up_to_a_bound_and_are_asked_again(
     meanwhile = json.loads((output.parent / "state/progress.json").read_text())
     assert (meanwhile["done"], meanwhile["total"], meanwhile["cost"]) == (5, 5, 0)
 
-    command[command.index("--limits") + 1] = recipe(max_errors=0.2)
+    command[command.index("--execution") + 1] = recipe(max_errors=0.2)
     generate.main(command)
     assert (provenance(output)["kept"], provenance(output)["asked"]) == (4, 1)
     assert "progress generate 4/5 rows\n" in capsys.readouterr().err

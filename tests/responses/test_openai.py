@@ -17,7 +17,7 @@ from chat_server import MODEL, ChatServer
 from helpers import PROMPTS, base_model, manifest, problems_table, recipe
 
 from distill import tables
-from distill.config.recipes import GenerateRecipe, ModelRecipe, StudentRecipe, TeacherRecipe
+from distill.config.recipes import GenerateJob, ModelRecipe, StudentRecipe, TeacherRecipe
 from distill.responses.engines import Completion, Request, endpoint, load_engine
 from distill.responses.engines.openai import whole_text
 from distill.runtime.errors import InputError
@@ -42,7 +42,7 @@ def model(tmp_path: Path) -> Path:
 def engine(model: Path, url: str, decoding: dict[str, Any] | None = None, **server: Any) -> Any:
     keys = {"engine": "openai", "server": {"url": url, "timeout_seconds": 1, **server}}
     decoding = {"max_new_tokens": 9, **(decoding or {})}
-    return load_engine(model, GenerateRecipe.model_validate({**keys, "decoding": decoding}))
+    return load_engine(model, GenerateJob.model_validate({**keys, "decoding": decoding}))
 
 
 def requests(count: int) -> list[Request]:
@@ -264,14 +264,14 @@ def test_generate_writes_the_rows_of_a_served_teacher(server: ChatServer, model:
     server.plan["Say 1."] = [faults.status(400, "too long")]
     rows = [{"problem_id": f"q{i}", "answer": str(i)} for i in range(4)]
     known = problems_table(tmp_path / "problems.parquet", rows)
-    whole = GenerateRecipe.model_validate(
+    whole = GenerateJob.model_validate(
         {"engine": "openai", "max_errors": 0.5, "server": {"url": server.url}, "decoding": {"max_new_tokens": 9}}
     )
     assert "url" not in whole.canonical()
     output = tmp_path / "out/responses.parquet"
     options = ["--problems", str(known), "--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", "0"]
     options += ["--shard", "00-of-01", "--output", str(output)]
-    generate.main([*options, "--recipe", whole.canonical(), "--limits", json.dumps(whole.layout())])
+    generate.main([*options, "--recipe", whole.canonical(), "--execution", json.dumps(whole.execution())])
     found = tables.read(output, tables.RESPONSES).to_pylist()
     assert [(r["response"], r["finish_reason"]) for r in found] == [("0", "stop"), ("", "error"), ("2", "stop"),
                                                                     ("3", "stop")]  # fmt: skip
@@ -283,13 +283,13 @@ def test_generate_writes_the_rows_of_a_served_teacher(server: ChatServer, model:
 
 def test_a_recipe_comes_back_from_its_text_and_its_layout() -> None:
     server = {"url": "http://a/v1", "extra_body": {"a": {"b": 1}}, "concurrency": 3}
-    whole = GenerateRecipe.model_validate(
+    whole = GenerateJob.model_validate(
         {"engine": "openai", "server": server, "batch_size": 3, "decoding": {"max_new_tokens": 9, "draws": 1}}
     )
-    moved = GenerateRecipe.parse(whole.canonical(), json.dumps({**whole.layout(), "batch_size": 4}))
-    assert GenerateRecipe.parse(whole.canonical(), json.dumps(whole.layout())) == whole
+    moved = GenerateJob.parse(whole.canonical(), json.dumps({**whole.execution(), "batch_size": 4}))
+    assert GenerateJob.parse(whole.canonical(), json.dumps(whole.execution())) == whole
     assert (moved.batch_size, moved.canonical()) == (4, whole.canonical())
-    assert set(whole.layout()["server"]) == set(type(whole.server).model_fields) - {"extra_body"}
+    assert set(whole.execution()["server"]) == set(type(whole.server).model_fields) - {"extra_body"}
 
 
 @pytest.mark.parametrize(
@@ -316,6 +316,6 @@ def test_a_student_is_not_served() -> None:
 def test_weights_and_servers_are_not_confused(tmp_path: Path, model: Path, server: ChatServer) -> None:
     decoding = {"max_new_tokens": 9}
     with pytest.raises(InputError, match=r"dial-1 is a served model without weights here; use `engine: openai`"):
-        load_engine(model, GenerateRecipe.model_validate({"decoding": decoding}))
+        load_engine(model, GenerateJob.model_validate({"decoding": decoding}))
     with pytest.raises(InputError, match=r"no served model; `engine: openai` needs `model.served`"):
         engine(base_model(tmp_path / "base"), server.url)

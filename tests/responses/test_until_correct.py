@@ -59,7 +59,7 @@ def test_draws_ask_for_what_is_not_solved_and_the_other_programs_cope(tmp_path: 
     files = [first, second, third], [*(v for _, v in earlier), graded]
     options = ["--problems", str(known), "--output", str(tmp_path / "d/train.parquet")]
     options += ["--responses", "t", *map(str, files[0]), "--verdicts", "t", *map(str, files[1])]
-    mix.main([*options, "--recipe", recipe(corpus="c", sources=["t"])])
+    mix.main([*options, "--recipe", recipe(corpus="c", teachers=["t"])])
     rows = tables.read(tmp_path / "d/train.parquet", tables.TRAIN).to_pylist()
     assert [(r["problem_id"], r["draw"]) for r in rows] == [("q0", 0), ("q1", 1), ("q2", 1), ("q3", 0)]
     assert repeated_samples(files[0])["pairs"]["0, 1"]["both"] == 2

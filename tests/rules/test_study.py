@@ -49,7 +49,7 @@ def from_datasets(*only: str) -> set[str]:
     return {f"mix/{d}" for d in only or DATASETS} | rendered(names) | trained(names)
 
 
-UNTOUCHED = [f"{s}/none" for s in STUDENTS]
+BASE = [f"{s}/base" for s in STUDENTS]
 
 
 # What it makes
@@ -59,7 +59,7 @@ def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
     folder = finished.folder / "results/report"
     with open(folder / "scores.csv") as file:
         scores = list(csv.DictReader(file))
-    assert {(r["student"], r["dataset"]) for r in scores} == {*ARMS, *((s, "none") for s in STUDENTS)}
+    assert {(r["student"], r["dataset"]) for r in scores} == {*ARMS, *((s, "base") for s in STUDENTS)}
     assert {r["n_problems"] for r in scores} == {"60"}
     with open(folder / "gaps.csv") as file:
         gaps = list(csv.DictReader(file))
@@ -93,12 +93,12 @@ def swapped_values(study: Study) -> set[str]:
 def students_prompt(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"prompt": "boxed"}})
     names = arms("toy-xs")
-    return rendered(names) | trained(names) | answered(["toy-xs/none"])
+    return rendered(names) | trained(names) | answered(["toy-xs/base"])
 
 
 def text_of_a_prompt(study: Study) -> set[str]:
     (study.folder / "config/prompts/plain.jinja").write_text("Now {{ problem }}\n")
-    return teachers("generate") | teachers("verify") | from_datasets() | answered(UNTOUCHED)
+    return teachers("generate") | teachers("verify") | from_datasets() | answered(BASE)
 
 
 def one_teachers_temperature(study: Study) -> set[str]:
@@ -129,14 +129,14 @@ def one_more_benchmark(study: Study) -> set[str]:
     entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
     study.edit(CATALOGUE + "corpora.yaml", more=entry)
     study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
-    return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *UNTOUCHED], "more")
+    return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *BASE], "more")
 
 
 def one_more_student(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
     study.replace("config/studies/toy.yaml", "  - toy-xs\n", "  - toy-xs\n  - other\n")
     names = [a.replace("toy-xs", "other") for a in arms("toy-xs")]
-    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/none"])
+    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/base"])
 
 
 def one_more_seed(study: Study) -> set[str]:
@@ -159,7 +159,7 @@ def draws_that_a_student_finds_likely(study: Study) -> set[str]:
     asked = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
     rater = {"fetch_model/toy-small"} | {j for r in ("generate", "verify") for j in teachers(r, ("toy-small",))}
-    return {f"{j}/toy-xs" for j in teachers("estimate_likelihood")} | rater | from_datasets("toy-mix-long")
+    return {f"{j}/toy-xs" for j in teachers("compute_loglikelihood")} | rater | from_datasets("toy-mix-long")
 
 
 def overlap_of_problems(study: Study) -> set[str]:
@@ -169,7 +169,7 @@ def overlap_of_problems(study: Study) -> set[str]:
 
 def judge(study: Study) -> set[str]:
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small, max_unclear: 1.0}\nstudies:")
-    names = [*arms(), *UNTOUCHED]
+    names = [*arms(), *BASE]
     judged = {f"judge/toy-test/students/{a}/toy-greedy/draw-0/00-of-01" for a in names}
     scored = {j for j in answered(names) if j.startswith("score")}
     return {"fetch_model/toy-small", "compare"} | judged | scored  # datasets follow the rule, so nothing is trained
@@ -178,15 +178,13 @@ def judge(study: Study) -> set[str]:
 def graders_code(study: Study) -> set[str]:
     study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
     return (
-        teachers("verify")
-        | from_datasets()
-        | {j for j in answered([*arms(), *UNTOUCHED]) if not j.startswith("generate")}
+        teachers("verify") | from_datasets() | {j for j in answered([*arms(), *BASE]) if not j.startswith("generate")}
     )
 
 
 def programs_code(study: Study) -> set[str]:
     study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
-    return {j for j in answered([*arms(), *UNTOUCHED]) if j.startswith("score")} | {"compare"}
+    return {j for j in answered([*arms(), *BASE]) if j.startswith("score")} | {"compare"}
 
 
 def comment_in_a_module(study: Study) -> set[str]:

@@ -27,7 +27,7 @@ KILLS = [
     ("mix", "datasets/toy-mix-long", 0.4),
     ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 3.0),
     ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", 5.0),
-    ("score", "scores/toy-test/students/toy-xs/none/toy-greedy", 0.4),
+    ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.4),
     ("compare", "report", 1.0),
 ]
 
@@ -83,9 +83,9 @@ def test_a_curated_dataset_is_made_for_real(study: Study) -> None:
              "student": "toy-xs"}  # fmt: skip
     study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
-    study.run("datasets", "curation")
+    study.run("datasets", "signals")
     results = study.folder / "results"
-    found = results.glob("curation/toy-train/teachers/*/toy-sampled/*/*/toy-xs/manifest.json")
+    found = results.glob("signals/toy-train/teachers/*/toy-sampled/*/*/toy-xs/manifest.json")
     rated = [(path.parts[-6], json.loads(path.read_text())["perplexity"]) for path in found]
     assert len(rated) == len(TEACHERS) * 2 * len(SHARDS)  # of two draws
     # The student was pre-trained on short chains of thought and has never seen a long one.
@@ -105,8 +105,8 @@ def test_a_curated_dataset_is_made_for_real(study: Study) -> None:
 @pytest.mark.parametrize(
     ("file", "entry", "message"),
     [
-        ("datasets", {"toy-mix-long": {"sources": ["toy-lnog", "toy-short"]}},
-         "toy-mix-long.sources: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
+        ("datasets", {"toy-mix-long": {"teachers": ["toy-lnog", "toy-short"]}},
+         "toy-mix-long.teachers: 'toy-lnog' is no known teacher; did you mean 'toy-long'?"),
         ("datasets", {"toy-mix-long": {"alpha": 1.5}}, "toy-mix-long.alpha: input should be less than or equal to 1"),
     ],
 )  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(study: Study) -> None:
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("no right to mount a file system")
-    place = results / "responses/toy-test/students/toy-xs/none/toy-greedy/draw-0/00-of-01"
+    place = results / "responses/toy-test/students/toy-xs/base/toy-greedy/draw-0/00-of-01"
     try:
         shutil.rmtree(place)
         place.symlink_to(small)

@@ -16,7 +16,7 @@ from distill.runtime.files import read_json, replacing, replacing_folder, write_
 from distill.runtime.record import Ledger
 from distill.tables import parquet
 
-ROW = {"problem_id": "a", "problem": "1+1", "answer": "2", "source": "s"}
+ROW = {"problem_id": "a", "problem": "1+1", "answer": "2", "origin": "s"}
 
 
 def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path: Path) -> None:

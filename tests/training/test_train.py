@@ -15,7 +15,7 @@ import train
 from helpers import PROMPTS, REPOSITORY, TOY, base_model, manifest, problems_table, recipe
 
 from distill import tables
-from distill.config.recipes import TrainRecipe
+from distill.config.recipes import TrainJob
 from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 from distill.training import sft
@@ -83,7 +83,7 @@ def trained(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_log_and_the_manifest(inputs: Path, trained: Path) -> None:
     facts = manifest(trained)
     log = tables.read(trained.with_name("train_log.parquet"), tables.TRAIN_LOG).to_pydict()
-    assert facts["updates"] == 12 == sft.planned_updates(TrainRecipe(**KEYS), 22)
+    assert facts["updates"] == 12 == sft.planned_updates(TrainJob(**KEYS), 22)
     assert log["update"] == list(range(1, 13))
     rendered = tables.read(inputs / "rendered.parquet", tables.RENDERED)
     assert facts["tokens"] == 2 * sum(rendered["length"].to_pylist()) == log["tokens"][-1]
@@ -171,7 +171,7 @@ def test_lora_writes_an_adapter_that_is_merged_when_it_is_used(inputs: Path, tmp
 def test_what_this_machine_cannot_do(inputs: Path, tmp_path: Path, keys: dict[str, Any], message: str) -> None:
     if not message:
         with pytest.raises(InputError, match="global_batch 4 is no multiple of micro_batch 4 on 3 devices"):
-            sft.accumulation(TrainRecipe(**{**KEYS, **keys}), 3)
+            sft.accumulation(TrainJob(**{**KEYS, **keys}), 3)
         return
     with pytest.raises(InputError, match=message):
         run(inputs, tmp_path / "m/weights", **keys)
@@ -183,8 +183,8 @@ def test_max_updates_ends_early_and_the_ledger_names_the_rows_it_did_not_reach(i
     assert facts["ledger"] == {"rows_in": 22, "rows_out": 8, "lost": {"not_reached": 14}}
     lost = tables.read(tmp_path / "m/ledger.parquet", tables.LEDGER).to_pylist()
     assert len({r["problem_id"] for r in lost}) == 14
-    assert {r["source"] for r in lost} <= {"even", "odd"}
-    assert facts["trained_on"] == {n: 11 - sum(r["source"] == n for r in lost) for n in ("even", "odd")}
+    assert {r["teacher"] for r in lost} <= {"even", "odd"}
+    assert facts["trained_on"] == {n: 11 - sum(r["teacher"] == n for r in lost) for n in ("even", "odd")}
     # The tokens of the rows that are not in the ledger are those that the model was shown.
     rendered = tables.read(inputs / "rendered.parquet", tables.RENDERED).to_pylist()
     missed = {r["problem_id"] for r in lost}

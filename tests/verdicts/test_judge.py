@@ -17,7 +17,7 @@ from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, 
 from distill import tables
 from distill.responses.engines import endpoint as endpoints
 from distill.runtime.errors import InputError
-from distill.verdicts.judging import effective, judgement
+from distill.verdicts.judging import final_verdict, judgement
 
 GOLDS = {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
 VERDICTS = [("a", "correct", "1"), ("b", "wrong", "two"), ("c", "wrong", "9"), ("d", "no_answer", None),
@@ -83,7 +83,7 @@ def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
     server = {"url": url, "concurrency": 1, "timeout_seconds": 5, "attempts": 4, **keys}
     asked = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 20}}
     judge.main([*options(known, verdicts, folder / "model", output), "--recipe", recipe(generation=asked),
-                "--limits", recipe(max_unclear=max_unclear)])  # fmt: skip
+                "--execution", recipe(max_unclear=max_unclear)])  # fmt: skip
     return output
 
 
@@ -176,10 +176,10 @@ def test_replies(reply: str, word: str) -> None:
 
 
 def test_a_judge_never_takes_a_correct_answer_away_nor_invents_one() -> None:
-    assert effective("correct", "different") == "correct"
-    assert effective("wrong", "equal") == "correct"
-    assert effective("wrong", "unclear") == "wrong"
-    assert effective("no_answer", "equal") == "no_answer"
+    assert final_verdict("correct", "different") == "correct"
+    assert final_verdict("wrong", "equal") == "correct"
+    assert final_verdict("wrong", "unclear") == "wrong"
+    assert final_verdict("no_answer", "equal") == "no_answer"
 
 
 def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
     files = ["--problems", str(known), "--responses", "t", str(responses), "--verdicts", "t", str(verdicts)]
     for more, rows in (([], 1), (["--judgements", "t", str(judged)], 3)):
         output = tmp_path / f"d{rows}/train.parquet"
-        mix.main([*files, *more, "--recipe", recipe(corpus="c", sources=["t"]), "--output", str(output)])
+        mix.main([*files, *more, "--recipe", recipe(corpus="c", teachers=["t"]), "--output", str(output)])
         assert manifest(output)["rows"] == rows
 
 
@@ -212,7 +212,7 @@ def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
     (journal,) = (tmp_path / "j/state").glob("*.jsonl")
     before = journal.read_bytes()
     assert before.count(b"\n") == 3
-    judge.main([*made, "--limits", recipe(max_unclear=1.0)])
+    judge.main([*made, "--execution", recipe(max_unclear=1.0)])
     rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
     assert [(r["problem_id"], r["judgement"]) for r in rows] == [(i, "unclear") for i in "bce"]
     assert all(r["reply"] for r in rows)

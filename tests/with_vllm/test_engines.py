@@ -10,7 +10,7 @@ import pytest
 import torch
 from helpers import TOY, recipe, z_score
 
-from distill.config.recipes import GenerateRecipe
+from distill.config.recipes import GenerateJob
 from distill.responses.engines import Completion, Request, load_engine
 from distill.runtime.errors import InputError
 from distill.verdicts.matcher import match
@@ -22,7 +22,7 @@ SAMPLED = {"max_new_tokens": 240, "temperature": 0.7}
 
 
 def load(model: Path, decoding: dict[str, Any], **keys: Any) -> Any:
-    return load_engine(model, GenerateRecipe.model_validate({"decoding": decoding, **keys}), seed=5)
+    return load_engine(model, GenerateJob.model_validate({"decoding": decoding, **keys}), seed=5)
 
 
 def requests(count: int, seed: int = 0) -> list[Request]:

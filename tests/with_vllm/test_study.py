@@ -52,7 +52,7 @@ class Mixed(Study):
 
 @dataclass
 class Answers:
-    """All responses of one responder, by problem and draw."""
+    """All responses of one model_path, by problem and draw."""
 
     rows: dict[tuple[str, int], tuple[str, str]]
     verdicts: dict[tuple[str, int], str]
@@ -63,10 +63,10 @@ class Answers:
         return sum(word == "correct" for word in self.verdicts.values())
 
 
-def answers(study: Study, responder: str) -> Answers:
-    """Read what a responder (`toy-train/teachers/toy-long`) said and how it was graded."""
+def answers(study: Study, model_path: str) -> Answers:
+    """Read what a model_path (`toy-train/teachers/toy-long`) said and how it was graded."""
     found = Answers({}, {}, set())
-    for path in sorted((study.folder / "results/responses" / responder).glob("*/*/*/responses.parquet")):
+    for path in sorted((study.folder / "results/responses" / model_path).glob("*/*/*/responses.parquet")):
         graded = study.folder / "results/verdicts" / path.parent.relative_to(study.folder / "results/responses")
         for row in tables.read(path, tables.RESPONSES).to_pylist():
             found.rows[row["problem_id"], row["draw"]] = (row["response"], row["finish_reason"])
@@ -117,9 +117,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
     return study
 
 
-def responders(study: Study, kind: str) -> list[str]:
+def model_paths(study: Study, kind: str) -> list[str]:
     root = study.folder / "results/responses"
-    depth = {"teachers": "toy-train/teachers/*", "students": "toy-test/students/*/none"}[kind]
+    depth = {"teachers": "toy-train/teachers/*", "students": "toy-test/students/*/base"}[kind]
     trained = [*root.glob("toy-test/students/*/toy-sft/*/seed-*")] if kind == "students" else []
     return sorted(str(path.relative_to(root)) for path in [*root.glob(depth), *trained])
 
@@ -133,7 +133,7 @@ def test_students_answer_in_vllm_as_in_transformers(whole: Mixed, tmp_path: Path
     study = whole.copy(tmp_path / "study")
     study.edit(CATALOGUE + "students.yaml", **dict.fromkeys(STUDENTS, VLLM))
     study.run(seconds=HOUR)
-    names = responders(study, "students")
+    names = model_paths(study, "students")
     assert len(names) == 14
     for name in names:
         compare_greedy(answers(whole, name), answers(study, name), name)
@@ -147,7 +147,7 @@ def test_teachers_are_as_often_right(whole: Mixed, tmp_path: Path, engine: str) 
     with teachers_with(study, engine):
         study.run(seconds=HOUR)
         assert study.planned() == set()
-    names = responders(study, "teachers")
+    names = model_paths(study, "teachers")
     assert len(names) == len(TEACHERS)
     for name in names:
         compare_sampled(answers(whole, name), answers(study, name), engine, name)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(SCRIPTS))
 from distill.config.catalogue import PUBLISHED
 from distill.config.lineage import Arm
 from distill.config.load import load
-from distill.config.recipes import Answering, GenerateRecipe, JudgingRecipe, canonical_json
+from distill.config.recipes import Answering, GenerateJob, JudgeJob, canonical_json
 from distill.config.shards import shard_names
 from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
@@ -36,9 +36,9 @@ def code(script, *modules):
     return code_hash(SCRIPTS / f"{script}.py", modules)
 
 
-def answering(responder):
-    """Return the recipe of the teacher or student behind a responder."""
-    kind, name, *_ = responder.split("/")
+def answering(model_path):
+    """Return the recipe of the teacher or student behind a model_path."""
+    kind, name, *_ = model_path.split("/")
     return (CATALOGUE.teachers if kind == "teachers" else CATALOGUE.students)[name]
 
 
@@ -48,18 +48,18 @@ def generate_recipe(wildcards):
 
 def generation(wildcards):
     """Return the recipe of a generation job."""
-    shared = answering(wildcards.responder).model_dump(include=set(Answering.model_fields))
-    return GenerateRecipe(**shared, decoding=CATALOGUE.decodings[wildcards.decoding])
+    shared = answering(wildcards.model_path).model_dump(include=set(Answering.model_fields))
+    return GenerateJob(**shared, decoding=CATALOGUE.decodings[wildcards.decoding])
 
 
-def generate_limits(wildcards, threads):
+def generate_execution(wildcards, threads):
     """Return the keys that change no row. Snakemake does not compare what a function of `threads` returns, so another
     batch size or server re-makes nothing."""
-    return canonical_json(generation(wildcards).layout())
+    return canonical_json(generation(wildcards).execution())
 
 
 def generate_environment(wildcards):
-    return environment_of(answering(wildcards.responder))
+    return environment_of(answering(wildcards.model_path))
 
 
 def environment_of(recipe):
@@ -71,7 +71,7 @@ def judging():
     judge = CATALOGUE.settings.judge
     shared = CATALOGUE.teachers[judge.teacher].model_dump(include=set(Answering.model_fields))
     decoding = {"max_new_tokens": judge.max_tokens}
-    return JudgingRecipe(max_unclear=judge.max_unclear, generation={**shared, "decoding": decoding})
+    return JudgeJob(max_unclear=judge.max_unclear, generation={**shared, "decoding": decoding})
 
 
 def judge_folder():
@@ -79,7 +79,7 @@ def judge_folder():
 
 
 def generate_code(wildcards):
-    return code("generate", module_of(answering(wildcards.responder).engine))
+    return code("generate", module_of(answering(wildcards.model_path).engine))
 
 
 def render_recipe(wildcards):
@@ -134,9 +134,9 @@ def is_scratch(name):
     return model is not None and model.scratch is not None
 
 
-def model_folder(responder):
-    """Return the model folder of a responder."""
-    _, name, *arm = responder.split("/")
+def model_folder(model_path):
+    """Return the model folder of a model_path."""
+    _, name, *arm = model_path.split("/")
     return str(Path("results/models", name, *(arm if len(arm) > 1 else ["base"])))
 
 
@@ -146,23 +146,23 @@ def weights_of(folder):
     return [ancient(f"{folder}/weights")] if kind != "base" or is_scratch(name) else []
 
 
-def answer_folders(kind, corpus, responder, decoding):
-    """Return the folders of all draws and shards of a responder's `responses` or `verdicts`."""
+def answer_folders(kind, corpus, model_path, decoding):
+    """Return the folders of all draws and shards of a model_path's `responses` or `verdicts`."""
     shards = shard_names(CATALOGUE.corpora[corpus].shards)
-    root = f"results/{kind}/{corpus}/{responder}/{decoding}"
-    return [f"{root}/draw-{draw}/{shard}" for draw in CATALOGUE.draws(responder, decoding) for shard in shards]
+    root = f"results/{kind}/{corpus}/{model_path}/{decoding}"
+    return [f"{root}/draw-{draw}/{shard}" for draw in CATALOGUE.draws(model_path, decoding) for shard in shards]
 
 
-def source_folders(kind, dataset, teacher):
-    """Return the folders of one source of a dataset."""
+def teacher_folders(kind, dataset, teacher):
+    """Return the folders of one teacher of a dataset."""
     corpus = CATALOGUE.datasets[dataset].corpus
     return answer_folders(kind, corpus, f"teachers/{teacher}", CATALOGUE.decoding_of(teacher))
 
 
 def likelihood_folders(dataset, teacher):
-    """Return the folders of one source's likelihoods, under the student that its dataset names."""
+    """Return the folders of one teacher's loglikelihoods, under the student that its dataset names."""
     student = CATALOGUE.datasets[dataset].curation.student
-    return [f"{folder}/{student}" for folder in source_folders("curation", dataset, teacher)]
+    return [f"{folder}/{student}" for folder in teacher_folders("signals", dataset, teacher)]
 
 
 def tables(kind, folders):
@@ -177,7 +177,7 @@ def earlier_folders(kind, wildcards):
     """Return the folders of the draws before this one whose verdicts it waits for: it asks only what they got wrong."""
     if not CATALOGUE.decodings[wildcards.decoding].until_correct:
         return []
-    root = f"results/{kind}/{wildcards.corpus}/{wildcards.responder}/{wildcards.decoding}"
+    root = f"results/{kind}/{wildcards.corpus}/{wildcards.model_path}/{wildcards.decoding}"
     return [f"{root}/draw-{draw}/{wildcards.shard}" for draw in range(int(wildcards.draw))]
 
 
@@ -201,21 +201,21 @@ def mix_folders(dataset):
     asked = recipe.curation
     rated = [asked.pass_rate.teacher] if asked.pass_rate else []
     found = [
-        (kind, t, kind, source_folders(kind, dataset, t))
-        for t in unique([*recipe.sources, *rated])
+        (kind, t, kind, teacher_folders(kind, dataset, t))
+        for t in unique([*recipe.teachers, *rated])
         for kind in MIX_KINDS
     ]
     if asked.student:
-        for teacher in recipe.sources:
-            found.append(("likelihoods", teacher, "likelihoods", likelihood_folders(dataset, teacher)))
+        for teacher in recipe.teachers:
+            found.append(("loglikelihoods", teacher, "loglikelihoods", likelihood_folders(dataset, teacher)))
     for name, wanted in (("contamination", asked.decontaminate), ("duplicates", asked.deduplicate)):
         if wanted:
-            found.append((name, None, name, [f"results/curation/{recipe.corpus}/{name}"]))
+            found.append((name, None, name, [f"results/signals/{recipe.corpus}/{name}"]))
     return found
 
 
-def mix_sources(wildcards):
-    """Return the options that name each source's files, and those of curation."""
+def mix_teachers(wildcards):
+    """Return the options that name each teacher's files, and those of curation."""
     options = []
     for option, teacher, name, folders in mix_folders(wildcards.dataset):
         options += [f"--{option}", *([teacher] if teacher else []), *tables(name, folders)]
@@ -231,12 +231,12 @@ def mix_inputs(wildcards):
 
 def answers(kind):
     """Return an input function: the folders' manifests of one kind."""
-    return lambda w: manifests(answer_folders(kind, w.corpus, w.responder, w.decoding))
+    return lambda w: manifests(answer_folders(kind, w.corpus, w.model_path, w.decoding))
 
 
 def answer_tables(kind):
     """Return an input function: the tables of one kind, as `ancient`."""
-    return lambda w: [ancient(f) for f in tables(kind, answer_folders(kind, w.corpus, w.responder, w.decoding))]
+    return lambda w: [ancient(f) for f in tables(kind, answer_folders(kind, w.corpus, w.model_path, w.decoding))]
 
 
 # What the selected studies need, stage by stage.
@@ -268,9 +268,9 @@ def benchmark_folders():
 
 
 def study_scores():
-    """Return (benchmark, responder, decoding) of every score."""
+    """Return (benchmark, model_path, decoding) of every score."""
     return unique(
-        (benchmark, arm.responder, study.decoding)
+        (benchmark, arm.model_path, study.decoding)
         for name, study in CATALOGUE.studies.items()
         for arm in CATALOGUE.arms(name)
         for benchmark in study.benchmarks
@@ -283,8 +283,8 @@ def teacher_answers(kind):
     )
 
 
-def curation_folders():
-    asked = ("contamination", "duplicates", "likelihoods")
+def signal_folders():
+    asked = ("contamination", "duplicates", "loglikelihoods")
     return unique(
         folder for name in study_datasets() for k, _, _, own in mix_folders(name) if k in asked for folder in own
     )

@@ -1,6 +1,6 @@
-"""Datasets: one checked response per problem, paired over the sources and mixed at a fixed row budget.
+"""Datasets: one checked response per problem, paired over the teachers and mixed at a fixed row budget.
 
-REQUIRED INPUTS: results/problems/{corpus}; results/responses and results/verdicts of every source, all draws
+REQUIRED INPUTS: results/problems/{corpus}; results/responses and results/verdicts of every teacher, all draws
 OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.json, provenance.json}
 """
 
@@ -30,7 +30,7 @@ rule mix:
     params:
         recipe=lambda wildcards: CATALOGUE.datasets[wildcards.dataset].canonical(),
         code=code("mix"),
-        sources=mix_sources,
+        teachers=mix_teachers,
     shell:
-        "python scripts/mix.py --problems {input.table} {params.sources} --recipe {params.recipe:q}"
+        "python scripts/mix.py --problems {input.table} {params.teachers} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

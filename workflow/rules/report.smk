@@ -19,7 +19,7 @@ rule compare:
         responses=manifests(teacher_answers("responses")),
         golds=manifests(gold_folders()),
         template="scripts/distill/report/templates/report.html.j2",
-        curation=manifests(curation_folders()),
+        signals=manifests(signal_folders()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=result_table("scores"),
@@ -43,7 +43,7 @@ rule compare:
     shell:
         "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"
         " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
-        " --golds {input.golds} --curation {input.curation} --responses {input.responses}"
+        " --golds {input.golds} --signals {input.signals} --responses {input.responses}"
         " --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS: results/problems/{corpus}; all draws and shards of results/responses and results/verdicts, and of
 results/judgements where there is a judge
-OUTPUTS: results/scores/{corpus}/{responder}/{decoding}/{items.parquet, manifest.json, provenance.json}
+OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json}
 """
 
 
@@ -23,11 +23,11 @@ rule score:
         verdicts=answer_tables("verdicts"),
         judgements=answer_tables("judgements") if JUDGED else [],
     output:
-        table=ensure("results/scores/{corpus}/{responder}/{decoding}/items.parquet", non_empty=True),
-        manifest="results/scores/{corpus}/{responder}/{decoding}/manifest.json",
-        provenance="results/scores/{corpus}/{responder}/{decoding}/provenance.json",
+        table=ensure("results/scores/{corpus}/{model_path}/{decoding}/items.parquet", non_empty=True),
+        manifest="results/scores/{corpus}/{model_path}/{decoding}/manifest.json",
+        provenance="results/scores/{corpus}/{model_path}/{decoding}/provenance.json",
     log:
-        "logs/score/{corpus}/{responder}/{decoding}.log",
+        "logs/score/{corpus}/{model_path}/{decoding}.log",
     conda:
         "../../envs/data.yaml"
     params:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distill.config.lineage import UNTOUCHED, Arm
+from distill.config.lineage import BASE, Arm
 from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
@@ -25,7 +25,7 @@ KINDS: dict[str, type[Recipe]] = {
     "decodings": DecodingRecipe,
 }
 # Names that mean something in a path.
-RESERVED = {"datasets": UNTOUCHED, "decodings": PUBLISHED, "trainings": "base"}
+RESERVED = {"datasets": BASE, "decodings": PUBLISHED, "trainings": "base"}
 
 
 @dataclass
@@ -45,11 +45,11 @@ class Catalogue:
         """Return the arms of a study."""
         return arms_of(self.studies[study])
 
-    def draws(self, responder: str, decoding: str) -> range:
-        """Return the draws of a responder (`teachers/x` or `students/...`) under a decoding."""
+    def draws(self, model_path: str, decoding: str) -> range:
+        """Return the draws of a model_path (`teachers/x` or `students/...`) under a decoding."""
         if decoding != PUBLISHED:
             return range(self.decodings[decoding].draws)
-        published = self.teachers[responder.removeprefix("teachers/")].published
+        published = self.teachers[model_path.removeprefix("teachers/")].published
         return range(published.draws if published else 0)
 
     def benchmarks(self) -> list[str]:
@@ -62,11 +62,11 @@ class Catalogue:
 
 
 def arms_of(study: StudyRecipe) -> list[Arm]:
-    """Return the arms of a study, sorted; the untouched student is always among them."""
+    """Return the arms of a study, sorted; the base student is always among them."""
     arms: set[Arm] = set()
     for block in study.arms:
         for student in block.students:
-            arms.add(Arm.untouched(student))
-            trained = (d for d in block.datasets if d != UNTOUCHED)
+            arms.add(Arm.base(student))
+            trained = (d for d in block.datasets if d != BASE)
             arms |= {Arm(student, block.training, d, seed) for d in trained for seed in block.seeds}
     return sorted(arms)

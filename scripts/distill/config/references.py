@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from distill.config.catalogue import KINDS, Catalogue
-from distill.config.lineage import UNTOUCHED
+from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
 from distill.config.recipes import DatasetRecipe, JudgeRecipe, StudyRecipe
 
@@ -56,8 +56,8 @@ class References:
         known = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
         if known and self._c.corpora[dataset.corpus].benchmark:
             self._say("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
-        for source in dataset.sources:
-            self._name("datasets", f"{name}.sources", source, "teachers", "teacher")
+        for teacher in dataset.teachers:
+            self._name("datasets", f"{name}.teachers", teacher, "teachers", "teacher")
         if asked.pass_rate:
             self._rater(f"{name}.curation.pass_rate.teacher", asked.pass_rate.teacher)
         if asked.student:
@@ -89,7 +89,7 @@ class References:
             for student in block.students:
                 self._name(name, f"arms.{i}.students", student, "students", "student")
             for dataset in block.datasets:
-                if dataset != UNTOUCHED:
+                if dataset != BASE:
                     self._name(name, f"arms.{i}.datasets", dataset, "datasets", "dataset")
         for benchmark in study.benchmarks:
             known = self._name(name, "benchmarks", benchmark, "corpora", "corpus")
@@ -99,7 +99,7 @@ class References:
         if known and self._c.decodings[study.decoding].until_correct:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
             self._say(name, "decoding", f"{study.decoding!r} {message}")
-        trained = {d for block in study.arms for d in block.datasets} | {UNTOUCHED}
+        trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
             for dataset in (recipe.plus, *recipe.minus):
                 if dataset not in trained:

@@ -1,7 +1,7 @@
 r"""Which responses may stand for a problem, which of several does, and which problems are left out altogether.
 
 Pure functions over what one response shows (`Sample`) and over problems' ids. All of it is optional; a dataset's recipe
-says what is done. It comes before pairing, so every source of a dataset is sieved alike and a mix stays exact.
+says what is done. It comes before pairing, so every teacher of a dataset is sieved alike and a mix stays exact.
 """
 
 import math
@@ -46,9 +46,9 @@ def repetition(text: str) -> float:
     return 1 - len({tuple(tokens[i : i + REPEATED]) for i in range(runs)}) / runs
 
 
-def perplexity(log_likelihood: float | None, tokens: int | None) -> float | None:
+def perplexity(loglikelihood: float | None, tokens: int | None) -> float | None:
     """Return exp(-log-likelihood per token), or None where one of the two is unknown."""
-    return math.exp(-log_likelihood / tokens) if log_likelihood is not None and tokens else None
+    return math.exp(-loglikelihood / tokens) if loglikelihood is not None and tokens else None
 
 
 def fault(sample: Sample, recipe: CurationRecipe) -> str | None:

@@ -19,7 +19,7 @@ WEIGHTS = "weights"
 class Origin:
     """Where the Hugging Face loaders find a model: a folder, or a hub id with its commit."""
 
-    source: str
+    location: str
     revision: str | None
     dtype: str
     chat_template: str | None
@@ -28,14 +28,14 @@ class Origin:
     def folder(self) -> str:
         """Return the folder of the files; of a hub model the one in the hub cache. Raises InputError without them."""
         if self.revision is None:
-            return self.source
+            return self.location
         from huggingface_hub import snapshot_download
 
         try:
-            return snapshot_download(self.source, **self.where)
+            return snapshot_download(self.location, **self.where)
         except OSError as error:
             raise InputError(
-                f"{self.source}: not in the hub cache ({error}); run fetch_model.py on this disk"
+                f"{self.location}: not in the hub cache ({error}); run fetch_model.py on this disk"
             ) from None
 
     @property
@@ -57,7 +57,7 @@ def origin(folder: Path) -> Origin:
     if manifest.get("kind") == "trained":
         base = origin(Path(manifest["base"]))
         if manifest["adapter"]:
-            return Origin(base.source, base.revision, base.dtype, base.chat_template, folder / WEIGHTS)
+            return Origin(base.location, base.revision, base.dtype, base.chat_template, folder / WEIGHTS)
         return Origin(str(folder / WEIGHTS), None, base.dtype, base.chat_template)
     raise InputError(f"{folder}/manifest.json: not the manifest of a model")
 
@@ -79,13 +79,13 @@ def load_tokenizer(folder: Path) -> Any:
 
     at = origin(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(at.source, padding_side="left", **at.where)
+        tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
     except (OSError, ValueError) as error:
-        raise InputError(f"{at.source}: its tokenizer cannot be loaded ({error})") from None
+        raise InputError(f"{at.location}: its tokenizer cannot be loaded ({error})") from None
     if at.chat_template is not None:
         tokenizer.chat_template = at.chat_template
     if not tokenizer.chat_template:
-        raise InputError(f"{at.source}: the model has no chat template; name one under `model.chat_template`")
+        raise InputError(f"{at.location}: the model has no chat template; name one under `model.chat_template`")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -102,9 +102,9 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
     logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
     at = origin(folder)
     try:
-        model = AutoModelForCausalLM.from_pretrained(at.source, dtype=dtype or at.dtype, **at.where)
+        model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where)
     except (OSError, ValueError) as error:
-        raise InputError(f"{at.source}: its weights cannot be loaded ({error})") from None
+        raise InputError(f"{at.location}: its weights cannot be loaded ({error})") from None
     if at.adapter is not None:
         from peft import PeftModel
 
@@ -127,6 +127,6 @@ def load_generation_config(folder: Path) -> Any:
 
     at = origin(folder)
     try:
-        return GenerationConfig.from_pretrained(at.source, **at.where)
+        return GenerationConfig.from_pretrained(at.location, **at.where)
     except OSError:
         return None

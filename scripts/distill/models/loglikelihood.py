@@ -1,4 +1,4 @@
-"""Log-likelihoods of given tokens under a causal language model, in bounded memory."""
+"""Log-loglikelihoods of given tokens under a causal language model, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ Tokens = tuple[list[int], int]
 """Token ids of prompt and response, and how many of them are the prompt."""
 
 
-class Scorer:
+class LoglikelihoodModel:
     """A causal language model on one device, asked how likely the responses are that it is shown."""
 
     def __init__(self, folder: Path):
@@ -22,7 +22,7 @@ class Scorer:
         self._model = load_model(folder).to(self._device).eval()
         self.context: int = self._model.config.max_position_embeddings
 
-    def log_likelihoods(self, rows: Sequence[Tokens]) -> list[float]:
+    def loglikelihoods(self, rows: Sequence[Tokens]) -> list[float]:
         """Return, per row, the log-likelihood (nats, summed) of what follows the prompt.
 
         Rows of like length share a batch, padded on the right, which a causal model does not see. A batch is run in

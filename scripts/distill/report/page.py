@@ -16,18 +16,18 @@ TEMPLATE = Path(__file__).resolve().parent / "templates" / "report.html.j2"
 
 
 def funnel_rows(datasets: Iterable[Path], rendered: Iterable[Path], models: Iterable[Path]) -> list[Row]:
-    """Return, per arm and source, how many problems reached each station, down to the rows that updates have seen."""
+    """Return, per arm and teacher, how many problems reached each station, down to the rows that updates have seen."""
     mixed = {path.parts[-2]: read_json(path) for path in datasets}
-    within = {path.parts[-4:-1]: read_json(path)["sources"] for path in rendered}
+    within = {path.parts[-4:-1]: read_json(path)["teachers"] for path in rendered}
     rows = []
     for path in sorted(models):
         arm, seen = Arm.parse(path), read_json(path)["trained_on"]
         manifest = mixed[arm.dataset]
-        for source, stations in manifest["funnel"].items():
-            row: Row = {"arm": arm.path, "source": source, **{s: stations[s] for s in FUNNEL}}
-            row["in dataset"] = manifest["sources"][source]
-            row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(source, 0)
-            row["trained on"] = None if seen is None else seen.get(source, 0)
+        for teacher, stations in manifest["funnel"].items():
+            row: Row = {"arm": arm.path, "teacher": teacher, **{s: stations[s] for s in FUNNEL}}
+            row["in dataset"] = manifest["teachers"][teacher]
+            row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(teacher, 0)
+            row["trained on"] = None if seen is None else seen.get(teacher, 0)
             rows.append(row)
     return rows
 
@@ -86,13 +86,13 @@ def _summed(
     return total
 
 
-def curation_rows(curation: Iterable[Path]) -> list[Row]:
+def signal_rows(signals: Iterable[Path]) -> list[Row]:
     """Return, per corpus, how many problems repeat others, and how likely a teacher's responses are to a student."""
     rows: list[Row] = []
     rated: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for path in curation:
+    for path in signals:
         manifest, parts = read_json(path), path.parts
-        corpus = parts[parts.index("curation") + 1]
+        corpus = parts[parts.index("signals") + 1]
         if manifest["kind"] == "contamination":
             for name, found in manifest["benchmarks"].items():
                 said = f"{found['exact']} word for word, {found['overlap']} in their n-grams"
@@ -115,16 +115,16 @@ def draw_rows(responses: Iterable[Path], datasets: Iterable[Path], scores: Itera
     for path in datasets:
         samples |= {f"teachers/{name}": found for name, found in read_json(path)["repeated_samples"].items()}
     for path in scores:
-        samples[Arm.parse(path).responder] = read_json(path)["repeated_samples"]
+        samples[Arm.parse(path).model_path] = read_json(path)["repeated_samples"]
     spared: Counter[str] = Counter()
     for path in responses:
         spared["/".join(path.parts[path.parts.index("teachers") :][:2])] += read_json(path).get("saved", 0)
     rows = []
-    for responder, found in sorted(samples.items()):
+    for model_path, found in sorted(samples.items()):
         if found["pairs"]:
             draws = {draw for pair in found["pairs"] for draw in pair.split(", ")}
-            rows.append({"who": responder, "draws": len(draws), "responses": found["rows"],
-                         "spared by until_correct": spared[responder],
+            rows.append({"who": model_path, "draws": len(draws), "responses": found["rows"],
+                         "spared by until_correct": spared[model_path],
                          "the same as in an earlier draw": found["repeated"]})  # fmt: skip
     return rows
 

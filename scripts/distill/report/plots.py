@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.config.lineage import Arm
+from distill.config.lineage import BASE, Arm
 from distill.runtime.files import replacing
 from distill.scores.gaps import Score
 
@@ -68,7 +68,7 @@ def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
 
 
 def score_by_arm(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One panel per student: accuracy of each dataset with its interval; the untouched student is a line."""
+    """One panel per student: accuracy of each dataset with its interval; the base student is a line."""
     students = list(dict.fromkeys(r["student"] for r in rows))
     benchmarks = list(dict.fromkeys(r["benchmark"] for r in rows))
 
@@ -82,7 +82,7 @@ def score_by_arm(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
                 shift = 0.25 * (benchmarks.index(row["benchmark"]) / len(benchmarks))
                 axis.errorbar([datasets.index(row["dataset"]) + shift], [row["accuracy"]], yerr=spread, fmt="o",
                               capsize=3, color=colour)  # fmt: skip
-                if row["dataset"] == "none":
+                if row["dataset"] == BASE:
                     axis.axhline(row["accuracy"], color=colour, linewidth=0.8, linestyle="--")
             axis.set_xticks(range(len(datasets)), datasets, rotation=40, ha="right")
             axis.set_ylim(0, 1)
@@ -103,7 +103,7 @@ def accuracy_by_level(path: Path, scores: Sequence[Score]) -> None:
         for axis, (name, by_dataset) in zip(axes, shown.items(), strict=True):
             for place, (dataset, score) in enumerate(by_dataset.items()):
                 levels = score.facts["by_level"]
-                style = "--" if dataset == "none" else "-"
+                style = "--" if dataset == BASE else "-"
                 axis.plot(list(levels), [v["accuracy"] for v in levels.values()], style, marker="o", markersize=4,
                           color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
             axis.set_ylim(0, 1.02)

@@ -13,7 +13,7 @@ from typing import Any
 
 from distill.runtime.errors import InputError
 
-_HELD: dict[Path, int] = {}  # folders that this process has locked
+_LOCKED: dict[Path, int] = {}  # folders that this process has locked
 
 
 @contextmanager
@@ -45,17 +45,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def hold(folder: Path) -> None:
+def lock_folder(folder: Path) -> None:
     """Lock a folder until this process ends, after waiting for another process that holds it.
 
     A program whose Snakemake was killed goes on; the same one started again must not write the same files beside it.
     The lock is the folder's own, so no file is left behind. Some network file systems have no locks; a line says so.
     """
     folder = folder.absolute()
-    if folder in _HELD:
+    if folder in _LOCKED:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _HELD[folder] = handle = os.open(folder, os.O_RDONLY)
+    _LOCKED[folder] = handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.runtime.codehash import code_hash
-from distill.runtime.files import file_digest, hold, text_digest, write_json
+from distill.runtime.files import file_digest, lock_folder, text_digest, write_json
 
 # Libraries that can change a row; those not installed in a stage's environment are left out.
 RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "datasketch", "jinja2", "numpy",
@@ -61,7 +61,7 @@ class Record:
         also: tuple[str, ...] = (),
     ):
         self._folder = folder
-        hold(folder)
+        lock_folder(folder)
         self._start = time.monotonic()
         self.recipe: Any = json.loads(recipe)
         self._data: dict[str, Any] = {
@@ -77,7 +77,7 @@ class Record:
         facts = [self._data["recipe"], self._data["code"], self._data["inputs"], [str(part) for part in parts]]
         return text_digest(json.dumps(facts, sort_keys=True))[:16]
 
-    def publish(self, manifest: Mapping[str, Any], **facts: Any) -> None:
+    def write(self, manifest: Mapping[str, Any], **facts: Any) -> None:
         """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
         seconds = round(time.monotonic() - self._start, 3)
         provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}

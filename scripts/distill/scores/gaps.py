@@ -9,7 +9,7 @@ import numpy as np
 
 from distill import tables
 from distill.config.catalogue import arms_of
-from distill.config.lineage import Arm
+from distill.config.lineage import BASE, Arm
 from distill.config.recipes import GapRecipe, StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
@@ -101,7 +101,7 @@ def _pairs(study: StudyRecipe, recipe: GapRecipe) -> list[tuple[str, str]]:
     """Return (student, training) of every block of arms that holds all datasets of a gap."""
     found = []
     for block in study.arms:
-        held = {*block.datasets, "none"}
+        held = {*block.datasets, BASE}
         if {recipe.plus, *recipe.minus} <= held:
             found += [(student, block.training) for student in block.students]
     return list(dict.fromkeys(found))
@@ -114,9 +114,9 @@ def _gap(
     every = arms_of(study)
 
     def arms(dataset: str) -> list[Arm]:
-        untouched = [a for a in every if a.student == student and not a.is_trained]
+        base = [a for a in every if a.student == student and not a.is_trained]
         trained = [a for a in every if (a.student, a.training, a.dataset) == (student, training, dataset)]
-        return untouched if dataset == "none" else trained
+        return base if dataset == BASE else trained
 
     groups = [arms(d) for d in (recipe.plus, *recipe.minus)]
     data, n_problems = [], 0

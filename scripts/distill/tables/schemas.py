@@ -29,8 +29,8 @@ _WORDS = {"problem_id": _TEXT, "draw": _INT}
 
 
 PROBLEMS = _contract(
-    "problems", "problem_id", "problem answer source",
-    problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, source=_TEXT, subject=_TEXT, level=_TEXT,
+    "problems", "problem_id", "problem answer origin",
+    problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, origin=_TEXT, subject=_TEXT, level=_TEXT,
 )  # fmt: skip
 
 
@@ -74,8 +74,8 @@ DUPLICATES = _contract(
 )  # fmt: skip
 
 
-LIKELIHOODS = _contract(
-    "likelihoods", "problem_id draw", "", **_WORDS, log_likelihood=_REAL, tokens=_INT
+LOGLIKELIHOODS = _contract(
+    "loglikelihoods", "problem_id draw", "", **_WORDS, loglikelihood=_REAL, tokens=_INT
 )  # fmt: skip
 
 
@@ -85,7 +85,8 @@ TRAIN = _contract(
 )  # fmt: skip
 
 
-LEDGER = _contract("ledger", "source problem_id", "reason", source=_TEXT, problem_id=_TEXT, reason=_TEXT)
+PROBLEMS_LEDGER = _contract("ledger", "problem_id", "reason", problem_id=_TEXT, reason=_TEXT)
+LEDGER = _contract("ledger", "problem_id teacher", "reason", problem_id=_TEXT, teacher=_TEXT, reason=_TEXT)
 
 
 RENDERED = _contract(

@@ -31,7 +31,7 @@ def parity(arms: Sequence[Arm], facts: Mapping[Arm, Mapping[str, Any]]) -> str:
     """Return `equal`, or what differs between trained arms, e.g. `updates 252 vs 236`."""
     known = [facts[a] for a in arms if a in facts]
     if len(known) < len(arms):
-        return "untouched"
+        return "base"
     differing = []
     for name in PARITY:
         values = list(dict.fromkeys(str(k.get(name)) for k in known))

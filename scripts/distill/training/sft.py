@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from distill.config.recipes import TrainRecipe
+from distill.config.recipes import TrainJob
 from distill.runtime.errors import InputError
 
 IGNORED = -100
@@ -27,7 +27,7 @@ def labels(rendered: pa.Table) -> pa.Table:
     return pa.table({"input_ids": rendered["input_ids"], "labels": pa.ListArray.from_arrays(offsets, masked)})
 
 
-def accumulation(recipe: TrainRecipe, devices: int) -> int:
+def accumulation(recipe: TrainJob, devices: int) -> int:
     """Return the accumulation steps that make up the global batch. Raises InputError when they are no whole number."""
     per_step = recipe.micro_batch * devices
     if recipe.global_batch % per_step:
@@ -38,7 +38,7 @@ def accumulation(recipe: TrainRecipe, devices: int) -> int:
     return recipe.global_batch // per_step
 
 
-def planned_updates(recipe: TrainRecipe, rows: int) -> int:
+def planned_updates(recipe: TrainJob, rows: int) -> int:
     """Return how many updates a training takes; the last of an epoch may hold fewer rows than the global batch."""
     updates = math.ceil(math.ceil(rows / recipe.global_batch) * recipe.epochs)
     return updates if recipe.max_updates is None else recipe.max_updates
@@ -80,7 +80,7 @@ def rows_seen(trainer: Any, rows: int) -> list[int] | None:
     return sorted(index for batch in batches for index in batch)
 
 
-def arguments(recipe: TrainRecipe, seed: int, state: Path, devices: int) -> Any:
+def arguments(recipe: TrainJob, seed: int, state: Path, devices: int) -> Any:
     """Return TRL's arguments for a recipe."""
     import torch
     from trl import SFTConfig
@@ -124,7 +124,7 @@ def devices() -> int:
 
 
 def build_trainer(
-    model: Any, tokenizer: Any, rendered: pa.Table, recipe: TrainRecipe, args: Any, on_update: Callable[[int], None]
+    model: Any, tokenizer: Any, rendered: pa.Table, recipe: TrainJob, args: Any, on_update: Callable[[int], None]
 ) -> Any:
     """Return TRL's trainer on rendered tokens; it counts what the model really sees."""
     from datasets import Dataset
@@ -158,7 +158,7 @@ def build_trainer(
     return trainer
 
 
-def _lora(recipe: TrainRecipe) -> Any:
+def _lora(recipe: TrainJob) -> Any:
     if recipe.lora is None:
         return None
     from peft import LoraConfig

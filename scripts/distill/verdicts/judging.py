@@ -34,7 +34,7 @@ def judgement(reply: str) -> str:
     return {frozenset({"true"}): "equal", frozenset({"false"}): "different"}.get(frozenset(said), "unclear")
 
 
-def effective(verdict: str, judged: str | None) -> str:
+def final_verdict(verdict: str, judged: str | None) -> str:
     """Return the verdict under the policy `rule+judge`: a rejected answer that the judge calls equal is correct."""
     return "correct" if verdict in JUDGED and judged == "equal" else verdict
 

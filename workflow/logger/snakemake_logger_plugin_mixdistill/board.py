@@ -18,7 +18,7 @@ from distill.runtime.progress import Reading, clock, parse_progress
 STAGES = {
     "fetch_problems": "problems", "fetch_responses": "responses", "generate": "responses", "verify": "verdicts",
     "judge": "verdicts", "check_golds": "verdicts",
-    "find_contamination": "curation", "find_duplicates": "curation", "estimate_likelihood": "curation",
+    "find_contamination": "signals", "find_duplicates": "signals", "compute_loglikelihood": "signals",
     "mix": "datasets", "render": "rendered", "fetch_model": "models", "initialise": "models", "train": "models",
     "score": "scores", "compare": "report",
 }  # fmt: skip

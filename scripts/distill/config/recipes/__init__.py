@@ -1,6 +1,6 @@
 """The recipes: one frozen model per kind of catalogue entry, the only place where keys and defaults are defined.
 
-A recipe is what the user writes in `config/`. Unknown keys are refused. Keys marked `layout` say how work is cut
+A recipe is what the user writes in `config/`. Unknown keys are refused. Keys marked `execution` say how work is cut
 up (shards, draws), not what a row contains; they never reach a job's parameters, so changing them re-makes nothing
 that exists. `config/README.md` is generated from here.
 """
@@ -8,31 +8,31 @@ that exists. `config/README.md` is generated from here.
 from distill.config.recipes.answering import (
     Answering,
     DecodingRecipe,
-    GenerateRecipe,
+    GenerateJob,
     PublishedColumns,
     PublishedRecipe,
     Rewrite,
     StudentRecipe,
     TeacherRecipe,
 )
-from distill.config.recipes.base import LAYOUT, NAME_PATTERN, Recipe, canonical_json
+from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonical_json
 from distill.config.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.config.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.settings import (
     GradingRecipe,
+    JudgeJob,
     JudgeRecipe,
-    JudgingRecipe,
-    ScoreRecipe,
+    ScoreJob,
     Settings,
     SimilarityRecipe,
 )
 from distill.config.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
-from distill.config.recipes.trainings import LikelihoodRecipe, LoraRecipe, RenderRecipe, TrainingRecipe, TrainRecipe
+from distill.config.recipes.trainings import LoglikelihoodJob, LoraRecipe, RenderJob, TrainingRecipe, TrainJob
 
 __all__ = [
-    "LAYOUT",
+    "EXECUTION",
     "NAME_PATTERN",
     "Answering",
     "ArmsRecipe",
@@ -42,12 +42,12 @@ __all__ = [
     "DatasetRecipe",
     "DecodingRecipe",
     "GapRecipe",
-    "GenerateRecipe",
+    "GenerateJob",
     "GradingRecipe",
+    "JudgeJob",
     "JudgeRecipe",
-    "JudgingRecipe",
     "LengthBounds",
-    "LikelihoodRecipe",
+    "LoglikelihoodJob",
     "LoraRecipe",
     "ModelRecipe",
     "NgramRecipe",
@@ -55,10 +55,10 @@ __all__ = [
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",
-    "RenderRecipe",
+    "RenderJob",
     "Rewrite",
     "Rows",
-    "ScoreRecipe",
+    "ScoreJob",
     "ScratchModel",
     "ServerRecipe",
     "Settings",
@@ -66,7 +66,7 @@ __all__ = [
     "StudentRecipe",
     "StudyRecipe",
     "TeacherRecipe",
-    "TrainRecipe",
+    "TrainJob",
     "TrainingRecipe",
     "VllmRecipe",
     "canonical_json",

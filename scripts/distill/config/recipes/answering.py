@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.config.recipes.base import LAYOUT, Name, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Share
 from distill.config.recipes.corpora import Rows
 from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
@@ -27,13 +27,13 @@ class DecodingRecipe(Recipe):
     )
     seed: int = Field(0, ge=0, description="Each row's own seed is made from it, the problem and the draw.")
     draws: Positive = Field(
-        1, description="Responses per problem; a larger number adds files.", json_schema_extra=LAYOUT
+        1, description="Responses per problem; a larger number adds files.", json_schema_extra=EXECUTION
     )
     until_correct: bool = Field(
         False,
         description="Teachers only: each further draw asks only for problems that no earlier draw got right (by the "
         "rule grader, not cut off), at most `draws` times. A changed grader re-makes the draws after the first.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
 
     @model_validator(mode="after")
@@ -57,12 +57,12 @@ class Answering(Recipe):
     )
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(
-        64, description="Sequences that transformers decodes together.", json_schema_extra=LAYOUT
+        64, description="Sequences that transformers decodes together.", json_schema_extra=EXECUTION
     )
     max_errors: Share = Field(
         0.01,
         description="Share of a shard's responses that may be errors; more fail it, and the next start asks for these.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
     vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
     server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
@@ -76,7 +76,7 @@ class Answering(Recipe):
         return self
 
 
-class GenerateRecipe(Answering):
+class GenerateJob(Answering):
     """What one generation job reads: how the model answers, and how its tokens are chosen."""
 
     decoding: DecodingRecipe
@@ -132,7 +132,9 @@ class PublishedRecipe(Rows):
     )
     id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
-    draws: Positive = Field(1, description="Responses per problem, in the order of the file.", json_schema_extra=LAYOUT)
+    draws: Positive = Field(
+        1, description="Responses per problem, in the order of the file.", json_schema_extra=EXECUTION
+    )
 
 
 class TeacherRecipe(Answering):

@@ -10,7 +10,7 @@ NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
-LAYOUT = {"layout": True}
+EXECUTION = {"execution": True}
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -20,32 +20,32 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def canonical(self) -> str:
-        """Return the recipe as one JSON string with sorted keys, defaults filled in, `layout` keys left out."""
+        """Return the recipe as one JSON string with sorted keys, defaults filled in, `execution` keys left out."""
         return canonical_json(self.content())
 
     def content(self) -> dict[str, Any]:
-        """Return the recipe as plain data without its `layout` keys, at any depth."""
+        """Return the recipe as plain data without its `execution` keys, at any depth."""
         return self._parts()[0]
 
-    def layout(self) -> dict[str, Any]:
-        """Return only the `layout` keys as plain data, in the recipe's own nesting."""
+    def execution(self) -> dict[str, Any]:
+        """Return only the `execution` keys as plain data, in the recipe's own nesting."""
         return self._parts()[1]
 
     @classmethod
-    def parse(cls, text: str, layout: str = "{}") -> Self:
-        """Put a recipe together again from its canonical text and the JSON of its `layout` keys."""
-        return cls.model_validate(_merged(json.loads(text), json.loads(layout)))
+    def parse(cls, text: str, execution: str = "{}") -> Self:
+        """Put a recipe together again from its canonical text and the JSON of its `execution` keys."""
+        return cls.model_validate(_merged(json.loads(text), json.loads(execution)))
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        content, layout = self.model_dump(mode="json"), {}
+        content, execution = self.model_dump(mode="json"), {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if field.json_schema_extra == LAYOUT:
-                layout[name] = content.pop(name)
+            if field.json_schema_extra == EXECUTION:
+                execution[name] = content.pop(name)
             elif isinstance(value, Recipe):
                 content[name], inner = value._parts()
-                layout |= {name: inner} if inner else {}
-        return content, layout
+                execution |= {name: inner} if inner else {}
+        return content, execution
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

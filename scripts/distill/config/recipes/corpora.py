@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import LAYOUT, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
 
 
 class Rows(Recipe):
@@ -54,8 +54,8 @@ class CorpusRecipe(Rows):
     benchmark: bool = Field(
         False,
         description="Never trained on: studies measure on it, datasets can be decontaminated against it.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
     shards: Positive = Field(
-        1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=LAYOUT
+        1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
     )

@@ -1,4 +1,4 @@
-"""What a student is trained on: sources, shares, pairing, and the optional curation before them."""
+"""What a student is trained on: teachers, shares, pairing, and the optional curation before them."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from distill.config.recipes.base import Name, Positive, Recipe, Share
 class PassRate(Recipe):
     """Difficulty, measured: which share of a teacher's draws is correct."""
 
-    teacher: Name = Field(..., description="Whose draws are counted; it need not be a source.")
+    teacher: Name = Field(..., description="Whose draws are counted; it need not be one of the dataset's teachers.")
     at_least: Share = Field(0.0, description="Problems below are `too_hard`.")
     at_most: Share = Field(1.0, description="Problems above are `too_easy`.")
 
@@ -54,7 +54,7 @@ class CurationRecipe(Recipe):
         "first",
         description="Which usable draw stands for a problem; `student_likely`: of the lowest perplexity to `student`.",
     )
-    student: Name | None = Field(None, description="The (untouched) student of `choose: student_likely`.")
+    student: Name | None = Field(None, description="The base student of `choose: student_likely`.")
 
     @model_validator(mode="after")
     def _student_goes_with_likely(self) -> "CurationRecipe":
@@ -64,39 +64,39 @@ class CurationRecipe(Recipe):
 
 
 class DatasetRecipe(Recipe):
-    """What a student is trained on: one response per problem, from one source or a mix of several."""
+    """What a student is trained on: one response per problem, from one teacher or a mix of several."""
 
     corpus: Name = Field(..., description="The problems.")
-    sources: tuple[Name, ...] = Field(
+    teachers: tuple[Name, ...] = Field(
         ..., min_length=1, description="Teachers; of a mix the hard one (long CoT, large teacher) comes first."
     )
     alpha: Share | None = Field(
-        None, description="Of two sources: share of rows from the first; 0 and 1 are the single-source arms."
+        None, description="Of two teachers: share of rows from the first; 0 and 1 are the single-teacher arms."
     )
-    shares: tuple[Share, ...] = Field((), description="Of any number of sources: shares that sum to 1.")
+    shares: tuple[Share, ...] = Field((), description="Of any number of teachers: shares that sum to 1.")
     pairing: Literal["both_correct", "own_correct", "unfiltered"] = Field(
         "both_correct",
-        description="Problems kept: all sources correct (the paper's), each its own correct, or all.",
+        description="Problems kept: all teachers correct (the paper's), each its own correct, or all.",
     )
     curation: CurationRecipe = Field(CurationRecipe(), description="What is left out, and which draw is chosen.")
-    rows: Positive | None = Field(None, description="Row budget; as many as every source can fill if absent.")
+    rows: Positive | None = Field(None, description="Row budget; as many as every teacher can fill if absent.")
     seed: int = Field(0, ge=0, description="Orders the problems: who is in the budget, who is swapped first.")
 
     @model_validator(mode="after")
     def _fill_shares(self) -> "DatasetRecipe":
-        if len(set(self.sources)) != len(self.sources):
-            raise ValueError("`sources` names a teacher twice")
+        if len(set(self.teachers)) != len(self.teachers):
+            raise ValueError("`teachers` names a teacher twice")
         shares = self.shares
         if self.alpha is not None:
-            if len(self.sources) != 2 or shares:
-                raise ValueError("`alpha` belongs to exactly two sources, and not beside `shares`")
+            if len(self.teachers) != 2 or shares:
+                raise ValueError("`alpha` belongs to exactly two teachers, and not beside `shares`")
             shares = (self.alpha, round(1 - self.alpha, 12))
         elif not shares:
-            if len(self.sources) != 1:
-                raise ValueError("several sources need `alpha` or `shares`")
+            if len(self.teachers) != 1:
+                raise ValueError("several teachers need `alpha` or `shares`")
             shares = (1.0,)
-        if len(shares) != len(self.sources) or abs(sum(shares) - 1) > 1e-9:
-            raise ValueError(f"`shares` must be one number per source and sum to 1, not {list(shares)}")
+        if len(shares) != len(self.teachers) or abs(sum(shares) - 1) > 1e-9:
+            raise ValueError(f"`shares` must be one number per teacher and sum to 1, not {list(shares)}")
         # The model is frozen; this is its construction. One spelling is kept, so both make the same recipe text.
         object.__setattr__(self, "shares", shares)
         object.__setattr__(self, "alpha", None)

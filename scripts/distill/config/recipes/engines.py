@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from distill.config.recipes.base import LAYOUT, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
 
 
 class ServerRecipe(Recipe):
@@ -15,32 +15,34 @@ class ServerRecipe(Recipe):
         pattern=r"^https?://",
         description="Base URL such as `http://localhost:8000/v1`. The model's name says what answers, so a server "
         "that moves re-makes nothing.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
     extra_body: dict[str, Any] = Field(
         {},
         description="Further keys of each request, such as `chat_template_kwargs`; a null takes away a key that the "
         "server does not know (`seed: null`).",
     )
-    concurrency: Positive = Field(64, description="Requests at the same time.", json_schema_extra=LAYOUT)
+    concurrency: Positive = Field(64, description="Requests at the same time.", json_schema_extra=EXECUTION)
     timeout_seconds: Positive = Field(
         1800,
         description="Limit of one request, from the first byte sent to the last received.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
     attempts: Positive = Field(
         8,
         description="Tries per row, with pauses that double up to a minute, or as long as the server asks for.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
     key_variable: str = Field(
         "OPENAI_API_KEY",
         description="Environment variable that holds the key, if one is needed.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
-    input_price: float = Field(0.0, ge=0, description="US dollars per million prompt tokens.", json_schema_extra=LAYOUT)
+    input_price: float = Field(
+        0.0, ge=0, description="US dollars per million prompt tokens.", json_schema_extra=EXECUTION
+    )
     output_price: float = Field(
-        0.0, ge=0, description="US dollars per million response tokens.", json_schema_extra=LAYOUT
+        0.0, ge=0, description="US dollars per million response tokens.", json_schema_extra=EXECUTION
     )
 
 
@@ -59,13 +61,15 @@ class VllmRecipe(Recipe):
     quantization: str | None = Field(None, description="Such as `fp8` or `awq`; what the weights say if absent.")
     speculative_ngram: NgramRecipe | None = Field(None, description="Guess tokens from the text so far.")
     engine_args: dict[str, Any] = Field({}, description="Any further arguments of vLLM's `LLM`.")
-    tensor_parallel: Positive = Field(1, description="GPUs that share the model.", json_schema_extra=LAYOUT)
+    tensor_parallel: Positive = Field(1, description="GPUs that share the model.", json_schema_extra=EXECUTION)
     gpu_memory_utilization: Share = Field(
-        0.9, description="Share of the device's memory (the machine's, on a CPU).", json_schema_extra=LAYOUT
+        0.9, description="Share of the device's memory (the machine's, on a CPU).", json_schema_extra=EXECUTION
     )
-    max_num_batched_tokens: Positive | None = Field(None, description="Tokens per step.", json_schema_extra=LAYOUT)
-    max_num_seqs: Positive | None = Field(None, description="Sequences per step.", json_schema_extra=LAYOUT)
+    max_num_batched_tokens: Positive | None = Field(None, description="Tokens per step.", json_schema_extra=EXECUTION)
+    max_num_seqs: Positive | None = Field(None, description="Sequences per step.", json_schema_extra=EXECUTION)
     prefix_caching: bool | None = Field(
-        None, description="Keep what equal beginnings of prompts share.", json_schema_extra=LAYOUT
+        None, description="Keep what equal beginnings of prompts share.", json_schema_extra=EXECUTION
     )
-    enforce_eager: bool = Field(False, description="Start sooner, without compiled graphs.", json_schema_extra=LAYOUT)
+    enforce_eager: bool = Field(
+        False, description="Start sooner, without compiled graphs.", json_schema_extra=EXECUTION
+    )

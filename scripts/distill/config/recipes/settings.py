@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.config.recipes.answering import GenerateRecipe
-from distill.config.recipes.base import LAYOUT, Name, Positive, Recipe, Share
+from distill.config.recipes.answering import GenerateJob
+from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Share
 
 Policy = Literal["rule", "rule+judge"]
 
@@ -31,7 +31,7 @@ class SimilarityRecipe(Recipe):
     )
 
 
-class ScoreRecipe(Recipe):
+class ScoreJob(Recipe):
     """What one scoring job reads."""
 
     policy: Policy
@@ -48,15 +48,15 @@ class JudgeRecipe(Recipe):
     max_unclear: Share = Field(
         0.05,
         description="Share of replies that may be neither True nor False; more fail.",
-        json_schema_extra=LAYOUT,
+        json_schema_extra=EXECUTION,
     )
 
 
-class JudgingRecipe(Recipe):
+class JudgeJob(Recipe):
     """What one judging job reads."""
 
-    max_unclear: Share = Field(0.05, json_schema_extra=LAYOUT)
-    generation: GenerateRecipe
+    max_unclear: Share = Field(0.05, json_schema_extra=EXECUTION)
+    generation: GenerateJob
 
 
 class Settings(Recipe):

@@ -20,7 +20,9 @@ class ArmsRecipe(Recipe):
     """A block of arms: every student with every dataset, training and seed."""
 
     students: tuple[Name, ...] = Field(..., min_length=1, description="Students.")
-    datasets: tuple[Name, ...] = Field(..., description="Datasets; `none` is always added.")
+    datasets: tuple[Name, ...] = Field(
+        ..., description="Datasets; `base`, the student before training, is always added."
+    )
     training: Name = Field(..., description="The training of all these arms.")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((1,), min_length=1, description="Training seeds.")
 

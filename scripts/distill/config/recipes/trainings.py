@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from distill.config.recipes.base import Positive, Recipe, Share
 
 
-class RenderRecipe(Recipe):
+class RenderJob(Recipe):
     """What one rendering job reads of a student and a training."""
 
     system: str | None
@@ -15,7 +15,7 @@ class RenderRecipe(Recipe):
     over_cutoff: Literal["drop", "keep"]
 
 
-class LikelihoodRecipe(Recipe):
+class LoglikelihoodJob(Recipe):
     """What one job that rates responses by a student reads of the student."""
 
     system: str | None
@@ -30,7 +30,7 @@ class LoraRecipe(Recipe):
     targets: str | tuple[str, ...] = Field("all-linear", description="Modules that get an adapter.")
 
 
-class TrainRecipe(Recipe):
+class TrainJob(Recipe):
     """What one training job reads."""
 
     lr: float = Field(..., gt=0, description="Peak learning rate.")
@@ -60,7 +60,7 @@ class TrainRecipe(Recipe):
         return self
 
 
-class TrainingRecipe(TrainRecipe):
+class TrainingRecipe(TrainJob):
     """Fine-tuning. What the arms of a gap must have in common is all here."""
 
     cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from distill.config.recipes import GenerateRecipe
+from distill.config.recipes import GenerateJob
 from distill.models.prompts import Message
 
 
@@ -73,7 +73,7 @@ def module_of(engine: str) -> str:
     return f"distill.responses.engines.{engine}"
 
 
-def load_engine(model: Path, recipe: GenerateRecipe, seed: int = 0) -> Engine:
+def load_engine(model: Path, recipe: GenerateJob, seed: int = 0) -> Engine:
     """Load the recipe's engine with the model of a model folder; `seed` is for engines that have one for all rows."""
     engine = importlib.import_module(module_of(recipe.engine)).load(model, recipe, seed)
     return Prefixed(engine, recipe.response_prefix) if recipe.response_prefix else engine

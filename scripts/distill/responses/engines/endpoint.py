@@ -50,7 +50,7 @@ class Endpoint:
     """The server at a base URL (`http://localhost:8000/v1`)."""
 
     def __init__(self, url: str, limits: Limits):
-        self._url, self._limits = url.rstrip("/"), limits
+        self._url, self._execution = url.rstrip("/"), limits
         self._stopping = asyncio.Event()
         self._not_before = 0.0  # a server that asks for a pause gets it from all workers
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request
@@ -102,7 +102,7 @@ class Endpoint:
     async def _answers(self, bodies: Sequence[Body]) -> AsyncIterator[tuple[int, Body | Refusal]]:
         import httpx2
 
-        limit = min(self._limits.concurrency, len(bodies))
+        limit = min(self._execution.concurrency, len(bodies))
         pool = httpx2.Limits(max_connections=limit, max_keepalive_connections=limit)
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request has its own limit
         todo, done = iter(enumerate(bodies)), asyncio.Queue[Any]()
@@ -146,7 +146,7 @@ class Endpoint:
         import tenacity
 
         tries = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._limits.attempts),
+            stop=tenacity.stop_after_attempt(self._execution.attempts),
             wait=self._pause,
             sleep=self._sleep,
             retry=tenacity.retry_if_exception_type(_LaterError),
@@ -157,7 +157,7 @@ class Endpoint:
         except _UnreachableError as error:
             raise self._down(error) from None
         except _LaterError as error:
-            return Refusal(f"{error} ({self._limits.attempts} attempts)")
+            return Refusal(f"{error} ({self._execution.attempts} attempts)")
         except _RefusedError as error:
             return Refusal(str(error))
 
@@ -168,10 +168,10 @@ class Endpoint:
         if self._stopping.is_set():
             raise _StoppedError
         try:
-            async with asyncio.timeout(self._limits.timeout_seconds):
+            async with asyncio.timeout(self._execution.timeout_seconds):
                 response = await client.post(f"{self._url}/chat/completions", content=json.dumps(body).encode())
         except TimeoutError:
-            raise _LaterError(f"no answer within {self._limits.timeout_seconds} s") from None
+            raise _LaterError(f"no answer within {self._execution.timeout_seconds} s") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _UnreachableError(str(error) or type(error).__name__) from None
         except httpx2.RequestError as error:
@@ -223,7 +223,7 @@ class Endpoint:
                 await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self._limits.key_variable, "").strip()
+        key = os.environ.get(self._execution.key_variable, "").strip()
         return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
     def _down(self, error: Exception) -> InputError:
@@ -231,7 +231,7 @@ class Endpoint:
 
     def _fatal(self, response: "httpx2.Response") -> InputError:
         """Return the error for a status that every request would get."""
-        variable, code = self._limits.key_variable, response.status_code
+        variable, code = self._execution.key_variable, response.status_code
         held = "refused" if os.environ.get(variable) else "not set"
         advice = {
             401: f"the key in ${variable} is {held}",

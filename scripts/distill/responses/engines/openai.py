@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.config.recipes import DecodingRecipe, GenerateRecipe, ServerRecipe
+from distill.config.recipes import DecodingRecipe, GenerateJob, ServerRecipe
 from distill.models.folders import served_name
 from distill.responses.engines import Completion, Request, cut
 from distill.responses.engines.endpoint import Endpoint, Limits, Refusal
@@ -20,7 +20,7 @@ SEEDS = 2**31  # servers keep a seed in 32 bits, or in a number of JavaScript
 MILLION = 1e6
 
 
-def load(model: Path, recipe: GenerateRecipe, _seed: int) -> "OpenAIEngine":
+def load(model: Path, recipe: GenerateJob, _seed: int) -> "OpenAIEngine":
     """Find the server and its model; every row has its own seed.
 
     Raises InputError when no server answers, the key is refused, or it has another model.

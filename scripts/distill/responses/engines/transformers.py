@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distill.config.recipes import DecodingRecipe, GenerateRecipe
+from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.models.prompts import prompt_ids
 from distill.responses.engines import Completion, Request, cut
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def load(model: Path, recipe: GenerateRecipe, _seed: int) -> "TransformersEngine":
+def load(model: Path, recipe: GenerateJob, _seed: int) -> "TransformersEngine":
     """Load tokenizer and weights of a model folder; every row has its own seed."""
     return TransformersEngine(model, recipe)
 
@@ -31,7 +31,7 @@ class TransformersEngine:
 
     seeds = "row"
 
-    def __init__(self, folder: Path, recipe: GenerateRecipe):
+    def __init__(self, folder: Path, recipe: GenerateJob):
         import torch
         import transformers
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.config.recipes import DecodingRecipe, GenerateRecipe, VllmRecipe
+from distill.config.recipes import DecodingRecipe, GenerateJob, VllmRecipe
 from distill.models.folders import Origin, load_generation_config, load_tokenizer, origin, stop_ids
 from distill.models.prompts import prompt_ids
 from distill.responses.engines import Completion, Request, cut
@@ -37,7 +37,7 @@ for process in watched:
 """
 
 
-def load(model: Path, recipe: GenerateRecipe, seed: int) -> "VllmEngine":
+def load(model: Path, recipe: GenerateJob, seed: int) -> "VllmEngine":
     """Start vLLM with the model of a model folder.
 
     Raises InputError when vLLM is not installed, finds no device, or cannot run the model.
@@ -50,7 +50,7 @@ class VllmEngine:
 
     seeds = "row"
 
-    def __init__(self, folder: Path, recipe: GenerateRecipe, seed: int):
+    def __init__(self, folder: Path, recipe: GenerateJob, seed: int):
         vllm = _import()
         self.version = f"vllm {vllm.__version__}"
         at, keys = origin(folder), recipe.vllm or VllmRecipe()
@@ -63,7 +63,9 @@ class VllmEngine:
             self._llm = vllm.LLM(**{**_of_processor(recipe.decoding), **arguments(at, keys, seed), **adapter})
         except (vllm.exceptions.VLLMError, ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise InputError(f"{at.source}: vLLM cannot run it ({reason}); what it said before may tell more") from None
+            raise InputError(
+                f"{at.location}: vLLM cannot run it ({reason}); what it said before may tell more"
+            ) from None
         self._watch = _end_with_us()
         self._adapter = vllm.lora.request.LoRARequest("adapter", 1, lora) if lora else None
         self._engine = self._llm.llm_engine
@@ -161,7 +163,7 @@ def _precision(at: Origin) -> str:
 
     if at.dtype != "auto":
         return at.dtype
-    saved = AutoConfig.from_pretrained(at.source, **at.where).get_text_config().dtype
+    saved = AutoConfig.from_pretrained(at.location, **at.where).get_text_config().dtype
     return "float32" if saved == torch.float32 else "auto"
 
 

@@ -1,15 +1,15 @@
-"""Curation: what datasets may leave out or choose by. Nothing is left out here, and nothing is made unless asked for.
+"""Signals: what datasets may leave out or choose by. Nothing is left out here, and nothing is made unless asked for.
 
-REQUIRED INPUTS: results/problems/{corpus} and those of all benchmarks; results/responses of the sources; the student
-OUTPUTS: results/curation/{corpus}/contamination/ (problems that repeat a benchmark's), results/curation/{corpus}/duplicates/
-(problems nearly the same), and results/curation/{corpus}/teachers/{teacher}/{decoding}/draw-{draw}/{shard}/{student}/ (how
+REQUIRED INPUTS: results/problems/{corpus} and those of all benchmarks; results/responses of the teachers; the student
+OUTPUTS: results/signals/{corpus}/contamination/ (problems that repeat a benchmark's), results/signals/{corpus}/duplicates/
+(problems nearly the same), and results/signals/{corpus}/teachers/{teacher}/{decoding}/draw-{draw}/{shard}/{student}/ (how
 likely each response is to a student); in each a table, manifest.json, provenance.json
 """
 
 
-rule curation:
+rule signals:
     input:
-        manifests(curation_folders()),
+        manifests(signal_folders()),
     localrule: True
 
 
@@ -20,9 +20,9 @@ rule find_contamination:
         benchmarks=manifests(benchmark_folders()),
         tables=[ancient(f) for f in tables("problems", benchmark_folders())],
     output:
-        table="results/curation/{corpus}/contamination/contamination.parquet",
-        manifest="results/curation/{corpus}/contamination/manifest.json",
-        provenance="results/curation/{corpus}/contamination/provenance.json",
+        table="results/signals/{corpus}/contamination/contamination.parquet",
+        manifest="results/signals/{corpus}/contamination/manifest.json",
+        provenance="results/signals/{corpus}/contamination/provenance.json",
     log:
         "logs/find_contamination/{corpus}.log",
     conda:
@@ -41,9 +41,9 @@ rule find_duplicates:
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
     output:
-        table="results/curation/{corpus}/duplicates/duplicates.parquet",
-        manifest="results/curation/{corpus}/duplicates/manifest.json",
-        provenance="results/curation/{corpus}/duplicates/provenance.json",
+        table="results/signals/{corpus}/duplicates/duplicates.parquet",
+        manifest="results/signals/{corpus}/duplicates/manifest.json",
+        provenance="results/signals/{corpus}/duplicates/provenance.json",
     log:
         "logs/find_duplicates/{corpus}.log",
     conda:
@@ -56,27 +56,27 @@ rule find_duplicates:
         " --output {output.table} 2> {log}"
 
 
-rule estimate_likelihood:
+rule compute_loglikelihood:
     input:
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
-        manifest="results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/manifest.json",
-        responses=ancient("results/responses/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
+        manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
         prompt=lambda wildcards: prompt_file(CATALOGUE.students[wildcards.student]),
         model="results/models/{student}/base/manifest.json",
         weights=lambda wildcards: weights_of(f"results/models/{wildcards.student}/base"),
     output:
-        table="results/curation/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{student}/likelihoods.parquet",
-        manifest="results/curation/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{student}/manifest.json",
-        provenance="results/curation/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{student}/provenance.json",
+        table="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/loglikelihoods.parquet",
+        manifest="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/manifest.json",
+        provenance="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/provenance.json",
     log:
-        "logs/estimate_likelihood/{corpus}/{responder}/{decoding}/draw-{draw}/{shard}/{student}.log",
+        "logs/compute_loglikelihood/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}.log",
     conda:
         "../../envs/generate.yaml"
     params:
         recipe=lambda wildcards: canonical_json({"system": CATALOGUE.students[wildcards.student].system}),
-        code=code("estimate_likelihood"),
+        code=code("compute_loglikelihood"),
     shell:
-        "python scripts/estimate_likelihood.py --problems {input.table} --responses {input.responses}"
+        "python scripts/compute_loglikelihood.py --problems {input.table} --responses {input.responses}"
         " --model results/models/{wildcards.student}/base --prompt {input.prompt} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

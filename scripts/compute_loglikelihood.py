@@ -1,11 +1,11 @@
-"""Rate responses by a student: how likely is each, to the untouched student, as the answer to its problem?
+"""Rate responses by a student: how likely is each, to the base student, as the answer to its problem?
 
 Inputs: a problems table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
 likelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
 number of those tokens. Both are null for a failed request, a response that spells a special token, and one that does
 not fit into the student's context.
 
-Run as: python scripts/estimate_likelihood.py --problems P.parquet --responses R.parquet \
+Run as: python scripts/compute_loglikelihood.py --problems P.parquet --responses R.parquet \
             --model results/models/S/base --prompt config/prompts/boxed.jinja --recipe JSON --output L.parquet
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.config.recipes import LikelihoodRecipe
+from distill.config.recipes import LoglikelihoodJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
-from distill.models.loglikelihood import Scorer
+from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
 from distill.models.rendering import Renderer
 from distill.problems.statements import statements
@@ -30,7 +30,9 @@ from distill.runtime.run import run
 PIECE = 1024  # responses that are sorted by length and rated together
 
 
-def rate(rows: list[dict[str, Any]], problems: dict[str, str], renderer: Renderer, scorer: Scorer) -> list[Any]:
+def rate(
+    rows: list[dict[str, Any]], problems: dict[str, str], renderer: Renderer, scorer: LoglikelihoodModel
+) -> list[Any]:
     """Return one row of the likelihoods table per response row."""
     found = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
     asked = []
@@ -40,7 +42,7 @@ def rate(rows: list[dict[str, Any]], problems: dict[str, str], renderer: Rendere
         rendered = renderer.render(row["problem_id"], problems[row["problem_id"]], row["response"])
         if rendered is not None and len(rendered[0]) <= scorer.context:
             asked.append((index, *rendered))
-    values = scorer.log_likelihoods([(ids, prompt) for _, ids, prompt in asked])
+    values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in asked])
     for (index, ids, prompt), value in zip(asked, values, strict=True):
         found[index] |= {"log_likelihood": round(value, 6), "tokens": len(ids) - prompt}
     return found
@@ -64,18 +66,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = LikelihoodRecipe.model_validate_json(args.recipe)
+    recipe = LoglikelihoodJob.model_validate_json(args.recipe)
     inputs = {"problems": args.problems, "responses": args.responses, "prompt": args.prompt}
     record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, args.output.parent)
     problems = statements(args.problems)
     answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
     if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():
         raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.problems}")
-    tokenizer, scorer = load_tokenizer(args.model), Scorer(args.model)
+    tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
     found: list[dict[str, Any]] = []
-    with Progress(answered.num_rows, desc="estimate_likelihood") as progress:
+    with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:
         for start in range(0, answered.num_rows, PIECE):
             found += rate(answered.slice(start, PIECE).to_pylist(), problems, renderer, scorer)
             progress.update(len(found) - start, tokens=sum(r.get("tokens", 0) for r in found[start:]))
