@@ -1,11 +1,11 @@
 """Rate responses by a student: how likely is each, to the base student, as the answer to its problem?
 
-Inputs: a problems table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
+Inputs: a statements table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
 likelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
 number of those tokens. Both are null for a failed request, a response that spells a special token, and one that does
 not fit into the student's context.
 
-Run as: python scripts/compute_loglikelihood.py --problems P.parquet --responses R.parquet \
+Run as: python scripts/compute_loglikelihood.py --statements S.parquet --responses R.parquet \
             --model results/models/S/base --prompt config/prompts/boxed.jinja --recipe JSON --output L.parquet
 """
 
@@ -59,7 +59,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, rate, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("problems", "responses", "prompt"):
+    for name in ("statements", "responses", "prompt"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--recipe", required=True)
@@ -67,12 +67,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = LoglikelihoodJob.model_validate_json(args.recipe)
-    inputs = {"problems": args.problems, "responses": args.responses, "prompt": args.prompt}
+    inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
     record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, args.output.parent)
-    problems = statements(args.problems)
+    problems = statements(args.statements)
     answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
     if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():
-        raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.problems}")
+        raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.statements}")
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)

@@ -7,117 +7,36 @@ Run as: python scripts/fetch_problems.py --recipe JSON --output results/problems
 """
 
 import argparse
-import hashlib
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from distill import tables
 from distill.config.recipes import CorpusRecipe
-from distill.problems.readers import as_text, origin_name, read_rows
-from distill.runtime.errors import InputError
+from distill.problems.mapping import read_corpus
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
-from distill.verdicts.answers import last_box
-
-
-def gold(cell: Any, answer_format: str) -> str:
-    """Return the bare gold answer in a cell, or '' where there is none."""
-    text = as_text(cell).strip()
-    if answer_format == "boxed":
-        text = last_box(text) or ""
-    elif answer_format == "hashes":
-        _, marker, text = text.rpartition("####")
-        text = text.replace(",", "") if marker else ""
-    text = text.strip()
-    if len(text) > 2 and text.startswith("$") and text.endswith("$"):
-        text = text.strip("$").strip()
-    return text
-
-
-def problem_rows(source: list[dict[str, Any]], recipe: CorpusRecipe) -> list[dict[str, Any]]:
-    """Map source rows to rows of the problems table (answer '' where there is none), in their order.
-
-    Raises InputError for a row without a statement.
-    """
-    columns, rows = recipe.columns, []
-    for number, row in enumerate(source, recipe.start):
-        statement = as_text(row[columns.problem]).strip()
-        if not statement:
-            raise InputError(f"{origin_name(recipe)}: row {number} has an empty {columns.problem!r}")
-        given = as_text(row[columns.problem_id]) if columns.problem_id else _text_id(statement)
-        optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
-        rows.append(
-            {
-                "problem_id": given,
-                "problem": statement,
-                "answer": gold(row[columns.answer], recipe.answer_format),
-                "origin": origin_name(recipe),
-                **{n: as_text(row[c]) or None if c else None for n, c in optional.items()},
-            }
-        )
-    return rows
-
-
-def _text_id(statement: str) -> str:
-    return hashlib.sha256(statement.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the usable rows, and problem_id -> reason of the others.
-
-    Raises InputError when ids of the source repeat, or more rows are unusable than the recipe allows.
-    """
-    if recipe.columns.problem_id:
-        repeated = sorted(i for i, n in Counter(r["problem_id"] for r in rows).items() if n > 1)
-        if repeated:
-            raise InputError(
-                f"{origin_name(recipe)}: {len(repeated)} ids occur more than once in column "
-                f"{recipe.columns.problem_id!r}: {', '.join(repeated[:5])}"
-            )
-    usable: dict[str, dict[str, Any]] = {}
-    lost: dict[str, str] = {}
-    for number, row in enumerate(rows, recipe.start):
-        if row["problem_id"] in usable:
-            lost[f"{row['problem_id']} (row {number})"] = "repeated_problem"
-        elif not row["answer"]:
-            lost[row["problem_id"]] = "no_answer"
-        else:
-            usable[row["problem_id"]] = row
-    empty = sorted(i for i, reason in lost.items() if reason == "no_answer")
-    if len(empty) > recipe.max_unusable * len(rows):
-        raise InputError(
-            f"{origin_name(recipe)}: {len(empty)} of {len(rows)} problems have no usable answer in column "
-            f"{recipe.columns.answer!r} (answer_format {recipe.answer_format}), more than max_unusable "
-            f"{recipe.max_unusable} allows: {', '.join(empty[:5])}"
-        )
-    if not usable:
-        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {recipe.stop}")
-    return list(usable.values()), lost
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse the command line, read the source, write the table and its ledger."""
+    """Parse the command line, read and map the rows, write the table and its ledger."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
     recipe = CorpusRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"source": Path(recipe.path) if recipe.path else None}, args.output.parent)
-    wanted = [c for c in recipe.columns.model_dump().values() if c]
-    source = read_rows(recipe, list(dict.fromkeys(wanted)))[recipe.start : recipe.stop]
-    rows, lost = split_usable(problem_rows(source, recipe), recipe)
-    for problem_id, reason in lost.items():
+    record = Record(__file__, args.recipe, {"rows": Path(recipe.path) if recipe.path else None}, args.output.parent)
+    corpus = read_corpus(recipe)
+    for problem_id, reason in corpus.lost.items():
         logging.info("left out: %s (%s)", problem_id, reason)
-    ledger = Ledger(len(source), len(rows), dict(Counter(lost.values()))).check(str(args.output))
-    entries = [{"problem_id": i, "reason": r} for i, r in lost.items()]
+    ledger = Ledger(corpus.rows_in, len(corpus.rows), dict(Counter(corpus.lost.values()))).check(str(args.output))
+    entries = [{"problem_id": i, "reason": r} for i, r in corpus.lost.items()]
     tables.write(
         args.output.parent / "ledger.parquet", tables.build(entries, tables.PROBLEMS_LEDGER), tables.PROBLEMS_LEDGER
     )
-    digest = tables.write(args.output, tables.build(rows, tables.PROBLEMS), tables.PROBLEMS)
-    record.write({"kind": "problems", "digest": digest, "rows": len(rows), "ledger": ledger})
+    digest = tables.write(args.output, tables.build(corpus.rows, tables.PROBLEMS), tables.PROBLEMS)
+    record.write({"kind": "problems", "digest": digest, "rows": len(corpus.rows), "ledger": ledger})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Take over published responses in place of a teacher that we run.
 
-Inputs: a problems table and the teacher's `published` recipe. Output: a responses table with one draw of a shard;
-the k-th response of a problem in the source is its draw k. Token counts and seeds are unknown and stay null.
+Inputs: statements tables and the teacher's `published` recipe. Output: a responses table with one draw of a shard;
+the k-th response of a problem in the file is its draw k. Token counts and seeds are unknown and stay null.
 
-Run as: python scripts/fetch_responses.py --problems P.parquet --draw 0 --shard 00-of-01 --recipe JSON \
+Run as: python scripts/fetch_responses.py --statements S.parquet ... --draw 0 --shard 00-of-01 --recipe JSON \
             --output R.parquet
 """
 
@@ -19,6 +19,7 @@ from distill import tables
 from distill.config.recipes import PublishedRecipe
 from distill.config.shards import in_shard, parse_shard
 from distill.problems.readers import as_text, origin_name, read_rows
+from distill.problems.statements import statements
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
@@ -27,9 +28,9 @@ LABEL = pa.field("label", pa.bool_())
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def own_rows(source: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict[str, Any]]:
+def own_rows(rows: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict[str, Any]]:
     """Return the rows that belong to this teacher: those that match `where` and `id_pattern`."""
-    rows = [r for r in source if all(as_text(r[c]) == value for c, value in recipe.where.items())]
+    rows = [r for r in rows if all(as_text(r[c]) == value for c, value in recipe.where.items())]
     if recipe.id_pattern and recipe.columns.problem_id:
         rows = [r for r in rows if re.search(recipe.id_pattern, as_text(r[recipe.columns.problem_id]))]
     if not rows:
@@ -42,16 +43,16 @@ def normal_text(statement: str) -> str:
     return " ".join(statement.split())
 
 
-def join(rows: list[dict[str, Any]], problems: pa.Table, recipe: PublishedRecipe) -> dict[str, list[dict[str, Any]]]:
-    """Return problem_id -> its rows, in the order of the source; rows of unknown problems stand under ''."""
+def join(
+    rows: list[dict[str, Any]], problems: dict[str, str], recipe: PublishedRecipe
+) -> dict[str, list[dict[str, Any]]]:
+    """Return problem_id -> its rows, in their order; rows of unknown problems stand under ''."""
     columns = recipe.columns
-    ids = problems["problem_id"].to_pylist()
     if columns.problem:
-        texts = (normal_text(t) for t in problems["problem"].to_pylist())
-        known = dict(zip(texts, ids, strict=True))
+        known = {normal_text(text): problem_id for problem_id, text in sorted(problems.items())}
         keys = [normal_text(as_text(r[columns.problem])) for r in rows]
     else:
-        known = dict(zip(ids, ids, strict=True))
+        known = {problem_id: problem_id for problem_id in problems}
         keys = [_expand(as_text(r[columns.problem_id]), recipe) for r in rows]
     joined: dict[str, list[dict[str, Any]]] = {}
     for key, row in zip(keys, rows, strict=True):
@@ -93,9 +94,9 @@ def response_row(problem_id: str, draw: int, row: dict[str, Any], recipe: Publis
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse the command line, read and join the source, write one draw of one shard."""
+    """Parse the command line, read and join the rows, write one draw of one shard."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--statements", type=Path, nargs="+", required=True, help="all shards of the corpus")
     parser.add_argument("--draw", type=int, required=True)
     parser.add_argument("--shard", required=True, help="for example 00-of-01")
     parser.add_argument("--recipe", required=True)
@@ -103,21 +104,23 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = PublishedRecipe.model_validate_json(args.recipe)
-    inputs = {"problems": args.problems, "source": Path(recipe.path) if recipe.path else None}
-    record = Record(__file__, args.recipe, inputs, args.output.parent)
+    inputs = {f"statements/{i}": path for i, path in enumerate(args.statements)}
+    record = Record(
+        __file__, args.recipe, {**inputs, "rows": Path(recipe.path) if recipe.path else None}, args.output.parent
+    )
     index, count = parse_shard(args.shard)
     wanted = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)
-    source = own_rows(read_rows(recipe, list(dict.fromkeys(wanted))), recipe)
-    joined = join(source, tables.read(args.problems, tables.PROBLEMS), recipe)
+    published = own_rows(read_rows(recipe, list(dict.fromkeys(wanted))), recipe)
+    joined = join(published, statements(*args.statements), recipe)
     unknown = len(joined.pop("", []))
     ours = {i: found for i, found in joined.items() if in_shard(i, index, count)}
     chosen = {i: found[args.draw] for i, found in ours.items() if args.draw < len(found)}
     rows = [response_row(i, args.draw, row, recipe) for i, row in chosen.items()]
 
-    known = len(source) - unknown
+    known = len(published) - unknown
     here = sum(len(found) for found in ours.values())
     lost = {"unknown_problem": unknown, "other_shard": known - here, "other_draw": here - len(rows)}
-    ledger = Ledger(len(source), len(rows), lost).check(str(args.output))
+    ledger = Ledger(len(published), len(rows), lost).check(str(args.output))
     table = tables.build(rows, tables.RESPONSES, [LABEL] if recipe.columns.label else [])
     manifest = {
         "kind": "responses",

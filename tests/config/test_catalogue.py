@@ -114,7 +114,7 @@ def test_base_students_are_in_every_study(project: Path) -> None:
     assert len(arms) == 14
 
 
-def test_a_recipe_text_ignores_order_and_layout_and_notices_swapped_values(project: Path) -> None:
+def test_a_recipe_text_ignores_order_and_execution_and_notices_swapped_values(project: Path) -> None:
     path = project / "config/catalogue/corpora.yaml"
     before = load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical()
     data = yaml.safe_load(path.read_text())
@@ -124,8 +124,3 @@ def test_a_recipe_text_ignores_order_and_layout_and_notices_swapped_values(proje
     data["toy-train"]["columns"] = {"problem_id": "level", "level": "id"}
     path.write_text(yaml.safe_dump(data))
     assert load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical() != before
-
-
-@pytest.mark.parametrize("arm", [Arm.base("toy-xs"), Arm("toy-xs", "sft", "long-arm", 12)], ids=["base", "trained"])
-def test_an_arm_is_read_back_from_its_path(arm: Arm) -> None:
-    assert Arm.parse(f"results/scores/toy-test/{arm.model_path}/greedy/manifest.json") == arm

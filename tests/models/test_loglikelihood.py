@@ -62,7 +62,7 @@ def run(folder: Path, model: Path, rows: list[dict]) -> list[dict]:
     known = problems_table(folder / "problems.parquet", [{"problem_id": "p", "problem": PROBLEM, "answer": "5"}])
     answered = responses_table(folder / "r.parquet", [{"problem_id": "p", "draw": i, **r} for i, r in enumerate(rows)])
     output = folder / "l/loglikelihoods.parquet"
-    options = ["--problems", str(known), "--responses", str(answered), "--model", str(model)]
+    options = ["--statements", str(known), "--responses", str(answered), "--model", str(model)]
     keys = ["--prompt", str(PROMPTS / "plain.jinja"), "--recipe", recipe(system=None)]
     compute_loglikelihood.main([*options, *keys, "--output", str(output)])
     return tables.read(output, tables.LOGLIKELIHOODS).to_pylist()

@@ -17,6 +17,7 @@ import pytest
 from helpers import REPOSITORY, TOY, jsonl, manifest, problems_table, recipe
 
 from distill import tables
+from distill.problems import mapping
 from distill.runtime.errors import InputError
 
 ROWS = [{"id": f"p{i}", "question": f"{i} + 1?", "gold": str(i + 1)} for i in range(4)]
@@ -63,7 +64,7 @@ def test_without_an_id_column_the_id_is_a_hash_of_the_statement(tmp_path: Path) 
     ],
 )
 def test_gold(cell: Any, answer_format: str, gold: str) -> None:
-    assert fetch_problems.gold(cell, answer_format) == gold
+    assert mapping.gold_answer(cell, answer_format) == gold
 
 
 def test_start_and_stop_choose_rows(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def published(folder: Path, rows: list[dict[str, Any]], draw: int = 0, shard: st
     output = folder / f"r{draw}-{shard}/responses.parquet"
     keys = {"path": str(source), "columns": {"problem_id": "id", "response": "text"}, **keys}
     options = ["--draw", str(draw), "--shard", shard, "--output", str(output), "--recipe", recipe(**keys)]
-    fetch_responses.main(["--problems", str(known), *options])
+    fetch_responses.main(["--statements", str(known), *options])
     return tables.read(output, tables.RESPONSES).to_pylist(), manifest(output)
 
 

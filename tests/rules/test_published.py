@@ -54,4 +54,4 @@ def test_unknown_columns_of_the_real_file_are_named(tmp_path: Path) -> None:
     keys = {"path": str(DATA / "outputs_gsm8k_openai.parquet"), "columns": {"problem_id": "id", "response": "answer"}}
     options = ["--draw", "0", "--shard", "00-of-01", "--output", str(tmp_path / "r/responses.parquet")]
     with pytest.raises(InputError, match="no column 'answer'; it has id, gold, response, is_correct"):
-        fetch_responses.main(["--problems", str(known), *options, "--recipe", recipe(**keys)])
+        fetch_responses.main(["--statements", str(known), *options, "--recipe", recipe(**keys)])

@@ -1,25 +1,49 @@
 """Datasets: one checked response per problem, paired over the teachers and mixed at a fixed row budget.
 
-REQUIRED INPUTS: results/problems/{corpus}; results/responses and results/verdicts of every teacher, all draws
+REQUIRED INPUTS: results/problems/{corpus}; results/responses and results/verdicts of every teacher, all draws;
+results/signals and results/judgements where the recipe or the policy asks for them
 OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.json, provenance.json}
 """
 
 
+def mix_recipe(wildcards):
+    return CATALOGUE.datasets[wildcards.dataset].canonical()
+
+
+def mixed_problems(wildcards):
+    return lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).manifest
+
+
+def mixed_table(wildcards):
+    return ancient(lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).file("problems.parquet"))
+
+
+def mixed_manifests(wildcards):
+    return [path for needed in PLAN.dataset_inputs(wildcards.dataset) for path in manifests(needed.places)]
+
+
+def mixed_tables(wildcards):
+    return [ancient(path) for needed in PLAN.dataset_inputs(wildcards.dataset) for path in needed.tables]
+
+
+def mixed_files(wildcards):
+    return canonical_json(PLAN.dataset_files(wildcards.dataset))
+
+
 rule datasets:
     input:
-        manifests(dataset_folders()),
+        manifests(PLAN.datasets()),
     localrule: True
 
 
 rule mix:
     input:
-        mix_inputs,
-        problems=lambda wildcards: f"results/problems/{CATALOGUE.datasets[wildcards.dataset].corpus}/manifest.json",
-        table=lambda wildcards: ancient(
-            f"results/problems/{CATALOGUE.datasets[wildcards.dataset].corpus}/problems.parquet"
-        ),
+        mixed_manifests,
+        mixed_tables,
+        problems=mixed_problems,
+        table=mixed_table,
     output:
-        table=ensure("results/datasets/{dataset}/train.parquet", non_empty=True),
+        table="results/datasets/{dataset}/train.parquet",
         ledger="results/datasets/{dataset}/ledger.parquet",
         manifest="results/datasets/{dataset}/manifest.json",
         provenance="results/datasets/{dataset}/provenance.json",
@@ -28,9 +52,10 @@ rule mix:
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=lambda wildcards: CATALOGUE.datasets[wildcards.dataset].canonical(),
+        program=program("mix"),
+        recipe=mix_recipe,
         code=code("mix"),
-        teachers=mix_teachers,
+        inputs=mixed_files,
     shell:
-        "python scripts/mix.py --problems {input.table} {params.teachers} --recipe {params.recipe:q}"
+        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

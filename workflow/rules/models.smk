@@ -2,14 +2,39 @@
 
 REQUIRED INPUTS: a local model folder, a hub id, or problems (for a student from scratch); results/rendered/...
 OUTPUTS: results/models/{model}/base/manifest.json (and weights/ of a student from scratch);
-results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json, provenance.json}.
-A training keeps its own undeclared state/ there until it is done, so a killed one goes on where it was.
+results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json,
+provenance.json}.
+A training keeps its state, undeclared, in state/ there until it is done, and its result in kept/ from then on.
 """
+
+
+def model_files(wildcards):
+    return jobs.model_files(CATALOGUE, wildcards.model)
+
+
+def model_recipe(wildcards):
+    return jobs.base_model(CATALOGUE, wildcards.model).canonical()
+
+
+def tokenizer_corpora(wildcards):
+    return jobs.base_model(CATALOGUE, wildcards.model).scratch.tokenizer_corpora
+
+
+def tokenizer_tables(wildcards):
+    return tables([lineage.Problems(name) for name in tokenizer_corpora(wildcards)], "problems")
+
+
+def tokenizer_texts(wildcards):
+    return canonical_json([corpus_fingerprint(name).texts for name in tokenizer_corpora(wildcards)])
+
+
+def train_recipe(wildcards):
+    return jobs.train_job(CATALOGUE, wildcards.training).canonical()
 
 
 rule models:
     input:
-        manifests(trained_folders()),
+        manifests(PLAN.trained()),
     localrule: True
 
 
@@ -22,23 +47,22 @@ rule fetch_model:
     log:
         "logs/fetch_model/{model}.log",
     wildcard_constraints:
-        model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if not is_scratch(m)),
+        model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if not jobs.is_scratch(CATALOGUE, m)),
     localrule: True  # compute nodes may be offline
     conda:
         "../../envs/data.yaml"
     params:
+        program=program("fetch_model"),
         recipe=model_recipe,
         code=code("fetch_model"),
     shell:
-        "python scripts/fetch_model.py --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
+        "python {params.program:q} --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
 
 
+# Like split_problems it looks at texts alone, whose digest is a parameter.
 rule initialise:
     input:
-        lambda wildcards: [
-            f"results/problems/{corpus}/problems.parquet"
-            for corpus in base_recipe(wildcards.model).scratch.tokenizer_corpora
-        ],
+        tables=tokenizer_tables,
     output:
         weights=directory("results/models/{model}/base/weights"),
         manifest="results/models/{model}/base/manifest.json",
@@ -46,14 +70,17 @@ rule initialise:
     log:
         "logs/initialise/{model}.log",
     wildcard_constraints:
-        model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if is_scratch(m)),
+        model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if jobs.is_scratch(CATALOGUE, m)),
     conda:
         "../../envs/train.yaml"
     params:
+        program=program("initialise"),
         recipe=model_recipe,
+        texts=tokenizer_texts,
         code=code("initialise"),
     shell:
-        "python scripts/initialise.py --problems {input} --recipe {params.recipe:q} --output {output.weights} 2> {log}"
+        "python {params.program:q} --problems {input.tables} --recipe {params.recipe:q}"
+        " --output {output.weights} 2> {log}"
 
 
 rule train:
@@ -61,7 +88,7 @@ rule train:
         rendered="results/rendered/{student}/{training}/{dataset}/manifest.json",
         table=ancient("results/rendered/{student}/{training}/{dataset}/rendered.parquet"),
         model="results/models/{student}/base/manifest.json",
-        weights=lambda wildcards: weights_of(f"results/models/{wildcards.student}/base"),
+        weights=base_weights,
     output:
         weights=directory("results/models/{student}/{training}/{dataset}/seed-{seed}/weights"),
         log="results/models/{student}/{training}/{dataset}/seed-{seed}/train_log.parquet",
@@ -72,11 +99,14 @@ rule train:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.log",
     benchmark:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.tsv"
+    wildcard_constraints:
+        seed=r"\d+",
     conda:
         "../../envs/train.yaml"
     params:
+        program=program("train"),
         recipe=train_recipe,
         code=code("train"),
     shell:
-        "python scripts/train.py --rendered {input.table} --model results/models/{wildcards.student}/base"
+        "python {params.program:q} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " --seed {wildcards.seed} --recipe {params.recipe:q} --output {output.weights} 2> {log}"

@@ -1,21 +1,34 @@
-"""Problems: every corpus as one table with stable ids and gold answers.
+"""Problems: every corpus as one table with stable ids and gold answers; and per shard what models are asked, alone.
 
 REQUIRED INPUTS: the corpus's local file, if it has one (else the hub).
-OUTPUTS: results/problems/{corpus}/{problems.parquet, ledger.parquet, manifest.json, provenance.json}
+OUTPUTS: results/problems/{corpus}/{problems.parquet, ledger.parquet, manifest.json, provenance.json};
+results/problems/{corpus}/statements/{shard}/{statements.parquet, manifest.json, provenance.json}
 """
+
+
+def corpus_files(wildcards):
+    return jobs.source_files(CATALOGUE.corpora[wildcards.corpus])
+
+
+def corpus_recipe(wildcards):
+    return CATALOGUE.corpora[wildcards.corpus].canonical()
+
+
+def shard_fingerprint(wildcards):
+    return corpus_fingerprint(wildcards.corpus).shards[wildcards.shard]
 
 
 rule problems:
     input:
-        manifests(problem_folders()),
+        manifests(PLAN.problems()),
     localrule: True
 
 
 rule fetch_problems:
     input:
-        lambda wildcards: local_file(CATALOGUE.corpora[wildcards.corpus]),
+        corpus_files,
     output:
-        table=ensure("results/problems/{corpus}/problems.parquet", non_empty=True),
+        table="results/problems/{corpus}/problems.parquet",
         ledger="results/problems/{corpus}/ledger.parquet",
         manifest="results/problems/{corpus}/manifest.json",
         provenance="results/problems/{corpus}/provenance.json",
@@ -25,7 +38,29 @@ rule fetch_problems:
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=lambda wildcards: CATALOGUE.corpora[wildcards.corpus].canonical(),
+        program=program("fetch_problems"),
+        recipe=corpus_recipe,
         code=code("fetch_problems"),
     shell:
-        "python scripts/fetch_problems.py --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "python {params.program:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
+# Made again when its statements change, which `statements` says; a corrected gold answer leaves it as it is.
+rule split_problems:
+    input:
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+    output:
+        table="results/problems/{corpus}/statements/{shard}/statements.parquet",
+        manifest="results/problems/{corpus}/statements/{shard}/manifest.json",
+        provenance="results/problems/{corpus}/statements/{shard}/provenance.json",
+    log:
+        "logs/split_problems/{corpus}/{shard}.log",
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    params:
+        program=program("split_problems"),
+        statements=shard_fingerprint,
+        code=code("split_problems"),
+    shell:
+        "python {params.program:q} --problems {input.table} --shard {wildcards.shard} --output {output.table} 2> {log}"

@@ -6,9 +6,13 @@ provenance.json}; of the training only the cutoff matters
 """
 
 
+def render_recipe(wildcards):
+    return jobs.render_job(CATALOGUE, wildcards.student, wildcards.training).canonical()
+
+
 rule rendered:
     input:
-        manifests(rendered_folders()),
+        manifests(PLAN.rendered()),
     localrule: True
 
 
@@ -16,11 +20,11 @@ rule render:
     input:
         dataset="results/datasets/{dataset}/manifest.json",
         table=ancient("results/datasets/{dataset}/train.parquet"),
-        prompt=lambda wildcards: prompt_file(CATALOGUE.students[wildcards.student]),
+        prompt=prompt_of(student_of),
         model="results/models/{student}/base/manifest.json",
-        weights=lambda wildcards: weights_of(f"results/models/{wildcards.student}/base"),
+        weights=base_weights,
     output:
-        table=ensure("results/rendered/{student}/{training}/{dataset}/rendered.parquet", non_empty=True),
+        table="results/rendered/{student}/{training}/{dataset}/rendered.parquet",
         ledger="results/rendered/{student}/{training}/{dataset}/ledger.parquet",
         manifest="results/rendered/{student}/{training}/{dataset}/manifest.json",
         provenance="results/rendered/{student}/{training}/{dataset}/provenance.json",
@@ -29,8 +33,9 @@ rule render:
     conda:
         "../../envs/train.yaml"
     params:
+        program=program("render"),
         recipe=render_recipe,
         code=code("render"),
     shell:
-        "python scripts/render.py --dataset {input.table} --model results/models/{wildcards.student}/base"
-        " --prompt {input.prompt} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "python {params.program:q} --dataset {input.table} --model results/models/{wildcards.student}/base"
+        " --prompt {input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"

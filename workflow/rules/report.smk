@@ -5,21 +5,31 @@ OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, *.svg, manifest.json,
 """
 
 
+def picture(name, **labels):
+    return report(f"results/report/{name}.svg", caption=f"../report/{name}.rst", category="Pictures", labels=labels)
+
+
+def result_table(name):
+    return report(
+        f"results/report/{name}.csv", caption=f"../report/{name}.rst", category="Tables", labels={"table": name}
+    )
+
+
 # `report` names the stage as a target and Snakemake's report flag in a rule, hence the rule for the target is below.
 rule compare:
     input:
-        ancient([f"{folder}/items.parquet" for folder in score_folders()]),
-        ancient([f"{folder}/train_log.parquet" for folder in trained_folders()]),
-        scores=manifests(score_folders()),
-        models=manifests(trained_folders()),
-        rendered=manifests(rendered_folders()),
-        datasets=manifests(dataset_folders()),
-        problems=manifests(problem_folders()),
-        verdicts=manifests(teacher_answers("verdicts")),
-        responses=manifests(teacher_answers("responses")),
-        golds=manifests(gold_folders()),
+        [ancient(place.file("items.parquet")) for place in PLAN.scores()],
+        [ancient(place.file("train_log.parquet")) for place in PLAN.trained()],
+        scores=manifests(PLAN.scores()),
+        models=manifests(PLAN.trained()),
+        rendered=manifests(PLAN.rendered()),
+        datasets=manifests(PLAN.datasets()),
+        problems=manifests(PLAN.problems()),
+        verdicts=manifests(PLAN.teacher_answers(lineage.Verdicts)),
+        responses=manifests(PLAN.teacher_answers(lineage.Responses)),
+        golds=manifests(PLAN.golds()),
         template="scripts/distill/report/templates/report.html.j2",
-        signals=manifests(signal_folders()),
+        signals=manifests(PLAN.signals()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=result_table("scores"),
@@ -38,7 +48,7 @@ rule compare:
     conda:
         "../../envs/report.yaml"
     params:
-        recipe=studies_recipe(),
+        recipe=jobs.studies_job(CATALOGUE),
         code=code("compare"),
     shell:
         "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"

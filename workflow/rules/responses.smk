@@ -1,36 +1,74 @@
 """Responses: teachers answer the corpora that students train on, students answer the benchmarks.
 
-REQUIRED INPUTS: results/problems/{corpus}; results/models/... of the model_path; config/prompts/{prompt}.jinja;
-of a decoding that is `until_correct` the responses and verdicts of the earlier draws
+REQUIRED INPUTS: results/problems/{corpus}/statements; results/models/... of the one who answers;
+config/prompts/{prompt}.jinja; of a decoding that is `until_correct` the responses and verdicts of the earlier draws
 OUTPUTS: results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{responses.parquet, manifest.json,
-provenance.json}, where a model_path is teachers/{teacher}, students/{student}/base or
-students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`.
-A generation keeps its responses as they come, and its progress.json, in its own undeclared state/ there until it is
-done, so a killed one asks only for what is missing.
+provenance.json}, where a model path is teachers/{teacher}, students/{student}/base or
+students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`;
+results/repeats/{corpus}/{model_path}/{decoding}/{manifest.json, provenance.json}: how many samples are the same.
+A generation keeps what it was paid for, undeclared, in state/ until it is done and in kept/ from then on.
 """
+
+
+def generate_recipe(wildcards):
+    return generation(wildcards).canonical()
+
+
+def generate_execution(wildcards, threads):
+    return canonical_json(generation(wildcards).execution())
+
+
+def generate_environment(wildcards):
+    return f"../../envs/{jobs.environment(answering(wildcards))}.yaml"
+
+
+def answering_folder(wildcards):
+    return lineage.model_place(wildcards.model_path).folder
+
+
+def answering_manifest(wildcards):
+    return lineage.model_place(wildcards.model_path).manifest
+
+
+def answering_weights(wildcards):
+    return weights_of(lineage.model_place(wildcards.model_path))
+
+
+def earlier(kind):
+    """Return an input: the tables of the draws that this one waits for."""
+    return lambda w: tables(PLAN.earlier(kind.named(dict(w))), kind.KIND)
+
+
+def earlier_verdicts(wildcards):
+    return manifests(PLAN.earlier(lineage.Verdicts.named(dict(wildcards))))
+
+
+def published_files(wildcards):
+    return jobs.source_files(CATALOGUE.teachers[wildcards.teacher].published)
+
+
+def published_recipe(wildcards):
+    return CATALOGUE.teachers[wildcards.teacher].published.canonical()
 
 
 rule responses:
     input:
-        manifests(all_answers("responses")),
+        manifests(PLAN.all_answers(lineage.Responses)),
     localrule: True
 
 
 rule generate:
     input:
-        problems="results/problems/{corpus}/manifest.json",
-        table=ancient("results/problems/{corpus}/problems.parquet"),
-        prompt=lambda wildcards: prompt_file(answering(wildcards.model_path)),
-        model=lambda wildcards: f"{model_folder(wildcards.model_path)}/manifest.json",
-        weights=lambda wildcards: weights_of(model_folder(wildcards.model_path)),
-        earlier=lambda wildcards: manifests(earlier_folders("verdicts", wildcards)),
-        responses=earlier_tables("responses"),
-        verdicts=earlier_tables("verdicts"),
+        statements="results/problems/{corpus}/statements/{shard}/manifest.json",
+        table=ancient("results/problems/{corpus}/statements/{shard}/statements.parquet"),
+        prompt=prompt_of(answering),
+        model=answering_manifest,
+        weights=answering_weights,
+        earlier=earlier_verdicts,
+        responses=earlier(lineage.Responses),
+        verdicts=earlier(lineage.Verdicts),
     output:
-        table=ensure(
-            "results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet",
-            non_empty=True,
-        ),
+        table="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet",
         manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         provenance="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/provenance.json",
     log:
@@ -40,36 +78,55 @@ rule generate:
     conda:
         generate_environment
     params:
+        program=program("generate"),
         recipe=generate_recipe,
         execution=generate_execution,
-        code=generate_code,
-        model=lambda wildcards: model_folder(wildcards.model_path),
+        code=engine_code("generate", answering),
+        model=answering_folder,
     shell:
-        "python scripts/generate.py --problems {input.table} --model {params.model} --prompt {input.prompt}"
+        "python {params.program:q} --statements {input.table} --model {params.model} --prompt {input.prompt:q}"
         " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"
 
 
 rule fetch_responses:
     input:
-        lambda wildcards: local_file(CATALOGUE.teachers[wildcards.teacher].published),
-        problems="results/problems/{corpus}/manifest.json",
-        table=ancient("results/problems/{corpus}/problems.parquet"),
+        published_files,
+        statements=statements,
+        tables=statement_tables,
     output:
-        table=ensure(
-            f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/responses.parquet",
-            non_empty=True,
-        ),
-        manifest=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/manifest.json",
-        provenance=f"results/responses/{{corpus}}/teachers/{{teacher}}/{PUBLISHED}/draw-{{draw}}/{{shard}}/provenance.json",
+        table="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/responses.parquet",
+        manifest="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/manifest.json",
+        provenance="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/provenance.json",
     log:
         "logs/fetch_responses/{corpus}/{teacher}/draw-{draw}/{shard}.log",
     localrule: True  # compute nodes may be offline
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=lambda wildcards: CATALOGUE.teachers[wildcards.teacher].published.canonical(),
+        program=program("fetch_responses"),
+        recipe=published_recipe,
         code=code("fetch_responses"),
     shell:
-        "python scripts/fetch_responses.py --problems {input.table} --draw {wildcards.draw} --shard {wildcards.shard}"
+        "python {params.program:q} --statements {input.tables} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
+rule count_repeats:
+    input:
+        answers(lineage.Responses),
+        responses=answer_tables(lineage.Responses),
+    output:
+        manifest="results/repeats/{corpus}/{model_path}/{decoding}/manifest.json",
+        provenance="results/repeats/{corpus}/{model_path}/{decoding}/provenance.json",
+    log:
+        "logs/count_repeats/{corpus}/{model_path}/{decoding}.log",
+    wildcard_constraints:
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        program=program("count_repeats"),
+        code=code("count_repeats"),
+    shell:
+        "python {params.program:q} --responses {input.responses} --output {output.manifest} 2> {log}"

@@ -5,25 +5,36 @@ results/judgements where there is a judge
 OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json}
 """
 
+# Scores show what a judge changes, whatever the policy.
+SCORED = [lineage.Responses, lineage.Verdicts, *([lineage.Judgements] if CATALOGUE.settings.judge else [])]
+
+
+def scored_manifests(wildcards):
+    return [path for kind in SCORED for path in answers(kind)(wildcards)]
+
+
+def scored_tables(wildcards):
+    return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]
+
+
+def scored_files(wildcards):
+    return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
+
 
 rule scores:
     input:
-        manifests(score_folders()),
+        manifests(PLAN.scores()),
     localrule: True
 
 
 rule score:
     input:
-        answers("responses"),
-        answers("verdicts"),
-        *(answers(kind) for kind in JUDGED),
+        scored_manifests,
+        scored_tables,
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
-        responses=answer_tables("responses"),
-        verdicts=answer_tables("verdicts"),
-        judgements=answer_tables("judgements") if JUDGED else [],
     output:
-        table=ensure("results/scores/{corpus}/{model_path}/{decoding}/items.parquet", non_empty=True),
+        table="results/scores/{corpus}/{model_path}/{decoding}/items.parquet",
         manifest="results/scores/{corpus}/{model_path}/{decoding}/manifest.json",
         provenance="results/scores/{corpus}/{model_path}/{decoding}/provenance.json",
     log:
@@ -31,8 +42,10 @@ rule score:
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=canonical_json({"policy": CATALOGUE.settings.policy}),
+        program=program("score"),
+        recipe=jobs.score_job(CATALOGUE).canonical(),
         code=code("score"),
+        inputs=scored_files,
     shell:
-        "python scripts/score.py --problems {input.table} --responses {input.responses} --verdicts {input.verdicts}"
-        " --judgements {input.judgements} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
+        " --output {output.table} 2> {log}"

@@ -1,24 +1,42 @@
 """Signals: what datasets may leave out or choose by. Nothing is left out here, and nothing is made unless asked for.
 
-REQUIRED INPUTS: results/problems/{corpus} and those of all benchmarks; results/responses of the teachers; the student
+REQUIRED INPUTS: results/problems/{corpus}/statements and those of all benchmarks; results/responses of the teachers;
+the student
 OUTPUTS: results/signals/{corpus}/contamination/ (problems that repeat a benchmark's), results/signals/{corpus}/duplicates/
 (problems nearly the same), and results/signals/{corpus}/teachers/{teacher}/{decoding}/draw-{draw}/{shard}/{student}/ (how
 likely each response is to a student); in each a table, manifest.json, provenance.json
 """
 
 
+def benchmark_statements(wildcards):
+    return [path for name in CATALOGUE.benchmarks() for path in manifests(PLAN.statements(name))]
+
+
+def benchmark_tables(wildcards):
+    return [table for name in CATALOGUE.benchmarks() for table in tables(PLAN.statements(name), "statements")]
+
+
+def benchmark_files(wildcards):
+    places = {name: PLAN.statements(name) for name in CATALOGUE.benchmarks()}
+    return canonical_json({name: [p.file("statements.parquet") for p in own] for name, own in places.items()})
+
+
+def loglikelihood_recipe(wildcards):
+    return jobs.loglikelihood_job(CATALOGUE, wildcards.student).canonical()
+
+
 rule signals:
     input:
-        manifests(signal_folders()),
+        manifests(PLAN.signals()),
     localrule: True
 
 
 rule find_contamination:
     input:
-        problems="results/problems/{corpus}/manifest.json",
-        table=ancient("results/problems/{corpus}/problems.parquet"),
-        benchmarks=manifests(benchmark_folders()),
-        tables=[ancient(f) for f in tables("problems", benchmark_folders())],
+        statements,
+        benchmark_statements,
+        benchmark_tables,
+        tables=statement_tables,
     output:
         table="results/signals/{corpus}/contamination/contamination.parquet",
         manifest="results/signals/{corpus}/contamination/manifest.json",
@@ -28,18 +46,19 @@ rule find_contamination:
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=similarity_recipe("ngram", "overlap"),
+        program=program("find_contamination"),
+        recipe=jobs.similarity_job(CATALOGUE, "ngram", "overlap"),
         code=code("find_contamination"),
-        benchmarks=" ".join(f"{name}=results/problems/{name}/problems.parquet" for name in CATALOGUE.benchmarks()),
+        benchmarks=benchmark_files,
     shell:
-        "python scripts/find_contamination.py --problems {input.table} --benchmarks {params.benchmarks}"
+        "python {params.program:q} --statements {input.tables} --benchmarks {params.benchmarks:q}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule find_duplicates:
     input:
-        problems="results/problems/{corpus}/manifest.json",
-        table=ancient("results/problems/{corpus}/problems.parquet"),
+        statements,
+        tables=statement_tables,
     output:
         table="results/signals/{corpus}/duplicates/duplicates.parquet",
         manifest="results/signals/{corpus}/duplicates/manifest.json",
@@ -49,34 +68,38 @@ rule find_duplicates:
     conda:
         "../../envs/data.yaml"
     params:
-        recipe=similarity_recipe("near_duplicate"),
+        program=program("find_duplicates"),
+        recipe=jobs.similarity_job(CATALOGUE, "near_duplicate"),
         code=code("find_duplicates"),
     shell:
-        "python scripts/find_duplicates.py --problems {input.table} --recipe {params.recipe:q}"
+        "python {params.program:q} --statements {input.tables} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"
 
 
 rule compute_loglikelihood:
     input:
-        problems="results/problems/{corpus}/manifest.json",
-        table=ancient("results/problems/{corpus}/problems.parquet"),
+        statements="results/problems/{corpus}/statements/{shard}/manifest.json",
+        table=ancient("results/problems/{corpus}/statements/{shard}/statements.parquet"),
         manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
-        prompt=lambda wildcards: prompt_file(CATALOGUE.students[wildcards.student]),
+        prompt=prompt_of(student_of),
         model="results/models/{student}/base/manifest.json",
-        weights=lambda wildcards: weights_of(f"results/models/{wildcards.student}/base"),
+        weights=base_weights,
     output:
         table="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/loglikelihoods.parquet",
         manifest="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/manifest.json",
         provenance="results/signals/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/provenance.json",
     log:
         "logs/compute_loglikelihood/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}.log",
+    wildcard_constraints:
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         "../../envs/generate.yaml"
     params:
-        recipe=lambda wildcards: canonical_json({"system": CATALOGUE.students[wildcards.student].system}),
+        program=program("compute_loglikelihood"),
+        recipe=loglikelihood_recipe,
         code=code("compute_loglikelihood"),
     shell:
-        "python scripts/compute_loglikelihood.py --problems {input.table} --responses {input.responses}"
-        " --model results/models/{wildcards.student}/base --prompt {input.prompt} --recipe {params.recipe:q}"
+        "python {params.program:q} --statements {input.table} --responses {input.responses}"
+        " --model results/models/{wildcards.student}/base --prompt {input.prompt:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

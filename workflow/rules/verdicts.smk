@@ -2,16 +2,48 @@
 
 REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{model_path}/...; the judge's model if there is one
 OUTPUTS: results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{verdicts.parquet, manifest.json,
-provenance.json}; results/verdicts/{corpus}/golds/{golds.parquet, manifest.json, provenance.json}: which gold answers can
-be graded against; and as the verdicts below results/judgements/ where the settings name a judge (which keeps its own undeclared
-state/ there until it is done)
+provenance.json}; results/verdicts/{corpus}/golds/{golds.parquet, manifest.json, provenance.json}: which gold answers
+can be graded against; and as the verdicts below results/judgements/ where the settings name a judge (which keeps its
+replies, undeclared, in state/ and kept/ there)
 """
+
+
+def judge_place():
+    return lineage.BaseModel(jobs.judge_of(CATALOGUE).teacher)
+
+
+def judge_prompt(wildcards):
+    return f"{CATALOGUE.settings.folder}/prompts/judges/{jobs.judge_of(CATALOGUE).prompt}.jinja"
+
+
+def judge_folder(wildcards):
+    return judge_place().folder
+
+
+def judge_manifest(wildcards):
+    return judge_place().manifest
+
+
+def judge_weights(wildcards):
+    return weights_of(judge_place())
+
+
+def judge_environment(wildcards):
+    return f"../../envs/{jobs.environment(judging(wildcards))}.yaml"
+
+
+def judge_recipe(wildcards):
+    return jobs.judge_job(CATALOGUE).canonical()
+
+
+def judge_execution(wildcards, threads):
+    return canonical_json(jobs.judge_job(CATALOGUE).execution())
 
 
 rule verdicts:
     input:
-        manifests(all_answers("verdicts")),
-        manifests(gold_folders()),
+        manifests(PLAN.all_answers(lineage.Verdicts)),
+        manifests(PLAN.golds()),
     localrule: True
 
 
@@ -29,10 +61,11 @@ rule check_golds:
         "../../envs/data.yaml"
     threads: 1
     params:
+        program=program("check_golds"),
         recipe=CATALOGUE.settings.grading.canonical(),
         code=code("check_golds"),
     shell:
-        "python scripts/check_golds.py --problems {input.table} --workers {threads} --recipe {params.recipe:q}"
+        "python {params.program:q} --problems {input.table} --workers {threads} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"
 
 
@@ -43,24 +76,22 @@ rule verify:
         manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
     output:
-        table=ensure(
-            "results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/verdicts.parquet",
-            non_empty=True,
-        ),
+        table="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/verdicts.parquet",
         manifest="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         provenance="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/provenance.json",
     log:
         "logs/verify/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.log",
     wildcard_constraints:
-        decoding=one_of([*CATALOGUE.decodings, PUBLISHED]),
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         "../../envs/data.yaml"
     threads: 1
     params:
+        program=program("verify"),
         recipe=CATALOGUE.settings.grading.canonical(),
         code=code("verify"),
     shell:
-        "python scripts/verify.py --problems {input.table} --responses {input.responses} --workers {threads}"
+        "python {params.program:q} --problems {input.table} --responses {input.responses} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -70,24 +101,28 @@ rule judge:
         table=ancient("results/problems/{corpus}/problems.parquet"),
         manifest="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         verdicts=ancient("results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/verdicts.parquet"),
-        prompt=lambda wildcards: f"config/prompts/judges/{CATALOGUE.settings.judge.prompt}.jinja",
-        model=lambda wildcards: f"{judge_folder()}/manifest.json",
-        weights=lambda wildcards: weights_of(judge_folder()),
+        prompt=judge_prompt,
+        model=judge_manifest,
+        weights=judge_weights,
     output:
         table="results/judgements/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/judgements.parquet",
         manifest="results/judgements/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         provenance="results/judgements/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/provenance.json",
     log:
         "logs/judge/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.log",
+    benchmark:
+        "logs/judge/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.tsv"
     wildcard_constraints:
-        decoding=one_of([*CATALOGUE.decodings, PUBLISHED]),
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
-        lambda wildcards: environment_of(CATALOGUE.teachers[CATALOGUE.settings.judge.teacher])
+        judge_environment
     params:
-        recipe=lambda wildcards: judging().canonical(),
-        execution=lambda wildcards, threads: canonical_json(judging().execution()),
-        code=lambda wildcards: code("judge", module_of(judging().generation.engine)),
-        model=lambda wildcards: judge_folder(),
+        program=program("judge"),
+        recipe=judge_recipe,
+        execution=judge_execution,
+        code=engine_code("judge", judging),
+        model=judge_folder,
     shell:
-        "python scripts/judge.py --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt}"
-        " --model {params.model} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"
+        "python {params.program:q} --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt:q}"
+        " --model {params.model} --recipe {params.recipe:q} --execution {params.execution:q}"
+        " --output {output.table} 2> {log}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distill.config.lineage import BASE, Arm
+from distill.config.lineage import BASE, PUBLISHED, Arm
 from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
@@ -15,7 +15,6 @@ from distill.config.recipes import (
     TrainingRecipe,
 )
 
-PUBLISHED = "published"
 KINDS: dict[str, type[Recipe]] = {
     "corpora": CorpusRecipe,
     "teachers": TeacherRecipe,
@@ -25,7 +24,7 @@ KINDS: dict[str, type[Recipe]] = {
     "decodings": DecodingRecipe,
 }
 # Names that mean something in a path.
-RESERVED = {"datasets": BASE, "decodings": PUBLISHED, "trainings": "base"}
+RESERVED = {"datasets": BASE, "decodings": PUBLISHED, "trainings": BASE}
 
 
 @dataclass

@@ -1,11 +1,21 @@
-"""Statements of a corpus: problem_id and text."""
+"""Statements: what is asked, problem by problem."""
 
 from pathlib import Path
 
 from distill import tables
+from distill.runtime.errors import InputError
 
 
-def statements(path: Path) -> dict[str, str]:
-    """Return problem_id -> statement of a problems table."""
-    table = tables.read(path, tables.PROBLEMS, ["problem_id", "problem"])
-    return dict(zip(table["problem_id"].to_pylist(), table["problem"].to_pylist(), strict=True))
+def statements(*paths: Path) -> dict[str, str]:
+    """Return problem_id -> statement of statements tables, all shards of a corpus or one.
+
+    Raises InputError when two tables hold the same problem.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        table = tables.read(path, tables.STATEMENTS, ["problem_id", "problem"])
+        own = dict(zip(table["problem_id"].to_pylist(), table["problem"].to_pylist(), strict=True))
+        if repeated := found.keys() & own.keys():
+            raise InputError(f"{path}: problem {min(repeated)!r} stands in another table too; give each shard once")
+        found |= own
+    return found

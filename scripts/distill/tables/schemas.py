@@ -34,6 +34,7 @@ PROBLEMS = _contract(
 )  # fmt: skip
 
 
+STATEMENTS = _contract("statements", "problem_id", "problem", problem_id=_TEXT, problem=_TEXT)
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",
     **_WORDS, response=_TEXT, finish_reason=_TEXT, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,

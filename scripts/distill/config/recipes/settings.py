@@ -63,6 +63,7 @@ class Settings(Recipe):
     """`config/config.yaml`: which studies to run, and how responses are graded."""
 
     studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
+    folder: str = Field("config", description="Folder of catalogue/, studies/ and prompts/, from where you run.")
     grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
     similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
     judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")

@@ -1,0 +1,116 @@
+"""Jobs: what one job reads of the catalogue, and nothing more. The rules pass it on as one canonical text."""
+
+from pathlib import Path
+
+from distill.config.catalogue import Catalogue
+from distill.config.recipes import (
+    Answering,
+    GenerateJob,
+    JudgeJob,
+    JudgeRecipe,
+    LoglikelihoodJob,
+    ModelRecipe,
+    RenderJob,
+    Rows,
+    ScoreJob,
+    StudentRecipe,
+    TeacherRecipe,
+    TrainJob,
+    canonical_json,
+)
+
+
+def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentRecipe:
+    """Return the recipe of the teacher or student behind a model path."""
+    kind, name, *_ = model_path.split("/")
+    return (catalogue.teachers if kind == "teachers" else catalogue.students)[name]
+
+
+def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
+    """Return what a generation reads."""
+    shared = answering(catalogue, model_path).model_dump(include=set(Answering.model_fields))
+    return GenerateJob(**shared, decoding=catalogue.decodings[decoding])
+
+
+def judge_job(catalogue: Catalogue) -> JudgeJob:
+    """Return what a judge reads: the teacher that judges, greedy. Raises ValueError where nobody judges."""
+    judge = judge_of(catalogue)
+    shared = catalogue.teachers[judge.teacher].model_dump(include=set(Answering.model_fields))
+    return JudgeJob(
+        max_unclear=judge.max_unclear, generation={**shared, "decoding": {"max_new_tokens": judge.max_tokens}}
+    )
+
+
+def judge_of(catalogue: Catalogue) -> JudgeRecipe:
+    """Return the judge of the settings. Raises ValueError where nobody judges."""
+    if catalogue.settings.judge is None:
+        raise ValueError("config.yaml: `judge` is not set")
+    return catalogue.settings.judge
+
+
+def render_job(catalogue: Catalogue, student: str, training: str) -> RenderJob:
+    """Return what a rendering reads: of the training only the cutoff matters."""
+    keys = catalogue.trainings[training].model_dump(include={"cutoff", "over_cutoff"})
+    return RenderJob(**keys, system=catalogue.students[student].system)
+
+
+def train_job(catalogue: Catalogue, training: str) -> TrainJob:
+    """Return what a training reads besides the rendered rows."""
+    return TrainJob(**catalogue.trainings[training].model_dump(include=set(TrainJob.model_fields)))
+
+
+def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
+    """Return what a job reads of the student that rates responses."""
+    return LoglikelihoodJob(system=catalogue.students[student].system)
+
+
+def score_job(catalogue: Catalogue) -> ScoreJob:
+    """Return what a score reads."""
+    return ScoreJob(policy=catalogue.settings.policy)
+
+
+def similarity_job(catalogue: Catalogue, *keys: str) -> str:
+    """Return the keys that a search for similar problems reads, as canonical text."""
+    return canonical_json(catalogue.settings.similarity.model_dump(include=set(keys)))
+
+
+def studies_job(catalogue: Catalogue) -> str:
+    """Return the selected studies as canonical text."""
+    return canonical_json({"studies": {name: study.content() for name, study in catalogue.studies.items()}})
+
+
+def base_model(catalogue: Catalogue, name: str) -> ModelRecipe:
+    """Return the weights behind the name of a student or teacher (of the same name they are the same).
+
+    Raises ValueError for a teacher that has published its responses: it has none.
+    """
+    model = (catalogue.students.get(name) or catalogue.teachers[name]).model
+    if model is None:
+        raise ValueError(f"{name} has published its responses; it has no weights")
+    return model
+
+
+def is_scratch(catalogue: Catalogue, name: str) -> bool:
+    """Whether a student or teacher starts from random weights, which are made here."""
+    model = (catalogue.students.get(name) or catalogue.teachers[name]).model
+    return model is not None and model.scratch is not None
+
+
+def model_files(catalogue: Catalogue, name: str) -> list[str]:
+    """Return the local files that a base model is made of; where the folder is empty, the file that it lacks."""
+    recipe = base_model(catalogue, name)
+    folder = Path(recipe.path) if recipe.path else None
+    files = sorted(str(p) for p in folder.iterdir() if p.is_file()) if folder and folder.is_dir() else []
+    if folder and not files:
+        files = [str(folder / "config.json")]
+    return files + ([recipe.chat_template] if recipe.chat_template else [])
+
+
+def source_files(rows: Rows) -> list[str]:
+    """Return the local files that rows from outside are read from; none for a hub dataset."""
+    return [rows.path] if rows.path else []
+
+
+def environment(answering: Answering) -> str:
+    """Return the name of the environment that an engine runs in."""
+    return "vllm" if answering.engine == "vllm" else "generate"

@@ -1,0 +1,226 @@
+"""The plan: which artefacts the selected studies need, stage by stage, as places of `results/`.
+
+The rules, the bill and the publisher ask the same lists. Nothing here reads a file but `missing_files`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from distill.config.catalogue import Catalogue
+from distill.config.jobs import is_scratch
+from distill.config.lineage import (
+    Answers,
+    Arm,
+    BaseModel,
+    Contamination,
+    Dataset,
+    Duplicates,
+    Golds,
+    Judgements,
+    Loglikelihoods,
+    Place,
+    Problems,
+    Rendered,
+    Repeats,
+    Responses,
+    Score,
+    Statements,
+    TrainedModel,
+    Verdicts,
+)
+from distill.config.shards import shard_names
+
+T = TypeVar("T")
+AnswersT = TypeVar("AnswersT", bound=Answers)
+
+
+def unique(items: Iterable[T]) -> list[T]:
+    """Return the items without repeats, in their order."""
+    return list(dict.fromkeys(items))
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a dataset is made from, of one kind: of one teacher, or (teacher None) of its corpus."""
+
+    kind: str
+    teacher: str | None
+    places: list[Place]
+
+    @property
+    def tables(self) -> list[str]:
+        """Return the paths of the tables, one per place."""
+        return [place.file(f"{self.kind}.parquet") for place in self.places]
+
+
+class Plan:
+    """What the selected studies of a catalogue need."""
+
+    def __init__(self, catalogue: Catalogue):
+        self.catalogue = catalogue
+
+    # Arms and the names behind them
+
+    def arms(self) -> list[Arm]:
+        """Return the arms of all studies."""
+        return unique(arm for study in self.catalogue.studies for arm in self.catalogue.arms(study))
+
+    def trained_arms(self) -> list[Arm]:
+        """Return the arms that are trained."""
+        return [arm for arm in self.arms() if arm.is_trained]
+
+    def dataset_names(self) -> list[str]:
+        """Return the datasets that some arm is trained on."""
+        return unique(arm.dataset for arm in self.trained_arms())
+
+    def corpora(self) -> list[str]:
+        """Return the corpora that students train on or are measured on."""
+        trained = [self.catalogue.datasets[name].corpus for name in self.dataset_names()]
+        return unique(trained + [b for study in self.catalogue.studies.values() for b in study.benchmarks])
+
+    # Answers of one model
+
+    def shards(self, corpus: str) -> list[str]:
+        """Return the names of a corpus's shards."""
+        return shard_names(self.catalogue.corpora[corpus].shards)
+
+    def statements(self, corpus: str) -> list[Statements]:
+        """Return the statements of a corpus, shard by shard."""
+        return [Statements(corpus, shard) for shard in self.shards(corpus)]
+
+    def answers(self, kind: type[AnswersT], corpus: str, model_path: str, decoding: str) -> list[AnswersT]:
+        """Return all draws and shards of a model: its responses, or what is made of each."""
+        draws = self.catalogue.draws(model_path, decoding)
+        return [kind(corpus, model_path, decoding, draw, shard) for draw in draws for shard in self.shards(corpus)]
+
+    def earlier(self, place: AnswersT) -> list[AnswersT]:
+        """Return the draws before this one whose verdicts it waits for: it asks only what they got wrong."""
+        decoding = self.catalogue.decodings.get(place.decoding)
+        if decoding is None or not decoding.until_correct:
+            return []
+        names = asdict(place)
+        return [type(place)(**{**names, "draw": draw}) for draw in range(place.draw)]
+
+    def has_weights(self, place: BaseModel | TrainedModel) -> bool:
+        """Whether a model folder holds weights; those of a base that lies elsewhere do not stand there."""
+        return isinstance(place, TrainedModel) or is_scratch(self.catalogue, place.model)
+
+    # Stages
+
+    def problems(self) -> list[Problems]:
+        """Return the corpora's folders."""
+        return [Problems(corpus) for corpus in self.corpora()]
+
+    def golds(self) -> list[Golds]:
+        """Return what is known of the corpora's gold answers."""
+        return [Golds(corpus) for corpus in self.corpora()]
+
+    def dataset_inputs(self, dataset: str) -> list[Needed]:
+        """Return all that a dataset is made from but its problems.
+
+        A judge costs requests: its judgements are asked for only if the policy listens to them.
+        """
+        recipe = self.catalogue.datasets[dataset]
+        curation, corpus = recipe.curation, recipe.corpus
+        rated = [curation.pass_rate.teacher] if curation.pass_rate else []
+        kinds = [Responses, Verdicts, *([Judgements] if self.catalogue.settings.policy == "rule+judge" else [])]
+        needed = [
+            Needed(kind.KIND, teacher, self._teacher_answers(kind, corpus, teacher))
+            for teacher in unique([*recipe.teachers, *rated])
+            for kind in kinds
+        ]
+        for teacher in recipe.teachers if curation.student else []:
+            answered = self._teacher_answers(Responses, corpus, teacher)
+            rates = [Loglikelihoods(**asdict(place), student=curation.student) for place in answered]
+            needed.append(Needed(Loglikelihoods.KIND, teacher, rates))
+        needed += [Needed("contamination", None, [Contamination(corpus)])] if curation.decontaminate else []
+        needed += [Needed("duplicates", None, [Duplicates(corpus)])] if curation.deduplicate else []
+        return needed
+
+    def dataset_files(self, dataset: str) -> dict[str, Any]:
+        """Return kind -> teacher -> tables of all that a dataset is made from, or kind -> table of its corpus."""
+        files: dict[str, Any] = {}
+        for needed in self.dataset_inputs(dataset):
+            if needed.teacher is None:
+                (files[needed.kind],) = needed.tables
+            else:
+                files.setdefault(needed.kind, {})[needed.teacher] = needed.tables
+        return files
+
+    def _teacher_answers(self, kind: type[AnswersT], corpus: str, teacher: str) -> list[AnswersT]:
+        return self.answers(kind, corpus, f"teachers/{teacher}", self.catalogue.decoding_of(teacher))
+
+    def _of_datasets(self, *kinds: str) -> list[Place]:
+        needed = (n for name in self.dataset_names() for n in self.dataset_inputs(name) if n.kind in kinds)
+        return unique(place for n in needed for place in n.places)
+
+    def teacher_answers(self, kind: type[Answers]) -> list[Place]:
+        """Return the teachers' responses that datasets are made from, or what is made of each."""
+        return self._of_datasets(kind.KIND)
+
+    def signals(self) -> list[Place]:
+        """Return the signals that datasets ask for."""
+        return self._of_datasets("contamination", "duplicates", "loglikelihoods")
+
+    def all_answers(self, kind: type[Answers]) -> list[Place]:
+        """Return all teachers' and students' responses, or what is made of each."""
+        students = [p for s in self.scores() for p in self.answers(kind, s.corpus, s.model_path, s.decoding)]
+        return unique([*self.teacher_answers(kind), *students])
+
+    def repeats(self) -> list[Repeats]:
+        """Return what is known of identical samples, for every model that answers."""
+        answered = self.all_answers(Responses)
+        return unique(Repeats(p.corpus, p.model_path, p.decoding) for p in answered)
+
+    def datasets(self) -> list[Dataset]:
+        """Return the datasets."""
+        return [Dataset(name) for name in self.dataset_names()]
+
+    def rendered(self) -> list[Rendered]:
+        """Return the rendered datasets."""
+        return unique(Rendered(a.student, a.training, a.dataset) for a in self.trained_arms())
+
+    def trained(self) -> list[TrainedModel]:
+        """Return the trained models."""
+        return [TrainedModel(**asdict(arm)) for arm in self.trained_arms()]
+
+    def scores(self) -> list[Score]:
+        """Return the scores: every arm of a study on each of its benchmarks."""
+        return unique(
+            Score(benchmark, arm.model_path, study.decoding)
+            for name, study in self.catalogue.studies.items()
+            for arm in self.catalogue.arms(name)
+            for benchmark in study.benchmarks
+        )
+
+    # Files
+
+    def local_files(self) -> Iterator[tuple[str, str, str | None]]:
+        """Yield (file of the catalogue, name, path) of each local file or folder that the studies start from."""
+        catalogue = self.catalogue
+        named = {("students", a.student): catalogue.students[a.student] for a in self.arms()}
+        for place in self.teacher_answers(Responses):
+            teacher = place.model_path.removeprefix("teachers/")
+            named["teachers", teacher] = catalogue.teachers[teacher]
+        if judge := catalogue.settings.judge:
+            named["teachers", judge.teacher] = catalogue.teachers[judge.teacher]
+        compared = catalogue.benchmarks() if self._of_datasets("contamination") else []
+        for name in unique([*self.corpora(), *compared]):
+            yield "corpora", name, catalogue.corpora[name].path
+        for (kind, name), recipe in named.items():
+            origin = recipe.model or recipe.published
+            yield kind, name, origin.path
+            yield kind, name, getattr(origin, "chat_template", None)
+
+    def missing_files(self) -> list[str]:
+        """Return one line for each of these files that is not there.
+
+        Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
+        """
+        return [
+            f"{self.catalogue.settings.folder}/catalogue/{kind}.yaml: {name}: {path} is not there"
+            for kind, name, path in self.local_files()
+            if path and not Path(path).exists()
+        ]

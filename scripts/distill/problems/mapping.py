@@ -1,0 +1,103 @@
+"""From rows of any shape to those of a corpus: columns mapped, gold answers bare, ids stable, unusable rows named."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from distill.config.recipes import CorpusRecipe
+from distill.problems.readers import as_text, origin_name, read_rows
+from distill.runtime.errors import InputError
+from distill.verdicts.answers import last_box
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The usable rows of the problems table, problem_id -> reason of the others, and how many were read."""
+
+    rows: list[dict[str, Any]]
+    lost: dict[str, str]
+    rows_in: int
+
+
+def read_corpus(recipe: CorpusRecipe) -> Corpus:
+    """Read and map a corpus. Raises InputError when its rows cannot be had, or too many are unusable."""
+    wanted = [c for c in recipe.columns.model_dump().values() if c]
+    found = read_rows(recipe, list(dict.fromkeys(wanted)))[recipe.start : recipe.stop]
+    rows, lost = split_usable(problem_rows(found, recipe), recipe)
+    return Corpus(rows, lost, len(found))
+
+
+def gold_answer(cell: Any, answer_format: str) -> str:
+    """Return the bare gold answer in a cell, or '' where there is none."""
+    text = as_text(cell).strip()
+    if answer_format == "boxed":
+        text = last_box(text) or ""
+    elif answer_format == "hashes":
+        _, marker, text = text.rpartition("####")
+        text = text.replace(",", "") if marker else ""
+    text = text.strip()
+    if len(text) > 2 and text.startswith("$") and text.endswith("$"):
+        text = text.strip("$").strip()
+    return text
+
+
+def problem_rows(source: list[dict[str, Any]], recipe: CorpusRecipe) -> list[dict[str, Any]]:
+    """Map source rows to rows of the problems table (answer '' where there is none), in their order.
+
+    Raises InputError for a row without a statement.
+    """
+    columns, rows = recipe.columns, []
+    for number, row in enumerate(source, recipe.start):
+        statement = as_text(row[columns.problem]).strip()
+        if not statement:
+            raise InputError(f"{origin_name(recipe)}: row {number} has an empty {columns.problem!r}")
+        given = as_text(row[columns.problem_id]) if columns.problem_id else _text_id(statement)
+        optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
+        rows.append(
+            {
+                "problem_id": given,
+                "problem": statement,
+                "answer": gold_answer(row[columns.answer], recipe.answer_format),
+                "origin": origin_name(recipe),
+                **{n: as_text(row[c]) or None if c else None for n, c in optional.items()},
+            }
+        )
+    return rows
+
+
+def _text_id(statement: str) -> str:
+    return hashlib.sha256(statement.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the usable rows, and problem_id -> reason of the others.
+
+    Raises InputError when ids of the source repeat, or more rows are unusable than the recipe allows.
+    """
+    if recipe.columns.problem_id:
+        repeated = sorted(i for i, n in Counter(r["problem_id"] for r in rows).items() if n > 1)
+        if repeated:
+            raise InputError(
+                f"{origin_name(recipe)}: {len(repeated)} ids occur more than once in column "
+                f"{recipe.columns.problem_id!r}: {', '.join(repeated[:5])}"
+            )
+    usable: dict[str, dict[str, Any]] = {}
+    lost: dict[str, str] = {}
+    for number, row in enumerate(rows, recipe.start):
+        if row["problem_id"] in usable:
+            lost[f"{row['problem_id']} (row {number})"] = "repeated_problem"
+        elif not row["answer"]:
+            lost[row["problem_id"]] = "no_answer"
+        else:
+            usable[row["problem_id"]] = row
+    empty = sorted(i for i, reason in lost.items() if reason == "no_answer")
+    if len(empty) > recipe.max_unusable * len(rows):
+        raise InputError(
+            f"{origin_name(recipe)}: {len(empty)} of {len(rows)} problems have no usable answer in column "
+            f"{recipe.columns.answer!r} (answer_format {recipe.answer_format}), more than max_unusable "
+            f"{recipe.max_unusable} allows: {', '.join(empty[:5])}"
+        )
+    if not usable:
+        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {recipe.stop}")
+    return list(usable.values()), lost
