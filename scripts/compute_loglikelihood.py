@@ -1,7 +1,7 @@
 """Rate responses by a student: how likely is each, to the base student, as the answer to its problem?
 
 Inputs: a statements table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
-likelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
+loglikelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
 number of those tokens. Both are null for a failed request, a response that spells a special token, and one that does
 not fit into the student's context.
 
@@ -33,7 +33,7 @@ PIECE = 1024  # responses that are sorted by length and rated together
 def rate(
     rows: list[dict[str, Any]], problems: dict[str, str], renderer: Renderer, scorer: LoglikelihoodModel
 ) -> list[Any]:
-    """Return one row of the likelihoods table per response row."""
+    """Return one row of the loglikelihoods table per response row."""
     found = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
     asked = []
     for index, row in enumerate(rows):
@@ -44,14 +44,14 @@ def rate(
             asked.append((index, *rendered))
     values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in asked])
     for (index, ids, prompt), value in zip(asked, values, strict=True):
-        found[index] |= {"log_likelihood": round(value, 6), "tokens": len(ids) - prompt}
+        found[index] |= {"loglikelihood": round(value, 6), "tokens": len(ids) - prompt}
     return found
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the counts of a likelihoods table, and the perplexity per token of all rated responses together."""
+    """Return the counts of a loglikelihoods table, and the perplexity per token of all rated responses together."""
     rated = [r for r in rows if "tokens" in r]
-    tokens, total = sum(r["tokens"] for r in rated), sum(r["log_likelihood"] for r in rated)
+    tokens, total = sum(r["tokens"] for r in rated), sum(r["loglikelihood"] for r in rated)
     perplexity = round(math.exp(-total / tokens), 6) if tokens else None
     return {"rows": len(rows), "rated": len(rated), "tokens": tokens, "perplexity": perplexity}
 
@@ -81,8 +81,8 @@ def main(argv: list[str] | None = None) -> None:
         for start in range(0, answered.num_rows, PIECE):
             found += rate(answered.slice(start, PIECE).to_pylist(), problems, renderer, scorer)
             progress.update(len(found) - start, tokens=sum(r.get("tokens", 0) for r in found[start:]))
-    digest = tables.write(args.output, tables.build(found, tables.LIKELIHOODS), tables.LIKELIHOODS)
-    record.publish({"kind": "likelihoods", "digest": digest, **summary(found)})
+    digest = tables.write(args.output, tables.build(found, tables.LOGLIKELIHOODS), tables.LOGLIKELIHOODS)
+    record.write({"kind": "loglikelihoods", "digest": digest, **summary(found)})
 
 
 if __name__ == "__main__":
