@@ -28,7 +28,7 @@ rule compare:
         verdicts=manifests(PLAN.teacher_answers(lineage.Verdicts)),
         responses=manifests(PLAN.teacher_answers(lineage.Responses)),
         golds=manifests(PLAN.golds()),
-        template="scripts/distill/report/templates/report.html.j2",
+        template=str(SCRIPTS / "distill/report/templates/report.html.j2"),
         signals=manifests(PLAN.signals()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
@@ -48,10 +48,11 @@ rule compare:
     conda:
         "../../envs/report.yaml"
     params:
+        program=program("compare"),
         recipe=jobs.studies_job(CATALOGUE),
         code=code("compare"),
     shell:
-        "python scripts/compare.py --scores {input.scores} --models {input.models} --rendered {input.rendered}"
+        "python {params.program:q} --scores {input.scores} --models {input.models} --rendered {input.rendered}"
         " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
         " --golds {input.golds} --signals {input.signals} --responses {input.responses}"
         " --recipe {params.recipe:q} --output {output.page} 2> {log}"

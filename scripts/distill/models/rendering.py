@@ -1,4 +1,4 @@
-"""A conversation as the tokens that a student is shown and must say, by its chat template; a broken one stops here."""
+"""Renders a conversation as token ids by the student's chat template, and checks that nothing of it is lost."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -47,11 +47,11 @@ class ServerRecipe(Recipe):
 
 
 class NgramRecipe(Recipe):
-    """Speculative decoding: tokens are guessed from what followed the same words before."""
+    """Speculative decoding: the tokens that followed the same tokens before are guessed."""
 
     tokens: Positive = Field(4, description="Tokens guessed at a time.")
-    longest: Positive = Field(4, description="Most words that are looked up.")
-    shortest: Positive = Field(2, description="Fewest words that are looked up.")
+    longest: Positive = Field(4, description="Most tokens that are looked up.")
+    shortest: Positive = Field(2, description="Fewest tokens that are looked up.")
 
 
 class VllmRecipe(Recipe):

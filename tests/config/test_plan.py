@@ -1,0 +1,132 @@
+"""What studies need, listed by hand for the shipped studies and for changed ones."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import REPOSITORY
+
+from distill.config.lineage import (
+    BaseModel,
+    Judgements,
+    Loglikelihoods,
+    Repeats,
+    Responses,
+    Score,
+    TrainedModel,
+    Verdicts,
+)
+from distill.config.load import load
+from distill.config.plan import Plan
+
+Planned = Callable[..., Plan]
+DATASETS = ["toy-large-arm", "toy-long-arm", "toy-mix-large", "toy-mix-long", "toy-short-arm", "toy-small-arm"]
+NAMES = ["gsm8k-scratch", "toy-xs", "toy-long"]
+SHARDS = ["00-of-02", "01-of-02"]
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
+    """Return a function that plans the shipped configuration with changed entries of a catalogue file and settings."""
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    monkeypatch.chdir(REPOSITORY)  # local files are looked for from where one runs
+
+    def plan(settings: dict | None = None, file: str = "datasets", **entries: dict) -> Plan:
+        path = tmp_path / f"config/catalogue/{file}.yaml"
+        content = yaml.safe_load(path.read_text())
+        for name, keys in entries.items():
+            content.setdefault(name, {}).update(keys)
+        path.write_text(yaml.safe_dump(content))
+        return Plan(load(tmp_path / "config", {"studies": ["toy"], **(settings or {})}))
+
+    return plan
+
+
+def folders(places: list) -> list[str]:
+    return [place.folder for place in places]
+
+
+def test_the_toy_study_by_hand(planned: Planned) -> None:
+    plan = planned()
+    assert len(plan.arms()) == 14
+    assert plan.trained() == [TrainedModel(s, "toy-sft", d, 1) for s in ("toy-m", "toy-xs") for d in DATASETS]
+    assert sorted(folders(plan.datasets())) == [f"results/datasets/{name}" for name in DATASETS]
+    assert sorted(plan.corpora()) == ["toy-test", "toy-train"]
+    assert folders(plan.statements("toy-train")) == [f"results/problems/toy-train/statements/{s}" for s in SHARDS]
+    assert len(plan.rendered()) == 12
+    assert len(plan.scores()) == 14
+    assert Score("toy-test", "students/toy-m/base", "toy-greedy") in plan.scores()
+    assert plan.signals() == []
+
+
+def test_answers_are_draws_times_shards_of_each_model(planned: Planned) -> None:
+    plan = planned()
+    teachers = plan.teacher_answers(Responses)
+    assert len(teachers) == 4 * 2 * 2
+    assert Verdicts("toy-train", "teachers/toy-long", "toy-sampled", 1, "01-of-02") in plan.teacher_answers(Verdicts)
+    assert len(plan.all_answers(Responses)) == 16 + 14
+    assert len(plan.repeats()) == 4 + 14
+    assert Repeats("toy-train", "teachers/toy-small", "toy-sampled") in plan.repeats()
+
+
+def test_a_draw_waits_for_earlier_ones_only_until_correct(planned: Planned) -> None:
+    third = Responses("toy-train", "teachers/toy-long", "toy-sampled", 2, "00-of-02")
+    assert planned().earlier(third) == []
+    patient = planned(file="decodings", **{"toy-sampled": {"draws": 4, "until_correct": True}})
+    assert [place.draw for place in patient.earlier(third)] == [0, 1]
+    assert {place.shard for place in patient.earlier(third)} == {"00-of-02"}
+    assert planned().earlier(Responses("toy-train", "teachers/toy-long", "published", 2, "00-of-02")) == []
+
+
+def test_a_dataset_is_made_from_its_teachers_in_their_order(planned: Planned) -> None:
+    files = planned().dataset_files("toy-mix-long")
+    assert list(files) == ["responses", "verdicts"]
+    assert list(files["responses"]) == ["toy-long", "toy-short"]
+    root = "results/responses/toy-train/teachers/toy-long/toy-sampled"
+    tables = [f"{root}/draw-{draw}/{shard}/responses.parquet" for draw in (0, 1) for shard in SHARDS]
+    assert files["responses"]["toy-long"] == tables
+
+
+def test_a_dataset_asks_for_signals_only_where_its_curation_does(planned: Planned) -> None:
+    curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "toy-xs",
+                "pass_rate": {"teacher": "toy-small"}}  # fmt: skip
+    plan = planned(**{"toy-mix-long": {"curation": curation}})
+    files = plan.dataset_files("toy-mix-long")
+    assert files["contamination"] == "results/signals/toy-train/contamination/contamination.parquet"
+    assert files["duplicates"] == "results/signals/toy-train/duplicates/duplicates.parquet"
+    assert list(files["verdicts"]) == ["toy-long", "toy-short", "toy-small"]
+    assert list(files["loglikelihoods"]) == ["toy-long", "toy-short"]  # not of who only rates
+    rated = Loglikelihoods("toy-train", "teachers/toy-long", "toy-sampled", 0, "00-of-02", "toy-xs")
+    assert files["loglikelihoods"]["toy-long"][0] == rated.file("loglikelihoods.parquet")
+    assert len(plan.signals()) == 2 + 2 * 2 * 2
+
+
+def test_judgements_are_paid_for_only_where_the_policy_listens(planned: Planned) -> None:
+    judge = {"judge": {"teacher": "toy-small"}}
+    assert planned(judge).teacher_answers(Judgements) == []
+    listening = planned({**judge, "policy": "rule+judge"})
+    assert len(listening.teacher_answers(Judgements)) == 16
+    assert "judgements" in listening.dataset_files("toy-mix-long")
+
+
+def test_files_that_studies_start_from_are_missed(planned: Planned) -> None:
+    assert planned().missing_files() == []
+    lost = planned(file="teachers", **{"toy-short": {"model": {"path": "resources/toy/nobody"}}})
+    assert lost.missing_files() == ["config/catalogue/teachers.yaml: toy-short: resources/toy/nobody is not there"]
+    # Decontamination reads all benchmarks, also those on which no study measures.
+    compared = planned(**{"toy-mix-long": {"curation": {"decontaminate": True}}})
+    assert any("gsm8k-benchmark" in line for line in compared.missing_files())
+    judged = planned({"judge": {"teacher": "toy-lost"}}, file="teachers",
+                     **{"toy-lost": {"model": {"path": "nowhere"}, "decoding": "toy-sampled"}})  # fmt: skip
+    assert "config/catalogue/teachers.yaml: toy-lost: nowhere is not there" in judged.missing_files()
+
+
+def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:
+    one, both = planned(), planned({"studies": ["toy", "published"]})
+    assert set(one.trained()) < set(both.trained())
+    assert len(both.scores()) == 14 + 8
+    assert both.has_weights(TrainedModel("s", "t", "d", 1))
+    places = {place.folder: both.has_weights(place) for place in map(BaseModel, NAMES)}
+    assert list(places.values()) == [True, False, False]
