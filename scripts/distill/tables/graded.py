@@ -5,10 +5,9 @@ a time, so memory does not grow with the texts, and a response's text is read on
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from distill import tables
 from distill.runtime.errors import InputError
@@ -20,8 +19,7 @@ Row = dict[str, Any]
 KEY = ("problem_id", "draw")
 
 
-@dataclass(frozen=True, slots=True)
-class GradedResponse:
+class GradedResponse(NamedTuple):
     """One response and what was said of it.
 
     verdict: the rule's; matcher: the string matcher's; judgement: the judge's, None where it said nothing;
@@ -150,7 +148,9 @@ def _join_files(
         yield GradedResponse(
             responses,
             **row,
-            **{"verdict": verdict["verdict"], "matcher": verdict["matcher"], **judgement},
+            verdict=verdict["verdict"],
+            matcher=verdict["matcher"],
+            judgement=judgement.get("judgement"),
             loglikelihood=likelihood.get("loglikelihood"),
             loglikelihood_tokens=likelihood.get("tokens"),
         )
