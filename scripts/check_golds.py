@@ -28,15 +28,17 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = GradingRecipe.model_validate_json(args.recipe)
     record = Record(__file__, args.recipe, {"problems": args.problems}, args.output.parent)
-    rows = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"]).to_pylist()
+    golds = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"]).to_pylist()
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
-    verifiable = check_golds((r["answer"] for r in rows), workers=args.workers, memory_mb=recipe.memory_mb, **limits)
-    found = [{**r, "verifiable": verifiable[r["answer"]]} for r in rows]
-    flagged = [r for r in found if not r["verifiable"]]
+    verifiable = check_golds(
+        (gold["answer"] for gold in golds), workers=args.workers, memory_mb=recipe.memory_mb, **limits
+    )
+    rows = [{**gold, "verifiable": verifiable[gold["answer"]]} for gold in golds]
+    flagged = [row for row in rows if not row["verifiable"]]
     for row in flagged:
         logging.info("unverifiable gold: %s (%r)", row["problem_id"], row["answer"])
-    digest = tables.write(args.output, tables.build(found, tables.GOLDS), tables.GOLDS)
-    manifest = {"kind": "golds", "digest": digest, "rows": len(found), "unverifiable": len(flagged)}
+    digest = tables.write(args.output, tables.build(rows, tables.GOLDS), tables.GOLDS)
+    manifest = {"kind": "golds", "digest": digest, "rows": len(rows), "unverifiable": len(flagged)}
     record.write({**manifest, "examples": {r["problem_id"]: r["answer"] for r in flagged[:20]}})
 
 

@@ -20,7 +20,7 @@ from distill.runtime.record import Record
 from distill.runtime.run import run
 
 
-def named(text: str) -> tuple[str, Path]:
+def parse_name_file(text: str) -> tuple[str, Path]:
     """Read NAME=FILE. Raises InputError when it is none."""
     name, equals, file = text.partition("=")
     if not equals:
@@ -28,9 +28,9 @@ def named(text: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def summary(found: list[Repeat], benchmark: str) -> dict[str, int]:
+def summary(hits: list[Repeat], benchmark: str) -> dict[str, int]:
     """Return how many problems repeat one of a benchmark word for word, and how many in their n-grams."""
-    exact = [r.exact for r in found if r.benchmark == benchmark]
+    exact = [r.exact for r in hits if r.benchmark == benchmark]
     return {"exact": sum(exact), "overlap": len(exact) - sum(exact)}
 
 
@@ -44,22 +44,22 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
-    benchmarks = dict(sorted(named(text) for text in args.benchmarks))
+    benchmarks = dict(sorted(parse_name_file(text) for text in args.benchmarks))
     record = Record(__file__, args.recipe, {"problems": args.problems, **benchmarks}, args.output.parent)
     problems = statements(args.problems)
-    found: list[Repeat] = []
+    hits: list[Repeat] = []
     with Progress(len(benchmarks), unit="benchmarks", desc="find_contamination") as progress:
         for name, path in benchmarks.items():
-            found += repeats(problems, {name: statements(path)}, recipe.ngram, recipe.overlap)
+            hits += repeats(problems, {name: statements(path)}, recipe.ngram, recipe.overlap)
             progress.update()
-    rows = [repeat._asdict() for repeat in found]
+    rows = [repeat._asdict() for repeat in hits]
     manifest = {
         "kind": "contamination",
         "digest": tables.write(args.output, tables.build(rows, tables.CONTAMINATION), tables.CONTAMINATION),
         "rows": len(rows),
-        "repeating": len({r.problem_id for r in found}),
+        "repeating": len({r.problem_id for r in hits}),
         "problems": len(problems),
-        "benchmarks": {name: summary(found, name) for name in benchmarks},
+        "benchmarks": {name: summary(hits, name) for name in benchmarks},
     }
     record.write(manifest)
 

@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     record = Record(__file__, args.recipe, {"problems": args.problems}, args.output.parent)
     problems = statements(args.problems)
     with Progress(len(problems), desc="find_duplicates") as progress:
-        found = list(near_duplicates(problems, recipe.near_duplicate, progress.update))
-    rows = [duplicate._asdict() for duplicate in found]
+        duplicates = list(near_duplicates(problems, recipe.near_duplicate, progress.update))
+    rows = [duplicate._asdict() for duplicate in duplicates]
     digest = tables.write(args.output, tables.build(rows, tables.DUPLICATES), tables.DUPLICATES)
     record.write({"kind": "duplicates", "digest": digest, "rows": len(rows), "problems": len(problems)})
 

@@ -1,6 +1,6 @@
 """Grade a shard of responses: the last boxed answer of each against the gold answer of its problem.
 
-The verdict is that of the rule (`distill.grading`); beside it stands what a second rule, a string matcher, says.
+The verdict is that of the rule (`distill.verdicts.grading`); beside it stands what a second rule, a matcher, says.
 Inputs: a problems table, a responses table, a grading recipe. Output: a verdicts table with a row for every response.
 The manifest says how often the two agree with each other, and with the publisher's labels where there are some.
 
@@ -23,16 +23,15 @@ from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
+from distill.tables.words import Verdict
 from distill.verdicts.matcher import match
 from distill.verdicts.workers import grade_all
 
 LABEL = pa.field("label", pa.bool_())
-
-
 Row = dict[str, Any]
 
 
-def graded(
+def verdict_rows(
     batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: GradingRecipe, workers: int
 ) -> Iterator[Row]:
     """Yield one verdict row per response, in order. Raises InputError for a response to an unknown problem."""
@@ -49,9 +48,9 @@ def graded(
                 yield pair
 
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
-    for found in grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits):
-        words = {"verdict": found.verdict, "extracted": found.extracted, "method": found.method}
-        yield {**waiting.popleft(), **words}
+    for graded in grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits):
+        columns = {"verdict": graded.verdict, "extracted": graded.extracted, "method": graded.method}
+        yield {**waiting.popleft(), **columns}
 
 
 class Tally:
@@ -64,14 +63,14 @@ class Tally:
     def add(self, row: Row) -> None:
         """Count a verdict row; a disagreement of its label with the rule is told in the log."""
         self.verdicts[row["verdict"]] += 1
-        said = {"rule": row["verdict"] == "correct", "matcher": row["matcher"] == "correct"}
+        is_correct = {"rule": row["verdict"] == Verdict.CORRECT, "matcher": row["matcher"] == Verdict.CORRECT}
         if (label := row.get(LABEL.name)) is not None:
-            said["label"] = label
-            if label != said["rule"]:
-                shown = (label, row["verdict"], row["problem_id"], row["extracted"])
-                logging.info("label %s, verdict %s: %s (%r)", *shown)
-        for one, other in combinations(said, 2):
-            self._pairs[one, other][said[one], said[other]] += 1
+            is_correct["label"] = label
+            if label != is_correct["rule"]:
+                facts = (label, row["verdict"], row["problem_id"], row["extracted"])
+                logging.info("label %s, verdict %s: %s (%r)", *facts)
+        for one, other in combinations(is_correct, 2):
+            self._pairs[one, other][is_correct[one], is_correct[other]] += 1
 
     def agreement(self) -> dict[str, dict[str, int]]:
         """Return, per pair of graders, e.g. `rule, label`, on how many rows they agree or only one says correct."""
@@ -102,13 +101,13 @@ def main(argv: list[str] | None = None) -> None:
     if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
         raise InputError(f"{args.problems}: problem {empty[0]} has an empty answer; nothing can be graded against it")
     golds = dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
-    found = tables.footer(args.responses)
-    extra = [LABEL] if LABEL.name in found.schema.to_arrow_schema().names else []
-    wanted, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
-    rows = graded(tables.stream(args.responses, tables.RESPONSES, wanted), golds, recipe, args.workers)
+    footer = tables.footer(args.responses)
+    extra = [LABEL] if LABEL.name in footer.schema.to_arrow_schema().names else []
+    columns, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
+    rows = verdict_rows(tables.stream(args.responses, tables.RESPONSES, columns), golds, recipe, args.workers)
     with (
         tables.Writer(args.output, tables.VERDICTS, extra) as writer,
-        Progress(found.num_rows, desc="verify") as progress,
+        Progress(footer.num_rows, desc="verify") as progress,
     ):
         while piece := list(islice(rows, tables.ROW_GROUP)):
             for row in piece:
@@ -119,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
         "kind": "verdicts",
         "digest": writer.digest,
         "rows": writer.rows,
-        "ledger": Ledger(found.num_rows, writer.rows).check(str(args.output)),
+        "ledger": Ledger(footer.num_rows, writer.rows).check(str(args.output)),
         "verdicts": dict(sorted(tally.verdicts.items())),
         "agreement": tally.agreement(),
     }

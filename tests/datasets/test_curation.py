@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill import tables
-from distill.config.recipes import CurationRecipe
+from distill.config.recipes import CurationRecipe, canonical_json
 from distill.datasets import curation
 from distill.datasets.curation import Sample
 from distill.runtime.errors import InputError
@@ -35,18 +35,18 @@ def test_repetition_is_a_share_and_never_falls_when_the_text_is_said_again(text:
     assert twice >= once - 1e-9
 
 
-def test_faults() -> None:
+def test_rejections() -> None:
     keys = {"max_repetition": 0.3, "length": {"at_least": 10, "at_most": 20}}
     asked = CurationRecipe.model_validate(keys)
-    assert curation.fault(Sample("p", 0, tokens=10, repetition=0.3), asked) is None
-    assert curation.fault(Sample("p", 0, tokens=20), asked) is None
-    assert curation.fault(Sample("p", 0, tokens=9), asked) == "too_short"
-    assert curation.fault(Sample("p", 0, tokens=21), asked) == "too_long"
-    assert curation.fault(Sample("p", 0, tokens=15, repetition=0.31), asked) == "repetitive"
+    assert curation.rejection(Sample("p", 0, tokens=10, repetition=0.3), asked) is None
+    assert curation.rejection(Sample("p", 0, tokens=20), asked) is None
+    assert curation.rejection(Sample("p", 0, tokens=9), asked) == "too_short"
+    assert curation.rejection(Sample("p", 0, tokens=21), asked) == "too_long"
+    assert curation.rejection(Sample("p", 0, tokens=15, repetition=0.31), asked) == "repetitive"
     letters = CurationRecipe.model_validate({"length": {"unit": "characters", "at_most": 5}})
-    assert curation.fault(Sample("p", 0, tokens=99, characters=5), letters) is None
+    assert curation.rejection(Sample("p", 0, tokens=99, characters=5), letters) is None
     with pytest.raises(ValueError, match="bound `characters`"):
-        curation.fault(Sample("p", 0, characters=15), asked)
+        curation.rejection(Sample("p", 0, characters=15), asked)
 
 
 def chosen(choose: str, samples: list[Sample], seed: int = 0) -> int:
@@ -81,9 +81,9 @@ def test_excluded_problems_and_why() -> None:
     asked = CurationRecipe.model_validate({"pass_rate": {"teacher": "t", "at_least": 0.25, "at_most": 0.75}})
     rates = curation.pass_rates([("a", True), ("a", False), ("b", False), ("c", True), ("d", True), ("d", False)])
     assert rates == {"a": 0.5, "b": 0.0, "c": 1.0, "d": 0.5}
-    found = curation.excluded("abcdef", ["d", "f"], ["f"], rates, asked)
+    found = curation.excluded_problems("abcdef", ["d", "f"], ["f"], rates, asked)
     assert found == {"b": "too_hard", "c": "too_easy", "d": "contaminated", "e": "not_rated", "f": "contaminated"}
-    assert curation.excluded("ab", [], ["b"], None, CurationRecipe()) == {"b": "near_duplicate"}
+    assert curation.excluded_problems("ab", [], ["b"], None, CurationRecipe()) == {"b": "near_duplicate"}
 
 
 # mix.py
@@ -101,17 +101,26 @@ def verdicts(path: Path, rows: list[dict[str, Any]], wrong: set[str]) -> Path:
     return path
 
 
-def files(folder: Path) -> list[str]:
-    """Write all inputs of mix.py and return the options that name them."""
-    known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
-    options = ["--problems", str(known)]
+def files(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Write the responses and verdicts of both teachers and return what names them."""
+    inputs: dict[str, dict[str, list[str]]] = {"responses": {}, "verdicts": {}}
     for teacher, texts in TEXTS.items():
         rows = [{"problem_id": i, "draw": d, "response": LOOP if (i, d) == ("p7", 0) else f"{text} {i}",
                  "response_tokens": len(text)} for i in IDS for d, text in enumerate(texts)]  # fmt: skip
         answered = responses_table(folder / teacher / "r.parquet", rows)
         graded = verdicts(folder / teacher / "v.parquet", rows, {"p0"} if teacher == "easy" else set())
-        options += ["--responses", teacher, str(answered), "--verdicts", teacher, str(graded)]
-    return options
+        inputs["responses"][teacher], inputs["verdicts"][teacher] = [str(answered)], [str(graded)]
+    return inputs
+
+
+def mixed(folder: Path, name: str, inputs: dict[str, Any], **keys: Any) -> Path:
+    """Run mix.py and return the table it made."""
+    known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
+    output = folder / name / "train.parquet"
+    keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, **keys}
+    mix.main(["--problems", str(known), "--inputs", canonical_json(inputs), "--recipe", recipe(**keys),
+              "--output", str(output)])  # fmt: skip
+    return output
 
 
 def table(path: Path, rows: list[dict[str, Any]], contract: tables.Contract) -> str:
@@ -119,11 +128,12 @@ def table(path: Path, rows: list[dict[str, Any]], contract: tables.Contract) -> 
     return str(path)
 
 
-def run(folder: Path, name: str, *more: str, curation: dict[str, Any], **keys: Any) -> Path:
-    output = folder / name / "train.parquet"
-    keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, "curation": curation, **keys}
-    mix.main([*files(folder), *more, "--recipe", recipe(**keys), "--output", str(output)])
-    return output
+def run(folder: Path, name: str, curation: dict[str, Any], more: dict[str, Any] | None = None, **keys: Any) -> Path:
+    """Run mix.py on the files of both teachers; `more` names further files, by kind."""
+    inputs: dict[str, Any] = files(folder)
+    for kind, named in (more or {}).items():
+        inputs[kind] = {**inputs.get(kind, {}), **named} if isinstance(named, dict) else named
+    return mixed(folder, name, inputs, curation=curation, **keys)
 
 
 def rows_of(path: Path) -> dict[str, tuple[str, int]]:
@@ -144,9 +154,10 @@ def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None
     answered = str(responses_table(tmp_path / "rater/r.parquet", rated))
     graded = str(verdicts(tmp_path / "rater/v.parquet", rated, {"p3"}))
     output = run(
-        tmp_path, "all", "--contamination", dirty, "--duplicates", twins, "--responses", "rater", answered,
-        "--verdicts", "rater", graded, curation={"decontaminate": True, "deduplicate": True, "choose": "shortest",
-        "max_repetition": 0.3, "pass_rate": {"teacher": "rater", "at_least": 0.5}, "length": {"at_least": 4}},
+        tmp_path, "all", {"decontaminate": True, "deduplicate": True, "choose": "shortest", "max_repetition": 0.3,
+                          "pass_rate": {"teacher": "rater", "at_least": 0.5}, "length": {"at_least": 4}},
+        {"contamination": dirty, "duplicates": twins, "responses": {"rater": [answered]},
+         "verdicts": {"rater": [graded]}},
     )  # fmt: skip
     facts = manifest(output)
     assert facts["ledger"] == {"rows_in": 8, "rows_out": 3, "lost": {
@@ -166,19 +177,19 @@ def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None
         assert {i: lost[teacher, i] for i in others} == others
     assert lost["easy", "p0"] == "not_correct"
     assert lost["hard", "p0"] == "not_paired"
-    assert lost["easy", "p7"] == "repetitive"  # of its two faulty draws the first
+    assert lost["easy", "p7"] == "repetitive"  # of its two rejected draws the first
 
 
 def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
-    more = []
+    likely = {}
     for teacher in TEXTS:
         rows = [{"problem_id": i, "draw": d, "tokens": 4, "loglikelihood": -1.0 if (d == 1) == (i < "p4") else -9.0}
                 for i in IDS for d in (0, 1)]  # fmt: skip
-        more += ["--loglikelihoods", teacher, table(tmp_path / teacher / "l.parquet", rows, tables.LOGLIKELIHOODS)]
+        likely[teacher] = [table(tmp_path / teacher / "l.parquet", rows, tables.LOGLIKELIHOODS)]
     asked = {"choose": "student_likely", "student": "toy-xs"}
-    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", *more, curation=asked)).items()}
+    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", asked, {"loglikelihoods": likely})).items()}
     assert drawn == {i: int(i < "p4") for i in IDS[1:]}
-    with pytest.raises(InputError, match="--loglikelihoods must name files of hard"):
+    with pytest.raises(InputError, match="--inputs: loglikelihoods must name files of hard"):
         run(tmp_path, "e", curation=asked)
 
 
@@ -194,22 +205,21 @@ def test_a_sweep_over_alpha_only_swaps_rows_after_curation(tmp_path: Path, choos
 
 
 def test_what_the_recipe_asks_for_must_be_given_and_nothing_else(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--contamination is missing"):
+    with pytest.raises(InputError, match="--inputs: contamination is missing"):
         run(tmp_path, "a", curation={"decontaminate": True})
-    with pytest.raises(InputError, match="--responses must name files of rater"):
+    with pytest.raises(InputError, match="--inputs: responses must name files of rater"):
         run(tmp_path, "b", curation={"pass_rate": {"teacher": "rater"}})
     twins = table(tmp_path / "d.parquet", [], tables.DUPLICATES)
-    with pytest.raises(InputError, match="--duplicates is not what the recipe asks for"):
-        run(tmp_path, "c", "--duplicates", twins, curation={})
+    with pytest.raises(InputError, match="--inputs: duplicates is not what the recipe asks for"):
+        run(tmp_path, "c", {}, {"duplicates": twins})
 
 
 def test_bounds_in_tokens_on_responses_without_token_counts(tmp_path: Path) -> None:
-    options = files(tmp_path)
+    inputs = files(tmp_path)
     rows = [{"problem_id": i, "draw": d, "response_tokens": None} for i in IDS for d in (0, 1)]
     responses_table(tmp_path / "hard/r.parquet", rows)
-    keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, "curation": {"length": {"at_most": 9}}}
     with pytest.raises(InputError, match=r"hard/r\.parquet: no token counts .*bound `characters` instead"):
-        mix.main([*options, "--recipe", recipe(**keys), "--output", str(tmp_path / "o/train.parquet")])
+        mixed(tmp_path, "o", inputs, curation={"length": {"at_most": 9}})
 
 
 @needs_data

@@ -9,6 +9,7 @@ import pytest
 from helpers import manifest, problems_table, recipe, responses_table, verdicts_table
 
 from distill import tables
+from distill.config.recipes import canonical_json
 from distill.runtime.errors import InputError
 
 IDS = [f"p{i}" for i in range(8)]
@@ -20,15 +21,16 @@ WORDS = {
 
 def run(folder: Path, name: str, **keys: Any) -> Path:
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
-    options = ["--problems", str(known)]
+    inputs: dict[str, dict[str, list[str]]] = {"responses": {}, "verdicts": {}}
     for teacher, words in WORDS.items():
         rows = [{"problem_id": i, "response": f"{teacher} {i}"} for i in IDS]
         responses = responses_table(folder / teacher / "r.parquet", rows)
         verdicts = verdicts_table(folder / teacher / "v.parquet", words)
-        options += ["--responses", teacher, str(responses), "--verdicts", teacher, str(verdicts)]
+        inputs["responses"][teacher], inputs["verdicts"][teacher] = [str(responses)], [str(verdicts)]
     output = folder / name / "train.parquet"
     keys = {"corpus": "c", "teachers": ["hard", "easy"], **keys}
-    mix.main([*options, "--recipe", recipe(**keys), "--output", str(output)])
+    mix.main(["--problems", str(known), "--inputs", canonical_json(inputs), "--recipe", recipe(**keys),
+              "--output", str(output)])  # fmt: skip
     return output
 
 
@@ -36,7 +38,7 @@ def taught(path: Path) -> dict[str, str]:
     return {r["problem_id"]: r["messages"][1]["content"] for r in tables.read(path, tables.TRAIN).to_pylist()}
 
 
-def test_both_correct_keeps_the_problems_that_all_sources_solve(tmp_path: Path) -> None:
+def test_both_correct_keeps_the_problems_that_all_teachers_solve(tmp_path: Path) -> None:
     output = run(tmp_path, "long", alpha=1.0)
     assert taught(output) == {i: f"hard {i}" for i in IDS[3:]}
     facts = manifest(output)

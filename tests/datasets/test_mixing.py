@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from distill.datasets import mixing
 from distill.datasets.mixing import Draw
 from distill.runtime.errors import InputError
+from distill.tables.words import Outcome
 
 IDS = st.lists(st.integers(0, 60).map(str), unique=True, min_size=2, max_size=40)
 
 
 def correct(problem_id: str, draw: int = 0) -> Draw:
-    return Draw(problem_id, draw, "stop", "correct")
+    return Draw(problem_id, draw, Outcome.CORRECT)
 
 
 def dataset(hard: list[str], easy: list[str], alpha: float, pairing: str, seed: int = 0) -> dict[str, str]:
@@ -21,13 +22,13 @@ def dataset(hard: list[str], easy: list[str], alpha: float, pairing: str, seed: 
     return mixing.assign(candidate, mixing.share_counts(rows, [alpha, 1 - alpha]))
 
 
-def test_fate_of_a_problem_is_its_best_draw() -> None:
+def test_outcome_of_a_problem_is_its_best_draw() -> None:
     draws = [
-        Draw("a", 0, "stop", "wrong"),
-        Draw("a", 1, "stop", "correct"),
-        Draw("b", 0, "length", "correct"),
-        Draw("c", 0, "stop", "no_answer"),
-        Draw("d", 0, "error", "error"),
+        Draw("a", 0, Outcome.NOT_CORRECT),
+        Draw("a", 1, Outcome.CORRECT),
+        Draw("b", 0, Outcome.NOT_STOPPED),
+        Draw("c", 0, Outcome.NOT_ANSWERED),
+        Draw("d", 0, Outcome.NOT_GENERATED),
     ]
     found = mixing.select_draws("abcde", draws, "both_correct")
     assert found.outcome == {
@@ -41,25 +42,25 @@ def test_fate_of_a_problem_is_its_best_draw() -> None:
 
 
 def test_first_correct_draw_is_selected_whatever_the_order_of_rows() -> None:
-    draws = [correct("a", 3), correct("a", 1), Draw("a", 0, "stop", "wrong"), Draw("b", 0, "length", "correct")]
+    draws = [correct("a", 3), correct("a", 1), Draw("a", 0, Outcome.NOT_CORRECT), Draw("b", 0, Outcome.NOT_STOPPED)]
     assert mixing.select_draws("ab", draws, "both_correct").usable == {"a": 1}
     assert mixing.select_draws("ab", draws, "unfiltered").usable == {"a": 0, "b": 0}
 
 
-def test_the_preferred_draw_is_selected_and_faulty_ones_never() -> None:
+def test_the_preferred_draw_is_selected_and_rejected_ones_never() -> None:
     draws = [
-        Draw("a", 0, "stop", "correct", preference=(9, 0)),
-        Draw("a", 1, "stop", "correct", preference=(2, 1)),
-        Draw("a", 2, "stop", "correct", "too_short", preference=(1, 2)),
-        Draw("b", 1, "stop", "correct", "too_long"),
-        Draw("b", 0, "stop", "correct", "repetitive"),
-        Draw("c", 0, "stop", "wrong", "too_long"),
+        Draw("a", 0, Outcome.CORRECT, preference=(9, 0)),
+        Draw("a", 1, Outcome.CORRECT, preference=(2, 1)),
+        Draw("a", 2, Outcome.CORRECT, "too_short", preference=(1, 2)),
+        Draw("b", 1, Outcome.CORRECT, "too_long"),
+        Draw("b", 0, Outcome.CORRECT, "repetitive"),
+        Draw("c", 0, Outcome.NOT_CORRECT, "too_long"),
     ]
     found = mixing.select_draws("abc", draws, "own_correct")
     assert found.usable == {"a": 1}
-    assert found.faulty == {"b": "repetitive"}  # of several faults that of the first draw
+    assert found.rejected_draws == {"b": "repetitive"}  # of several reasons that of the first draw
     assert found.outcome == {"a": "correct", "b": "correct", "c": "not_correct"}
-    assert mixing.select_draws("abc", draws, "unfiltered").faulty == {"b": "repetitive", "c": "too_long"}
+    assert mixing.select_draws("abc", draws, "unfiltered").rejected_draws == {"b": "repetitive", "c": "too_long"}
 
 
 def test_share_counts_round_half_up_and_sum() -> None:

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill import tables
-from distill.datasets.similarity import Duplicate, Repeat, banding, near_duplicates, ngrams, repeats, words
+from distill.datasets.similarity import Duplicate, Repeat, banding, near_duplicates, ngrams, repeats, tokenize_words
 from distill.runtime.errors import InputError
 
 LONG = "Find the sum of all positive integers less than one hundred that leave remainder three when divided by seven"
 
 
 def test_words_are_letters_and_digits_only() -> None:
-    assert words("What is $\\frac{1}{2}$ of \uff12\uff10,  Ana_B?") == (
+    assert tokenize_words("What is $\\frac{1}{2}$ of \uff12\uff10,  Ana_B?") == (
         "what",
         "is",
         "frac",
@@ -71,7 +71,7 @@ TEXTS = st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=9).map(
 @given(TEXTS, st.sampled_from([0.5, 0.8, 1.0]))
 def test_near_duplicates_are_those_of_brute_force(texts: list[str], threshold: float) -> None:
     problems = {f"p{i:02d}": text for i, text in enumerate(texts)}
-    shingles = {i: ngrams(words(text), 3) for i, text in problems.items()}
+    shingles = {i: ngrams(tokenize_words(text), 3) for i, text in problems.items()}
     kept, expected = [], set()
     for problem_id in sorted(problems):
         own = shingles[problem_id]
@@ -132,7 +132,7 @@ def test_math_train_repeats_ten_test_problems_and_two_of_olympiadbench() -> None
 @needs_data
 def test_minhash_misses_no_near_duplicate_of_math() -> None:
     some = dict(itertools.islice(statements("math_train").items(), 1500))
-    shingles = {i: ngrams(words(text), 3) for i, text in some.items()}
+    shingles = {i: ngrams(tokenize_words(text), 3) for i, text in some.items()}
     pairs = {b for a, b in itertools.combinations(sorted(some), 2)
              if len(shingles[a] & shingles[b]) >= 0.7 * len(shingles[a] | shingles[b])}  # fmt: skip
     hits = {h.problem_id for h in near_duplicates(some, 0.7)}

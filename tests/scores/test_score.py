@@ -8,7 +8,6 @@ import score
 from helpers import manifest, problems_table, recipe, responses_table, verdicts_table
 
 from distill import tables
-from distill.responses.repeats import repeated_samples
 from distill.runtime.errors import InputError
 from distill.scores.accuracy import wilson
 
@@ -25,13 +24,21 @@ def answers(folder: Path, draw: int, words: dict[str, str], **more: Any) -> tupl
     return responses, verdicts_table(folder / f"v{draw}.parquet", words, draw)
 
 
-def run(folder: Path, *pairs: tuple[Path, Path]) -> Path:
+def judgements(folder: Path, draw: int, words: dict[str, str]) -> Path:
+    rows = [{"problem_id": i, "draw": draw, "judgement": word, "reply": "?"} for i, word in words.items()]
+    path = folder / f"j{draw}.parquet"
+    tables.write(path, tables.build(rows, tables.JUDGEMENTS), tables.JUDGEMENTS)
+    return path
+
+
+def run(folder: Path, *answered: tuple[Path, ...], policy: str = "rule") -> Path:
     levels = [{"problem_id": i, "answer": "1", "level": "1" if i < "c" else "2"} for i in IDS]
     known = problems_table(folder / "problems.parquet", levels)
     output = folder / "s/items.parquet"
-    responses, verdicts = (map(str, files) for files in zip(*pairs, strict=True))
-    score.main(["--problems", str(known), "--responses", *responses, "--verdicts", *verdicts, "--output", str(output),
-                "--recipe", recipe(policy="rule")])  # fmt: skip
+    files = zip(("responses", "verdicts", "judgements"), zip(*answered, strict=True), strict=False)
+    inputs = recipe(**{kind: [str(path) for path in paths] for kind, paths in files})
+    score.main(["--problems", str(known), "--inputs", inputs, "--output", str(output),
+                "--recipe", recipe(policy=policy)])  # fmt: skip
     return output
 
 
@@ -53,23 +60,6 @@ def test_draws_are_counted_per_problem(tmp_path: Path) -> None:
         ("a", 2, 2), ("b", 2, 1), ("c", 2, 0), ("d", 2, 0),
     ]  # fmt: skip
     assert manifest(output)["accuracy"] == 0.375
-    assert manifest(output)["repeated_samples"]["pairs"] == {"0, 1": {"both": 4, "same": 4}}
-
-
-def test_identical_samples_of_several_draws_are_counted(tmp_path: Path) -> None:
-    files = []
-    texts = {0: "abcd", 1: "abxx", 2: "axyz"}  # the responses to problems a, b, c, d
-    for draw, answered in texts.items():
-        rows = [{"problem_id": i, "draw": draw, "response": r} for i, r in zip("abcd", answered, strict=True)]
-        rows[3] |= {"finish_reason": "error"} if draw == 2 else {}
-        files.append(responses_table(tmp_path / f"{draw}.parquet", rows))
-    assert repeated_samples(files) == {
-        "rows": 11,
-        "repeated": 3,  # a twice, b once
-        "pairs": {"0, 1": {"both": 4, "same": 2}, "0, 2": {"both": 3, "same": 1}, "1, 2": {"both": 3, "same": 1}},
-    }
-    assert repeated_samples(reversed(files)) == repeated_samples(files)
-    assert repeated_samples(files[:1]) == {"rows": 4, "repeated": 0, "pairs": {}}
 
 
 def test_unknown_token_counts_stay_unknown(tmp_path: Path) -> None:
@@ -77,20 +67,40 @@ def test_unknown_token_counts_stay_unknown(tmp_path: Path) -> None:
     assert manifest(output)["mean_tokens"] is None
 
 
+def test_the_judge_counts_under_its_policy_only(tmp_path: Path) -> None:
+    first = (*answers(tmp_path, 0, WORDS), judgements(tmp_path, 0, {"b": "different"}))
+    second = (*answers(tmp_path, 1, WORDS), judgements(tmp_path, 1, {"b": "equal"}))
+    graders = {"rule": 0.25, "rule+judge": 0.375, "matcher": 0.25}
+    for policy, n_correct in (("rule", 0), ("rule+judge", 1)):
+        output = run(tmp_path, first, second, policy=policy)
+        (row,) = (r for r in tables.read(output, tables.ITEMS).to_pylist() if r["problem_id"] == "b")
+        facts = manifest(output)
+        assert (row["n_samples"], row["n_correct"]) == (2, n_correct)
+        assert (facts["accuracy"], facts["by_grader"]) == (graders[policy], graders)
+        assert facts["verdicts"].get("wrong", 0) == 2 - n_correct
+        assert facts["ledger"] == {"rows_in": 8, "rows_out": 8, "lost": {}}
+
+
 def test_files_that_are_not_whole(tmp_path: Path) -> None:
     whole = answers(tmp_path, 0, WORDS)
     part = {i: WORDS[i] for i in "abc"}
     (tmp_path / "part").mkdir()
     responses, verdicts = answers(tmp_path / "part", 0, part)
-    with pytest.raises(InputError, match=r"no response for d \(draw 0\)"):
+    with pytest.raises(InputError, match=r"part/r0\.parquet: no response for d \(draw 0\)"):
         run(tmp_path, (responses, verdicts))
-    with pytest.raises(InputError, match=r"no verdict for d \(draw 0\)"):
-        run(tmp_path, (whole[0], verdicts))
-    with pytest.raises(InputError, match=r"verdicts without a response|no response for"):
-        run(tmp_path, (responses, whole[1]))
+    for pair in ((whole[0], verdicts), (responses, whole[1])):
+        with pytest.raises(InputError, match=r"v0\.parquet: not the verdicts of .*r0\.parquet; verify these responses"):
+            run(tmp_path, pair)
     with pytest.raises(InputError, match=r"several responses for a \(draw 0\)"):
         run(tmp_path, whole, whole)
+    with pytest.raises(InputError, match=r"no response for d \(draw 1\)"):
+        run(tmp_path, whole, answers(tmp_path / "part", 1, part))
     (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match=r"z \(draw 0\) are not among the problems"):
         run(tmp_path, answers(tmp_path / "other", 0, {**WORDS, "z": "wrong"}))
     assert not (tmp_path / "s/items.parquet").exists()
+
+
+def test_a_policy_without_its_judge(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"policy rule\+judge needs `judgements` in --inputs"):
+        run(tmp_path, answers(tmp_path, 0, WORDS), policy="rule+judge")

@@ -17,7 +17,8 @@ from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, 
 from distill import tables
 from distill.responses.engines import endpoint as endpoints
 from distill.runtime.errors import InputError
-from distill.verdicts.judging import final_verdict, judgement
+from distill.tables.graded import final_verdict
+from distill.verdicts.judging import judgement
 
 GOLDS = {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
 VERDICTS = [("a", "correct", "1"), ("b", "wrong", "two"), ("c", "wrong", "9"), ("d", "no_answer", None),
@@ -186,19 +187,22 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
     judged = run(tmp_path, url(endpoint))
     known, verdicts = inputs(tmp_path)
     responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
-    files = ["--problems", str(known), "--responses", str(responses), "--verdicts", str(verdicts)]
+    files = {"responses": [str(responses)], "verdicts": [str(verdicts)]}
     graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
     for policy in ("rule", "rule+judge"):
         output = tmp_path / policy / "items.parquet"
-        options = ["--judgements", str(judged), "--recipe", recipe(policy=policy), "--output", str(output)]
-        score.main([*files, *options])
+        given = recipe(**files, judgements=[str(judged)])
+        score.main(["--problems", str(known), "--inputs", given, "--recipe", recipe(policy=policy),
+                    "--output", str(output)])  # fmt: skip
         assert (manifest(output)["accuracy"], manifest(output)["by_grader"]) == (graders[policy], graders)
-    with pytest.raises(InputError, match=r"the policy rule\+judge needs --judgements"):
-        score.main([*files, "--recipe", recipe(policy="rule+judge"), "--output", str(tmp_path / "x/items.parquet")])
-    files = ["--problems", str(known), "--responses", "t", str(responses), "--verdicts", "t", str(verdicts)]
-    for more, rows in (([], 1), (["--judgements", "t", str(judged)], 3)):
+    with pytest.raises(InputError, match=r"the policy rule\+judge needs `judgements` in --inputs"):
+        score.main(["--problems", str(known), "--inputs", recipe(**files), "--recipe", recipe(policy="rule+judge"),
+                    "--output", str(tmp_path / "x/items.parquet")])  # fmt: skip
+    for more, rows in (({}, 1), ({"judgements": [str(judged)]}, 3)):
         output = tmp_path / f"d{rows}/train.parquet"
-        mix.main([*files, *more, "--recipe", recipe(corpus="c", teachers=["t"]), "--output", str(output)])
+        given = recipe(**{kind: {"t": paths} for kind, paths in {**files, **more}.items()})
+        mix.main(["--problems", str(known), "--inputs", given, "--recipe", recipe(corpus="c", teachers=["t"]),
+                  "--output", str(output)])  # fmt: skip
         assert manifest(output)["rows"] == rows
 
 

@@ -1,7 +1,7 @@
-r"""Which responses may stand for a problem, which of several does, and which problems are left out altogether.
+"""Filters for problems and responses, and the choice among several correct draws.
 
 Pure functions over what one response shows (`Sample`) and over problems' ids. All of it is optional; a dataset's recipe
-says what is done. It comes before pairing, so every teacher of a dataset is sieved alike and a mix stays exact.
+says what is done. It comes before pairing, so every teacher of a dataset is filtered alike and a mix stays exact.
 """
 
 import math
@@ -51,7 +51,7 @@ def perplexity(loglikelihood: float | None, tokens: int | None) -> float | None:
     return math.exp(-loglikelihood / tokens) if loglikelihood is not None and tokens else None
 
 
-def fault(sample: Sample, recipe: CurationRecipe) -> str | None:
+def rejection(sample: Sample, recipe: CurationRecipe) -> str | None:
     """Return why a response is not used: repetitive, too_short, too_long; None where it may be.
 
     Raises ValueError when its length is bounded in tokens and they are unknown.
@@ -82,16 +82,16 @@ def preference(sample: Sample, recipe: CurationRecipe, seed: int) -> tuple[float
     return keys[recipe.choose], sample.draw
 
 
-def pass_rates(graded: Iterable[tuple[str, bool]]) -> dict[str, float]:
+def pass_rates(draws: Iterable[tuple[str, bool]]) -> dict[str, float]:
     """Return problem_id -> share of correct draws, from (problem_id, whether correct) of each draw."""
-    draws, correct = Counter(), Counter()
-    for problem_id, right in graded:
-        draws[problem_id] += 1
-        correct[problem_id] += right
-    return {problem_id: correct[problem_id] / n for problem_id, n in draws.items()}
+    counts, correct = Counter(), Counter()
+    for problem_id, is_correct in draws:
+        counts[problem_id] += 1
+        correct[problem_id] += is_correct
+    return {problem_id: correct[problem_id] / n for problem_id, n in counts.items()}
 
 
-def excluded(
+def excluded_problems(
     problem_ids: Iterable[str],
     contaminated: Iterable[str],
     duplicates: Iterable[str],
@@ -104,16 +104,16 @@ def excluded(
     """
     reasons = dict.fromkeys(duplicates, "near_duplicate") | dict.fromkeys(contaminated, "contaminated")
     bounds = recipe.pass_rate
-    found = {}
+    excluded = {}
     for problem_id in problem_ids:
         if problem_id in reasons:
-            found[problem_id] = reasons[problem_id]
+            excluded[problem_id] = reasons[problem_id]
         elif bounds and rates is not None:
             rate = rates.get(problem_id)
             if rate is None:
-                found[problem_id] = "not_rated"
+                excluded[problem_id] = "not_rated"
             elif rate < bounds.at_least:
-                found[problem_id] = "too_hard"
+                excluded[problem_id] = "too_hard"
             elif rate > bounds.at_most:
-                found[problem_id] = "too_easy"
-    return found
+                excluded[problem_id] = "too_easy"
+    return excluded

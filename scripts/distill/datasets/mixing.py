@@ -14,36 +14,21 @@ from dataclasses import dataclass
 
 from distill.config.shards import stable_hash
 from distill.runtime.errors import InputError
-
-# How far a problem came at one teacher, from worst to best, by what stopped it; `correct` was stopped by nothing.
-OUTCOMES = ("not_generated", "not_stopped", "not_answered", "not_correct", "correct")
-_UNANSWERED = ("no_answer", "cut_off")
+from distill.tables.words import Outcome
 
 
 @dataclass(frozen=True)
 class Draw:
     """One graded response of a teacher to a problem.
 
-    fault: why curation does not use it; preference: the least one among the usable draws of a problem is chosen.
+    rejection: why curation does not use it; preference: the least one among the usable draws of a problem is chosen.
     """
 
     problem_id: str
     draw: int
-    finish_reason: str
-    verdict: str
-    fault: str | None = None
+    outcome: Outcome
+    rejection: str | None = None
     preference: tuple[float, int] = (0, 0)
-
-    @property
-    def outcome(self) -> str:
-        """Return how far this response got, one of OUTCOMES. A cut-off one is never `correct`: it may be a fluke."""
-        if self.finish_reason == "error":
-            return "not_generated"
-        if self.finish_reason != "stop":
-            return "not_stopped"
-        if self.verdict in _UNANSWERED:
-            return "not_answered"
-        return "correct" if self.verdict == "correct" else "not_correct"
 
 
 @dataclass(frozen=True)
@@ -51,34 +36,37 @@ class Availability:
     """What one teacher has for each problem.
 
     outcome: problem_id -> the best over its draws, for every problem; usable: problem_id -> the chosen draw;
-    faulty: problem_id -> why curation uses none of the draws that would do otherwise.
+    rejected_draws: problem_id -> why curation uses none of the draws that would do otherwise.
     """
 
-    outcome: dict[str, str]
+    outcome: dict[str, Outcome]
     usable: dict[str, int]
-    faulty: dict[str, str]
+    rejected_draws: dict[str, str]
 
 
 def select_draws(problem_ids: Iterable[str], draws: Iterable[Draw], pairing: str) -> Availability:
     """Return what a teacher has; a draw may be trained on if it is correct, or whatever it is when `unfiltered`."""
-    best = dict.fromkeys(problem_ids, 0)
+    best = dict.fromkeys(problem_ids, Outcome.NOT_GENERATED)
     chosen: dict[str, tuple[tuple[float, int], int]] = {}
-    faults: dict[str, tuple[int, str]] = {}
+    rejected: dict[str, tuple[int, str]] = {}
     for draw in draws:
         problem_id = draw.problem_id
         if problem_id not in best:
             continue
-        best[problem_id] = max(best[problem_id], OUTCOMES.index(draw.outcome))
-        would_do = draw.outcome != "not_generated" if pairing == "unfiltered" else draw.outcome == "correct"
-        if would_do and draw.fault:
-            faults[problem_id] = min((draw.draw, draw.fault), faults.get(problem_id, (draw.draw, draw.fault)))
-        elif would_do:
-            mine = draw.preference, draw.draw
-            chosen[problem_id] = min(mine, chosen.get(problem_id, mine))
+        best[problem_id] = max(best[problem_id], draw.outcome, key=lambda outcome: outcome.rank)
+        least = Outcome.NOT_STOPPED if pairing == "unfiltered" else Outcome.CORRECT
+        if draw.outcome.rank < least.rank:
+            continue
+        if draw.rejection:
+            reason = draw.draw, draw.rejection
+            rejected[problem_id] = min(reason, rejected.get(problem_id, reason))
+        else:
+            choice = draw.preference, draw.draw
+            chosen[problem_id] = min(choice, chosen.get(problem_id, choice))
     return Availability(
-        {i: OUTCOMES[rank] for i, rank in best.items()},
+        best,
         {i: draw for i, (_, draw) in chosen.items()},
-        {i: reason for i, (_, reason) in faults.items() if i not in chosen},
+        {i: reason for i, (_, reason) in rejected.items() if i not in chosen},
     )
 
 
@@ -117,28 +105,32 @@ def assign(candidate: Mapping[str, Sequence[str]], counts: Sequence[int]) -> dic
     """Return problem_id -> teacher: each teacher in turn takes its count of candidates that are not taken yet."""
     taken: dict[str, str] = {}
     for (teacher, ids), count in zip(candidate.items(), counts, strict=True):
-        own = [i for i in ids if i not in taken][:count]
-        taken.update(dict.fromkeys(own, teacher))
+        free = [i for i in ids if i not in taken]
+        taken.update(dict.fromkeys(free[:count], teacher))
     return taken
 
 
 def lost_reasons(
-    found: Availability, excluded: Mapping[str, str], paired: Iterable[str], assigned: Mapping[str, str], teacher: str
+    available: Availability,
+    excluded_problems: Mapping[str, str],
+    candidate_ids: Iterable[str],
+    assigned: Mapping[str, str],
+    teacher: str,
 ) -> dict[str, str]:
     """Return problem_id -> why one teacher's response to it is not in the dataset.
 
-    `excluded` are problems that curation leaves out, with reasons; `paired` the teacher's candidates; `assigned` the
-    dataset's problem_id -> teacher. A problem counts where it was lost first: at the teacher, in curation, in pairing.
+    `excluded_problems` are those that curation leaves out, with reasons; `assigned` is the dataset's problem_id ->
+    teacher. A problem counts where it was lost first: at the teacher, in curation, in pairing.
     """
-    candidate, lost = set(paired), {}
-    for problem_id, outcome in found.outcome.items():
+    candidate, lost = set(candidate_ids), {}
+    for problem_id, outcome in available.outcome.items():
         owner = assigned.get(problem_id)
         if owner == teacher:
             continue
         if problem_id in candidate:
             lost[problem_id] = "other_source" if owner else "over_budget"
-        elif problem_id in found.usable:
-            lost[problem_id] = excluded.get(problem_id, "not_paired")
+        elif problem_id in available.usable:
+            lost[problem_id] = excluded_problems.get(problem_id, "not_paired")
         else:
-            lost[problem_id] = found.faulty.get(problem_id, outcome)
+            lost[problem_id] = available.rejected_draws.get(problem_id, outcome)
     return lost

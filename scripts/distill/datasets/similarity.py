@@ -37,7 +37,7 @@ class Duplicate(NamedTuple):
     similarity: float
 
 
-def words(text: str) -> Words:
+def tokenize_words(text: str) -> Words:
     """Return the words of a text: runs of letters and digits, in lower case and one Unicode spelling."""
     return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).lower()))
 
@@ -56,14 +56,14 @@ def repeats(
     the problem's runs of `ngram` words must stand in one problem of the benchmark. (Whole-corpus overlap, as it is
     often measured, adds up phrases of unrelated problems.)
     """
-    texts = {problem_id: words(text) for problem_id, text in problems.items()}
-    for benchmark, own in benchmarks.items():
+    texts = {problem_id: tokenize_words(text) for problem_id, text in problems.items()}
+    for benchmark, statements in benchmarks.items():
         spelled: dict[str, str] = {}
         holders: dict[Words, list[str]] = defaultdict(list)
-        for problem_id, text in own.items():
-            found = words(text)
-            spelled.setdefault("".join(found), problem_id)
-            for run in ngrams(found, ngram):
+        for problem_id, text in statements.items():
+            tokens = tokenize_words(text)
+            spelled.setdefault("".join(tokens), problem_id)
+            for run in ngrams(tokens, ngram):
                 holders[run].append(problem_id)
         for problem_id, text in texts.items():
             runs = ngrams(text, ngram)
@@ -93,7 +93,7 @@ def near_duplicates(
     index = MinHashLSH(num_perm=PERMUTATIONS, params=(bands, rows))
     kept: dict[str, set[Words]] = {}
     for problem_id, text in sorted(problems.items()):
-        shingles = ngrams(words(text), SHINGLE)
+        shingles = ngrams(tokenize_words(text), SHINGLE)
         sketch = MinHash(PERMUTATIONS)
         sketch.update_batch([" ".join(shingle).encode() for shingle in sorted(shingles)])
         alike = [(_jaccard(shingles, kept[other]), other) for other in index.query(sketch)]

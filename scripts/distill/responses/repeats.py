@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
+from distill.tables.words import FinishReason
 
 
 def repeated_samples(files: Iterable[Path]) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def repeated_samples(files: Iterable[Path]) -> dict[str, Any]:
     for path in files:
         for batch in tables.stream(path, tables.RESPONSES, ["problem_id", "draw", "finish_reason", "response"]):
             for row in batch.to_pylist():
-                if row["finish_reason"] != "error":
+                if row["finish_reason"] != FinishReason.ERROR:
                     text = row["response"].encode("utf-8", "surrogatepass")
                     seen[row["problem_id"]][row["draw"]] = hashlib.blake2b(text, digest_size=12).digest()
     both: Counter[tuple[int, int]] = Counter()

@@ -1,6 +1,6 @@
-"""Tables: the contract of each (schemas), and how they are read and written (parquet)."""
+"""Tables: the contract of each (schemas, words), how they are read and written (parquet), responses joined (graded)."""
 
-from distill.tables.parquet import ROW_GROUP, Writer, build, duplicate_keys, footer, read, read_all, stream, write
+from distill.tables.parquet import ROW_GROUP, Writer, build, footer, read, stream, write
 from distill.tables.schemas import (
     CONTAMINATION,
     DUPLICATES,
@@ -40,10 +40,8 @@ __all__ = [
     "Contract",
     "Writer",
     "build",
-    "duplicate_keys",
     "footer",
     "read",
-    "read_all",
     "stream",
     "write",
 ]

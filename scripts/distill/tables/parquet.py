@@ -1,7 +1,8 @@
 """Tables read, streamed and written as Parquet, checked against their contracts.
 
-A table holds its contract's columns in their order, sorted by key, keys unique; more columns may follow. Files are
-zstd-compressed Parquet with an explicit schema, so equal rows make equal bytes.
+A table holds its contract's columns in their order, sorted by key, keys unique; more columns may follow. Columns of
+words hold no others, on writing as on reading. Files are zstd-compressed Parquet with an explicit schema, so equal
+rows make equal bytes.
 """
 
 import hashlib
@@ -24,13 +25,15 @@ ROW_GROUP = 2000
 def read(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table and check it against its contract; `columns` limits what is read.
 
-    Raises InputError when the file is no Parquet file, lacks a column, or holds another type.
+    Raises InputError when the file is no Parquet file, lacks a column, or holds another type or a word not allowed.
     """
     _check(path, contract)
     try:
-        return pq.read_table(path, columns=columns, partitioning=None)
+        table = pq.read_table(path, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+    _check_words(path, contract, table)
+    return table
 
 
 def footer(path: Path) -> pq.FileMetaData:
@@ -54,9 +57,18 @@ def _check(path: Path, contract: Contract) -> None:
             raise InputError(f"{path}: column {field.name!r} is {kind}, {contract.name} wants {field.type}")
 
 
-def read_all(paths: Sequence[Path], contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read several files of one table (shards, draws) as one table, in the order given."""
-    return pa.concat_tables([read(path, contract, columns) for path in paths])
+def _check_words(path: Path, contract: Contract, rows: pa.Table | pa.RecordBatch) -> None:
+    """Check that each column of words, as far as it was read, holds only those of its contract."""
+    for name, words in contract.words.items():
+        if name not in rows.schema.names:
+            continue
+        allowed = [word.value for word in words]
+        held = pc.unique(rows.column(name)).to_pylist()
+        if alien := [word for word in held if word not in allowed]:
+            shown = "null" if alien[0] is None else repr(alien[0][:80])
+            raise InputError(
+                f"{path}: column {name!r} of {contract.name} holds {shown}; allowed are {', '.join(allowed)}"
+            )
 
 
 def build(rows: Sequence[dict[str, Any]], contract: Contract, extra: Sequence[pa.Field] = ()) -> pa.Table:
@@ -109,13 +121,15 @@ class Writer:
     def write(self, piece: pa.Table) -> None:
         """Add rows; they follow those before in the order of the key.
 
-        Raises InputError when a required value is null, a key repeats or is out of order, or the columns differ.
+        Raises InputError when a required value is null, a word is not allowed, a key repeats or is out of order, or the
+        columns differ.
         """
         if piece.schema.names != self.schema.names:
             raise InputError(f"{self._path}: columns {piece.schema.names}, expected {self.schema.names}")
         for field in self._contract.schema:
             if not field.nullable and piece[field.name].null_count:
                 raise InputError(f"{self._path}: column {field.name!r} of {self._contract.name} holds null")
+        _check_words(self._path, self._contract, piece)
         for key in zip(*(piece[k].to_pylist() for k in self._contract.key), strict=True):
             if self._last is not None and key <= self._last:
                 what = "repeats the key" if key == self._last else "is not sorted at"
@@ -147,7 +161,8 @@ def _row_group(table: pa.Table, start: int, rows: int) -> pa.RecordBatch:
 def write(path: Path, table: pa.Table, contract: Contract) -> str:
     """Write a table atomically and return the digest of its rows.
 
-    Raises InputError when a required value is null, a key repeats, or the columns are not the contract's.
+    Raises InputError when a required value is null, a word is not allowed, a key repeats, or the columns are not the
+    contract's.
     """
     extra = [f for f in table.schema.remove_metadata() if f.name not in contract.schema.names]
     with Writer(path, contract, extra) as writer:
@@ -160,13 +175,8 @@ def stream(path: Path, contract: Contract, columns: Sequence[str]) -> Iterator[p
     _check(path, contract)
     try:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=ROW_GROUP, columns=list(columns))
+            for batch in file.iter_batches(batch_size=ROW_GROUP, columns=list(columns)):
+                _check_words(path, contract, batch)
+                yield batch
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
-
-
-def duplicate_keys(table: pa.Table, key: Sequence[str]) -> list[Any]:
-    """Return the keys that occur more than once, sorted (tuples for a key of several columns)."""
-    counts = table.group_by(list(key)).aggregate([([], "count_all")])
-    repeated = counts.filter(pc.greater(counts["count_all"], 1)).select(list(key)).to_pylist()
-    return sorted(tuple(r.values()) if len(key) > 1 else next(iter(r.values())) for r in repeated)

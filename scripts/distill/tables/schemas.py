@@ -1,31 +1,43 @@
-"""The contract of every Parquet table: its columns, their types, its key."""
+"""The contract of every Parquet table: its columns, their types, its key, the words that a column may hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pyarrow as pa
+
+from distill.tables.words import FinishReason, Judgement, Verdict
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A table's name, its columns, and the columns that make a row unique and order the file."""
+    """A table's name, its columns, and the columns that make a row unique and order the file.
+
+    words: column -> the only words it may hold.
+    """
 
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
+    words: Mapping[str, type[StrEnum]]
 
 
-def _contract(name: str, key: str, required: str, **columns: pa.DataType) -> Contract:
-    """Build a contract; `key` and `required` are space-separated column names that may not be null."""
+def _contract(name: str, key: str, required: str, **columns: pa.DataType | type[StrEnum]) -> Contract:
+    """Build a contract; `key` and `required` are space-separated column names that may not be null.
+
+    A column is given by its type, or by the enum of the words it may hold.
+    """
     never_null = set((key + " " + required).split())
-    fields = [pa.field(n, t, nullable=n not in never_null) for n, t in columns.items()]
-    return Contract(name, pa.schema(fields), tuple(key.split()))
+    words = {n: t for n, t in columns.items() if isinstance(t, type)}
+    fields = [pa.field(n, _TEXT if n in words else t, nullable=n not in never_null) for n, t in columns.items()]
+    return Contract(name, pa.schema(fields), tuple(key.split()), words)
 
 
 _TEXT, _INT, _LONG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
 _MESSAGE = pa.struct([pa.field("role", _TEXT, nullable=False), pa.field("content", _TEXT, nullable=False)])
 
 
-_WORDS = {"problem_id": _TEXT, "draw": _INT}
+_KEY = {"problem_id": _TEXT, "draw": _INT}
 
 
 PROBLEMS = _contract(
@@ -37,7 +49,7 @@ PROBLEMS = _contract(
 STATEMENTS = _contract("statements", "problem_id", "problem", problem_id=_TEXT, problem=_TEXT)
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",
-    **_WORDS, response=_TEXT, finish_reason=_TEXT, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
+    **_KEY, response=_TEXT, finish_reason=FinishReason, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
     engine=_TEXT, error=_TEXT,
 )  # fmt: skip
 
@@ -46,11 +58,11 @@ VERDICTS = _contract(
     "verdicts",
     "problem_id draw",
     "verdict method matcher",
-    **_WORDS,
-    verdict=_TEXT,
+    **_KEY,
+    verdict=Verdict,
     extracted=_TEXT,
     method=_TEXT,
-    matcher=_TEXT,
+    matcher=Verdict,
 )
 
 
@@ -60,7 +72,7 @@ GOLDS = _contract(
 
 
 JUDGEMENTS = _contract(
-    "judgements", "problem_id draw", "judgement reply", **_WORDS, judgement=_TEXT, reply=_TEXT
+    "judgements", "problem_id draw", "judgement reply", **_KEY, judgement=Judgement, reply=_TEXT
 )  # fmt: skip
 
 
@@ -76,7 +88,7 @@ DUPLICATES = _contract(
 
 
 LOGLIKELIHOODS = _contract(
-    "loglikelihoods", "problem_id draw", "", **_WORDS, loglikelihood=_REAL, tokens=_INT
+    "loglikelihoods", "problem_id draw", "", **_KEY, loglikelihood=_REAL, tokens=_INT
 )  # fmt: skip
 
 

@@ -13,10 +13,9 @@ from typing import NamedTuple
 from distill.responses.engines import Engine, Request
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
+from distill.tables.words import REJECTED as JUDGED  # noqa: F401 (judge.py takes it from here)
+from distill.tables.words import FinishReason, Judgement
 from distill.verdicts.answers import after_think
-
-# What the rule can be wrong about. A response without an answer, or cut off before it, is not judged.
-JUDGED = ("wrong", "unverifiable", "timeout", "error")
 
 
 class Question(NamedTuple):
@@ -27,16 +26,13 @@ class Question(NamedTuple):
     answer: str
 
 
-def judgement(reply: str) -> str:
-    """Return `equal`, `different` or `unclear` for a reply: whichever of True and False it holds, if only one."""
+def judgement(reply: str) -> Judgement:
+    """Return what a reply says: `equal` if it holds True, `different` if False, `unclear` if both or neither."""
     words = {w.strip(".,!*\"'`:;()[]").lower() for w in reply.split()}
-    said = words & {"true", "false"}
-    return {frozenset({"true"}): "equal", frozenset({"false"}): "different"}.get(frozenset(said), "unclear")
-
-
-def final_verdict(verdict: str, judged: str | None) -> str:
-    """Return the verdict under the policy `rule+judge`: a rejected answer that the judge calls equal is correct."""
-    return "correct" if verdict in JUDGED and judged == "equal" else verdict
+    holds_true, holds_false = "true" in words, "false" in words
+    if holds_true == holds_false:
+        return Judgement.UNCLEAR
+    return Judgement.EQUAL if holds_true else Judgement.DIFFERENT
 
 
 class Judge:
@@ -61,20 +57,20 @@ class Judge:
         Raises InputError when the engine cannot go on, or after the others when a question got no reply; the replies
         stay in the journal.
         """
-        todo = [q for q in dict.fromkeys(questions) if q not in journal]
+        missing = [q for q in dict.fromkeys(questions) if q not in journal]
         failed: list[str] = []
         try:
-            for index, completion in self._engine.generate([self._request(q) for q in todo]):
-                if completion.finish_reason == "error":
+            for index, completion in self._engine.generate([self._request(q) for q in missing]):
+                if completion.finish_reason == FinishReason.ERROR:
                     failed.append(str(completion.error))
                     continue
-                journal.add(todo[index], after_think(completion.text) or "", completion.cost)
-                yield todo[index]
+                journal.add(missing[index], after_think(completion.text) or "", completion.cost)
+                yield missing[index]
         except InputError as error:
             raise InputError(f"judge: {error}; replies are kept") from None
         if failed:
             raise InputError(
-                f"judge: {len(failed)} of {len(todo)} questions got no reply; replies are kept: {failed[0]}"
+                f"judge: {len(failed)} of {len(missing)} questions got no reply; replies are kept: {failed[0]}"
             )
 
     def _request(self, question: Question) -> Request:
@@ -85,7 +81,7 @@ class Judge:
 def check_clear(replies: Iterable[str], most: float) -> None:
     """Raise InputError when more than the share `most` of the replies are neither True nor False."""
     replies = list(replies)
-    unclear = [r for r in replies if judgement(r) == "unclear"]
+    unclear = [r for r in replies if judgement(r) is Judgement.UNCLEAR]
     if len(unclear) > most * len(replies):
         logging.info("unclear replies: %s", [r[:80] for r in unclear[:5]])
         raise InputError(

@@ -1,0 +1,63 @@
+"""The words that columns may hold: verdicts, finish reasons, judgements, outcomes. Contracts name them.
+
+Each word is a member of a `StrEnum`, so it equals its text, and is written to tables and JSON as that text.
+"""
+
+from enum import StrEnum
+
+
+class FinishReason(StrEnum):
+    """Why a response ended: by itself, at its length limit, or because the request failed."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    ERROR = "error"
+
+
+class Verdict(StrEnum):
+    """What a grader says of a response; `distill.verdicts.grading` says when."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    CUT_OFF = "cut_off"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    UNVERIFIABLE = "unverifiable"
+
+
+class Judgement(StrEnum):
+    """What the judge says of an answer that the rule rejected."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"
+
+
+class Outcome(StrEnum):
+    """How far a response, or a problem at one teacher, came: the steps of the funnel, worst first.
+
+    Each but the last is named after the step that it did not reach. A problem's outcome is the best over its draws.
+    """
+
+    NOT_GENERATED = "not_generated"
+    NOT_STOPPED = "not_stopped"
+    NOT_ANSWERED = "not_answered"
+    NOT_CORRECT = "not_correct"
+    CORRECT = "correct"
+
+    @property
+    def rank(self) -> int:
+        """Return how many steps were reached: 0 is the worst outcome."""
+        return list(Outcome).index(self)
+
+
+# A response without a readable final answer.
+UNANSWERED = (Verdict.NO_ANSWER, Verdict.CUT_OFF)
+
+# What the rule can be wrong about, so that a judge looks again. A response without an answer is not judged.
+REJECTED = (Verdict.WRONG, Verdict.UNVERIFIABLE, Verdict.TIMEOUT, Verdict.ERROR)
+
+# What responses pass one after the other, from generated to correct, and the whole funnel of a dataset.
+STEPS = tuple(outcome.removeprefix("not_") for outcome in Outcome if outcome is not Outcome.CORRECT)
+FUNNEL = ("problems", *STEPS, "curated", "paired")
