@@ -1,9 +1,9 @@
 """Find the problems of a corpus that repeat a problem of a benchmark: word for word, or in most of their n-grams.
 
-Inputs: the corpus's problems table, those of the benchmarks, a recipe. Output: a contamination table with a row per
+Inputs: the corpus's statements tables, those of the benchmarks, a recipe. Output: a contamination table with a row per
 problem and benchmark it repeats. Nothing is left out here; datasets that ask for it leave these problems out.
 
-Run as: python scripts/find_contamination.py --problems P.parquet --benchmarks aime=A.parquet gsm8k=G.parquet \
+Run as: python scripts/find_contamination.py --statements S.parquet --inputs '{"benchmarks": {"aime": ["A.parquet"]}}' \
             --recipe JSON --output results/signals/C/contamination/contamination.parquet
 """
 
@@ -11,21 +11,19 @@ import argparse
 from pathlib import Path
 
 from distill import tables
+from distill.config.inputs import Inputs
 from distill.config.recipes import SimilarityRecipe
 from distill.datasets.similarity import Repeat, repeats
 from distill.problems.statements import statements
-from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
 
 
-def parse_name_file(text: str) -> tuple[str, Path]:
-    """Read NAME=FILE. Raises InputError when it is none."""
-    name, equals, file = text.partition("=")
-    if not equals:
-        raise InputError(f"--benchmarks {text}: expected NAME=FILE")
-    return name, Path(file)
+class ContaminationInputs(Inputs):
+    """Name of a benchmark -> its statements tables."""
+
+    benchmarks: dict[str, tuple[Path, ...]]
 
 
 def summary(hits: list[Repeat], benchmark: str) -> dict[str, int]:
@@ -37,20 +35,21 @@ def summary(hits: list[Repeat], benchmark: str) -> dict[str, int]:
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, compare, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--problems", type=Path, required=True)
-    parser.add_argument("--benchmarks", nargs="+", required=True, metavar="NAME=FILE")
+    parser.add_argument("--statements", type=Path, nargs="+", required=True, help="all shards of the corpus")
+    parser.add_argument("--inputs", required=True, help='JSON: {"benchmarks": {"name": [all shards]}}')
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
-    benchmarks = dict(sorted(parse_name_file(text) for text in args.benchmarks))
-    record = Record(__file__, args.recipe, {"problems": args.problems, **benchmarks}, args.output.parent)
-    problems = statements(args.problems)
+    inputs = ContaminationInputs.read(args.inputs)
+    shards = {f"statements/{index}": path for index, path in enumerate(args.statements)}
+    record = Record(__file__, args.recipe, {**shards, **inputs.files()}, args.output.parent)
+    problems, benchmarks = statements(*args.statements), dict(sorted(inputs.benchmarks.items()))
     hits: list[Repeat] = []
     with Progress(len(benchmarks), unit="benchmarks", desc="find_contamination") as progress:
-        for name, path in benchmarks.items():
-            hits += repeats(problems, {name: statements(path)}, recipe.ngram, recipe.overlap)
+        for name, paths in benchmarks.items():
+            hits += repeats(problems, {name: statements(*paths)}, recipe.ngram, recipe.overlap)
             progress.update()
     rows = [repeat._asdict() for repeat in hits]
     manifest = {

@@ -97,8 +97,10 @@ def test_the_programs_write_hits_and_counts(tmp_path: Path) -> None:
     ])  # fmt: skip
     others = problems_table(tmp_path / "o.parquet", [{"problem_id": "x", "problem": "what IS 2", "answer": "2"}])
     output = tmp_path / "contamination/contamination.parquet"
-    options = ["--problems", str(own), "--recipe", recipe(), "--output"]
-    find_contamination.main([*options, str(output), "--benchmarks", f"second={own}", f"first={others}"])
+    options = ["--statements", str(own), "--recipe", recipe(), "--output"]
+    find_contamination.main(
+        [*options, str(output), "--inputs", recipe(benchmarks={"second": [str(own)], "first": [str(others)]})]
+    )
     rows = tables.read(output, tables.CONTAMINATION).to_pylist()
     assert [(r["problem_id"], r["benchmark"], r["exact"]) for r in rows] == [
         ("a", "second", True), ("b", "second", True), ("c", "first", True), ("c", "second", True),
@@ -109,8 +111,10 @@ def test_the_programs_write_hits_and_counts(tmp_path: Path) -> None:
     output = tmp_path / "duplicates/duplicates.parquet"
     find_duplicates.main([*options, str(output)])
     assert [r["problem_id"] for r in tables.read(output, tables.DUPLICATES).to_pylist()] == ["b"]
-    with pytest.raises(InputError, match="expected NAME=FILE"):
-        find_contamination.main([*options, str(output), "--benchmarks", str(own)])
+    with pytest.raises(InputError, match="stands in another table too; give each shard once"):
+        find_duplicates.main([*options, str(output), "--statements", str(own), str(own)])
+    with pytest.raises(InputError, match="--inputs: benchmarks: "):
+        find_contamination.main([*options, str(output), "--inputs", recipe(benchmarks=[str(own)])])
 
 
 def statements(name: str) -> dict[str, str]:

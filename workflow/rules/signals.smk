@@ -18,7 +18,9 @@ def benchmark_tables(wildcards):
 
 def benchmark_files(wildcards):
     places = {name: PLAN.statements(name) for name in CATALOGUE.benchmarks()}
-    return canonical_json({name: [p.file("statements.parquet") for p in own] for name, own in places.items()})
+    return canonical_json(
+        {"benchmarks": {name: [p.file("statements.parquet") for p in own] for name, own in places.items()}}
+    )
 
 
 def loglikelihood_recipe(wildcards):
@@ -49,9 +51,9 @@ rule find_contamination:
         program=program("find_contamination"),
         recipe=jobs.similarity_job(CATALOGUE, "ngram", "overlap"),
         code=code("find_contamination"),
-        benchmarks=benchmark_files,
+        inputs=benchmark_files,
     shell:
-        "python {params.program:q} --statements {input.tables} --benchmarks {params.benchmarks:q}"
+        "python {params.program:q} --statements {input.tables} --inputs {params.inputs:q}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 

@@ -35,25 +35,17 @@ def _contract(name: str, key: str, required: str, **columns: pa.DataType | type[
 
 _TEXT, _INT, _LONG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
 _MESSAGE = pa.struct([pa.field("role", _TEXT, nullable=False), pa.field("content", _TEXT, nullable=False)])
-
-
 _KEY = {"problem_id": _TEXT, "draw": _INT}
-
-
 PROBLEMS = _contract(
     "problems", "problem_id", "problem answer origin",
     problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, origin=_TEXT, subject=_TEXT, level=_TEXT,
 )  # fmt: skip
-
-
 STATEMENTS = _contract("statements", "problem_id", "problem", problem_id=_TEXT, problem=_TEXT)
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",
     **_KEY, response=_TEXT, finish_reason=FinishReason, prompt_tokens=_INT, response_tokens=_INT, seed=_LONG,
     engine=_TEXT, error=_TEXT,
 )  # fmt: skip
-
-
 VERDICTS = _contract(
     "verdicts",
     "problem_id draw",
@@ -64,57 +56,37 @@ VERDICTS = _contract(
     method=_TEXT,
     matcher=Verdict,
 )
-
-
 GOLDS = _contract(
     "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
 )  # fmt: skip
-
-
 JUDGEMENTS = _contract(
     "judgements", "problem_id draw", "judgement reply", **_KEY, judgement=Judgement, reply=_TEXT
 )  # fmt: skip
-
-
 CONTAMINATION = _contract(
     "contamination", "problem_id benchmark", "benchmark_problem_id exact overlap",
     problem_id=_TEXT, benchmark=_TEXT, benchmark_problem_id=_TEXT, exact=pa.bool_(), overlap=_REAL,
 )  # fmt: skip
-
-
 DUPLICATES = _contract(
     "duplicates", "problem_id", "duplicate_of similarity", problem_id=_TEXT, duplicate_of=_TEXT, similarity=_REAL
 )  # fmt: skip
-
-
 LOGLIKELIHOODS = _contract(
     "loglikelihoods", "problem_id draw", "", **_KEY, loglikelihood=_REAL, tokens=_INT
 )  # fmt: skip
-
-
 TRAIN = _contract(
     "train", "problem_id", "messages source teacher draw",
     problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,
 )  # fmt: skip
-
-
 PROBLEMS_LEDGER = _contract("ledger", "problem_id", "reason", problem_id=_TEXT, reason=_TEXT)
 LEDGER = _contract("ledger", "problem_id teacher", "reason", problem_id=_TEXT, teacher=_TEXT, reason=_TEXT)
-
-
 RENDERED = _contract(
     "rendered", "problem_id", "teacher input_ids loss_mask length",
     problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
 )  # fmt: skip
-
-
 ITEMS = _contract(
     "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off response_tokens",
     problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
     n_cut_off=_INT, response_tokens=_LONG,
 )  # fmt: skip
-
-
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",
     update=_INT, epoch=_REAL, loss=_REAL, lr=_REAL, grad_norm=_REAL, tokens=_LONG, tokens_per_second=_REAL,
