@@ -1,8 +1,8 @@
 """Find the problems of a corpus that are nearly the same as an earlier one, which stays.
 
-Inputs: the statements tables of a corpus, a recipe. Output: a duplicates table with a row per problem that could go. Nothing is left
-out here; datasets that ask for it leave these problems out. Of problems alike the first by id stays, whatever the
-responses to it.
+Inputs: the statements tables of a corpus, a recipe. Output: a duplicates table with a row per problem that could go.
+Nothing is left out here; datasets that ask for it leave these problems out. Of problems alike the first by id stays,
+whatever the responses to it.
 
 Run as: python scripts/find_duplicates.py --statements S.parquet --recipe JSON \
             --output results/signals/C/duplicates/duplicates.parquet
