@@ -18,6 +18,9 @@ from distill.runtime.errors import InputError
 
 Key = tuple[str | int, ...]
 
+# Rows pass through a journal: raise it when what is read back may differ; it is all that the code hash sees of here.
+FORMAT = 1
+
 _HEAD = b'{"key": '
 # No JSON string can hold it, because a quote in a string is escaped; so its first place is where the key has ended.
 _ROW = b', "row": '
