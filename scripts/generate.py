@@ -1,13 +1,15 @@
 """Let a model answer a shard of problems: one response per problem for one draw.
 
-Inputs: a problems table, a model folder of `results/models/`, a prompt template, a recipe. Output: a responses table
+Inputs: a statements table, a model folder of `results/models/`, a prompt template, a recipe. Output: a responses table
 with a row for every problem of the shard; what went wrong is a row with finish_reason `error`. Given the responses and
 verdicts of earlier draws, it asks only for the problems that none of them got right.
 
 Responses are kept in `state/` beside the table as they come: a program that was killed or failed and starts again asks
-only for what is missing, and for what was an error. `state/progress.json` says meanwhile how far it is.
+only for what is missing, and for what was an error. `state/progress.json` says meanwhile how far it is. What a finished
+generation was given stays in `kept/`: a later one takes it over where question, recipe, weights, code and seed are the
+same (`distill.responses.kept`), and its provenance says how many rows were `asked`, `reused` and `journalled`.
 
-Run as: python scripts/generate.py --problems P.parquet --model results/models/base-xs/base \
+Run as: python scripts/generate.py --statements S.parquet --model results/models/base-xs/base \
             --prompt config/prompts/plain.jinja --draw 0 --shard 00-of-02 --recipe JSON --output R.parquet
 """
 
@@ -15,20 +17,26 @@ import argparse
 import logging
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distill import tables
 from distill.config.recipes import GenerateJob
-from distill.config.shards import in_shard, parse_shard, stable_hash
+from distill.config.shards import in_shard, parse_shard
+from distill.models.folders import model_digest
 from distill.models.prompts import Prompt
+from distill.problems.statements import statements
 from distill.responses.engines import Completion, Request, load_engine, module_of
+from distill.responses.kept import Question, common_key, find_rows, keep, question, row_seed, shard_seed
 from distill.runtime.errors import InputError
-from distill.runtime.journal import Journal
+from distill.runtime.journal import Journal, Key
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
+from distill.tables.graded import solved
+from distill.tables.words import FinishReason
 
 EARLIER = ("responses", "verdicts")
 PIECE = 250  # rows read back from the journal at a time
@@ -39,37 +47,7 @@ Errors = dict[str, Row]  # problem_id -> row; never kept, so that the next start
 def select(path: Path, shard: str) -> dict[str, str]:
     """Return problem_id -> problem of a shard."""
     index, count = parse_shard(shard)
-    rows = tables.read(path, tables.PROBLEMS, ["problem_id", "problem"]).to_pylist()
-    return {r["problem_id"]: r["problem"] for r in rows if in_shard(r["problem_id"], index, count)}
-
-
-def solved(responses: list[Path], verdicts: list[Path]) -> set[str]:
-    """Return the problems with a usable response in some draw: correct, and not cut off (that may be a fluke).
-
-    Raises InputError when a file of verdicts is not that of its file of responses.
-    """
-    if len(responses) != len(verdicts):
-        raise InputError(f"{len(responses)} files of earlier responses, {len(verdicts)} of their verdicts")
-    found: set[str] = set()
-    for answered, graded in zip(responses, verdicts, strict=True):
-        reasons = tables.read(answered, tables.RESPONSES, ["problem_id", "draw", "finish_reason"])
-        words = tables.read(graded, tables.VERDICTS, ["problem_id", "draw", "verdict"])
-        if reasons.select(["problem_id", "draw"]) != words.select(["problem_id", "draw"]):
-            raise InputError(f"{graded}: not the verdicts of {answered}; verify these responses first")
-        columns = (reasons["problem_id"], reasons["finish_reason"], words["verdict"])
-        rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        found |= {problem_id for problem_id, reason, word in rows if (reason, word) == ("stop", "correct")}
-    return found
-
-
-def row_seed(decoding_seed: int, problem_id: str, draw: int) -> int:
-    """Return the seed of one response: it follows from the recipe's seed, the problem and the draw alone."""
-    return stable_hash("row", decoding_seed, problem_id, draw)
-
-
-def shard_seed(decoding_seed: int, shard: str, draw: int) -> int:
-    """Return the seed of an engine that has one for all its rows."""
-    return stable_hash("shard", decoding_seed, shard, draw)
+    return {i: text for i, text in statements(path).items() if in_shard(i, index, count)}
 
 
 @dataclass
@@ -82,25 +60,47 @@ class Task:
     draw: int
     shard: str
 
-    def answer(self, problems: dict[str, str], journal: Journal, progress: Progress) -> Errors:
+    def questions(self, problems: Mapping[str, str]) -> dict[str, Question]:
+        """Return problem_id -> what decides its row."""
+        place = self.draw, self.shard
+        return {i: question(self.recipe, self.prompt.messages(text), i, *place) for i, text in problems.items()}
+
+    def key(self, problem_id: str, questions: Mapping[str, Question]) -> Key:
+        """Return the key of a problem's row in the journal."""
+        return problem_id, self.draw, questions[problem_id].digest
+
+    def answer(
+        self, problems: Mapping[str, str], questions: Mapping[str, Question], journal: Journal, progress: Progress
+    ) -> Errors:
         """Ask for each problem's response; keep it in the journal, or return its row where it is an error."""
         if not problems:
             return {}
-        seed = self.recipe.decoding.seed
-        own = shard_seed(seed, self.shard, self.draw)
+        decoding = self.recipe.decoding
+        own = shard_seed(decoding.seed, self.shard, self.draw)
         engine = load_engine(self.model, self.recipe, own)
         ids = list(problems)
-        seeds = [row_seed(seed, i, self.draw) if engine.seeds == "row" else own for i in ids]
-        asked = [Request(self.prompt.messages(problems[i]), s) for i, s in zip(ids, seeds, strict=True)]
+        by_row = engine.seeds == "row" or not decoding.temperature  # greedy rows are the same whatever the seed
+        seeds = [row_seed(decoding.seed, i, self.draw) if by_row else own for i in ids]
+        requests = [Request(self.prompt.messages(problems[i]), s) for i, s in zip(ids, seeds, strict=True)]
         errors: Errors = {}
-        for index, completion in engine.generate(asked):
+        for index, completion in engine.generate(requests):
             row = _row(completion, seeds[index], engine.version)
-            if completion.finish_reason == "error":
+            if completion.finish_reason == FinishReason.ERROR:
                 errors[ids[index]] = row
             else:
-                journal.add((ids[index], self.draw), row, completion.cost)
+                journal.add(self.key(ids[index], questions), row, completion.cost)
             progress.update(1, completion.response_tokens or 0, completion.cost)
         return errors
+
+
+def take_over(folder: Path, key: str, task: Task, questions: Mapping[str, Question], journal: Journal) -> int:
+    """Put what earlier generations were given to the same questions into the journal; return how many rows."""
+    missing = {i: asked for i, asked in questions.items() if task.key(i, questions) not in journal}
+    rows = 0
+    for problem_id, row in find_rows(folder, key, task.draw, missing):
+        journal.add(task.key(problem_id, questions), row)
+        rows += 1
+    return rows
 
 
 def _row(completion: Completion, seed: int, engine: str) -> Row:
@@ -143,7 +143,7 @@ class Totals:
         self.reasons[row["finish_reason"]] += 1
         for name in ("prompt_tokens", "response_tokens"):
             self.tokens[name] += row[name] or 0
-            if row[name] is None and row["finish_reason"] != "error":
+            if row[name] is None and row["finish_reason"] != FinishReason.ERROR:
                 self.unknown.add(name)
 
     @property
@@ -152,33 +152,55 @@ class Totals:
         return self.reasons.total()
 
 
-def write(path: Path, ids: list[str], draw: int, journal: Journal, errors: Errors) -> tuple[str, Totals]:
+def write(
+    path: Path, task: Task, questions: Mapping[str, Question], journal: Journal, errors: Errors
+) -> tuple[str, Totals]:
     """Write the rows in the order of their key, a piece at a time; return the digest and what was counted."""
+    ids = sorted(questions)
     totals = Totals()
     with tables.Writer(path, tables.RESPONSES) as writer:
         for start in range(0, len(ids), PIECE):
             piece = []
             for problem_id in ids[start : start + PIECE]:
-                row = errors[problem_id] if problem_id in errors else journal[problem_id, draw]
+                row = errors[problem_id] if problem_id in errors else journal[task.key(problem_id, questions)]
                 totals.add(row)
-                piece.append({"problem_id": problem_id, "draw": draw, **row})
+                piece.append({"problem_id": problem_id, "draw": task.draw, **row})
             writer.write(tables.build(piece, tables.RESPONSES))
     return writer.digest, totals
 
 
-def summary(digest: str, totals: Totals, ledger: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest of a responses table; a sum of tokens is None where an engine did not count them."""
+def summary(digest: str, totals: Totals) -> dict[str, Any]:
+    """Return the counts of a responses table; a sum of tokens is None where an engine did not count them."""
     tokens = {n: None if n in totals.unknown else totals.tokens[n] for n in ("prompt_tokens", "response_tokens")}
-    reasons = {word: totals.reasons[word] for word in ("stop", "length", "error")}
-    facts = {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons}
-    counts = {"asked": totals.rows, "saved": ledger["lost"].get("already_correct", 0)}
-    return {**facts, **tokens, **counts, "ledger": ledger}
+    reasons = {str(word): totals.reasons[word] for word in FinishReason}
+    return {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons, **tokens}
+
+
+def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str) -> tuple[Row, Row]:
+    """Take over and ask for what is missing of a shard, write the table, keep it; `key` is that of all its rows.
+
+    Returns the counts of the table, and how its rows were come by. Raises InputError when too many are errors.
+    """
+    questions, state = task.questions(problems), output.parent / "state"
+    journal = Journal(state / f"{key}.jsonl")
+    journalled = sum(task.key(i, questions) in journal for i in problems)
+    reused = take_over(output.parent, key, task, questions, journal)
+    missing = {i: text for i, text in problems.items() if task.key(i, questions) not in journal}
+    begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
+    with Progress(len(problems), desc="generate", **begun) as progress:
+        errors = task.answer(missing, questions, journal, progress)
+    check_errors(errors, len(problems), task.recipe.max_errors, output)
+    digest, totals = write(output, task, questions, journal, errors)
+    journal.close()
+    keep(output, digest, key, questions)
+    facts = {"journalled": journalled, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}
+    return summary(digest, totals), facts
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, answer what is missing of the shard, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--statements", type=Path, required=True, help="of the shard, or of more")
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--prompt", type=Path, required=True)
     for kind in EARLIER:
@@ -192,25 +214,18 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = GenerateJob.parse(args.recipe, args.execution)
     named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
-    inputs = {"problems": args.problems, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
+    inputs = {"statements": args.statements, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
     record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
-    whole, done = select(args.problems, args.shard), solved(args.responses, args.verdicts)
-    problems = {i: text for i, text in whole.items() if i not in done}
+    shard, done = select(args.statements, args.shard), solved(args.responses, args.verdicts)
+    problems = {i: text for i, text in shard.items() if i not in done}
     task = Task(args.model, Prompt(args.prompt, recipe.system), recipe, args.draw, args.shard)
-    state = args.output.parent / "state"
-    journal = Journal(state / f"{record.digest(args.draw, args.shard)}.jsonl")
-    missing = {i: text for i, text in problems.items() if (i, args.draw) not in journal}
-    kept = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
-    with Progress(len(problems), desc="generate", **kept) as progress:
-        errors = task.answer(missing, journal, progress)
-    check_errors(errors, len(problems), recipe.max_errors, args.output)
-    digest, totals = write(args.output, sorted(problems), args.draw, journal, errors)
-    ledger = Ledger(len(whole), totals.rows, {"already_correct": len(whole) - len(problems)})
-    facts = {"kept": len(problems) - len(missing), "asked": len(missing), "cost": round(progress.cost, 6)}
-    manifest = summary(digest, totals, ledger.check(str(args.output)))
-    record.write(manifest, draw=args.draw, shard=args.shard, **facts)
-    journal.close()
-    shutil.rmtree(state)
+    key = common_key(recipe, model_digest(args.model), record.code)
+    manifest, facts = answer_shard(args.output, task, problems, key)
+    ledger = Ledger(len(shard), manifest["rows"], {"already_correct": len(shard) - len(problems)})
+    counts = {"asked": manifest["rows"], "saved": len(shard) - len(problems)}
+    record.write({**manifest, **counts, "ledger": ledger.check(str(args.output))}, draw=args.draw, shard=args.shard,
+                 **facts)  # fmt: skip
+    shutil.rmtree(args.output.parent / "state")
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def arguments(
     keys = recipe(prompt="plain", batch_size=batch_size, decoding={"max_new_tokens": 60, **decoding})
     options = ["--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", str(draw), "--shard", shard]
     options += ["--recipe", keys, "--execution", recipe(max_errors=max_errors), "--output", str(output)]
-    return ["--problems", str(known), *options]
+    return ["--statements", str(known), *options]
 
 
 def run(folder: Path, model: Path, draw: int = 0, shard: str = "00-of-01", **decoding: Any) -> Path:

@@ -129,7 +129,7 @@ def served(folder: Path, url: str, output: Path) -> list[str]:
     rows = [{"problem_id": f"q{i}", "answer": str(i)} for i in range(SERVED)]
     known = problems_table(folder / "problems.parquet", rows)
     keys = recipe(engine="openai", server={"url": url, "concurrency": CONCURRENCY}, decoding={"max_new_tokens": 9})
-    files = ["--problems", str(known), "--model", str(folder / "model"), "--prompt", str(PROMPTS / "plain.jinja")]
+    files = ["--statements", str(known), "--model", str(folder / "model"), "--prompt", str(PROMPTS / "plain.jinja")]
     return [*files, "--draw", "0", "--shard", "00-of-01", "--recipe", keys, "--output", str(output)]
 
 

@@ -25,7 +25,7 @@ def command(folder: Path, teacher: Path, output: Path, **engine: Any) -> list[st
     rows = [json.loads(line) for line in (TOY / "test.jsonl").read_text().splitlines()[:ROWS]]
     rows = [{"problem_id": r["id"], "problem": r["problem"], "answer": r["answer"]} for r in rows]
     known = problems_table(folder / "problems.parquet", rows)
-    options = ["--problems", str(known), "--model", str(teacher), "--prompt", str(PROMPTS / "plain.jinja")]
+    options = ["--statements", str(known), "--model", str(teacher), "--prompt", str(PROMPTS / "plain.jinja")]
     options += ["--recipe", recipe(**engine, prompt="plain", decoding={"max_new_tokens": 240})]
     options += ["--draw", "0", "--shard", "00-of-01", "--output", str(output)]
     return [sys.executable, str(REPOSITORY / "scripts/generate.py"), *options]

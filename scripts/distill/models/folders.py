@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.runtime.errors import InputError
-from distill.runtime.files import read_json
+from distill.runtime.files import read_json, text_digest
 
 WEIGHTS = "weights"
 
@@ -60,6 +60,19 @@ def origin(folder: Path) -> Origin:
             return Origin(base.location, base.revision, base.dtype, base.chat_template, folder / WEIGHTS)
         return Origin(str(folder / WEIGHTS), None, base.dtype, base.chat_template)
     raise InputError(f"{folder}/manifest.json: not the manifest of a model")
+
+
+def model_digest(folder: Path) -> str:
+    """Return the digest of what a model is, whatever it is called: weights, tokenizer, template, precision.
+
+    Raises InputError when the manifest does not say.
+    """
+    manifest = read_json(folder / "manifest.json")
+    if "digest" not in manifest:
+        raise InputError(f"{folder}/manifest.json: not the manifest of a model")
+    if manifest.get("kind") != "trained":
+        return manifest["digest"]
+    return text_digest(f"{manifest['digest']} {manifest['adapter']} {model_digest(Path(manifest['base']))}")
 
 
 def served_name(folder: Path) -> str:

@@ -45,6 +45,31 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def link(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file `source`, or a copy where the file system has none; atomic.
+
+    Neither may be written in place from then on: a program replaces files.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # a link that replaces itself stays
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Fill a folder with second names of another folder's files; it takes its place when it is whole."""
+    with replacing_folder(target) as temporary:
+        for path in sorted(source.iterdir()):
+            link(path, temporary / path.name)
+
+
 def lock_folder(folder: Path) -> None:
     """Lock a folder until this process ends, after waiting for another process that holds it.
 

@@ -72,6 +72,11 @@ class Record:
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
 
+    @property
+    def code(self) -> str:
+        """Return the hash of the program's code."""
+        return self._data["code"]
+
     def digest(self, *parts: object) -> str:
         """Return 16 hex digits over recipe, code, inputs and further `parts`: the name of the state of just these."""
         facts = [self._data["recipe"], self._data["code"], self._data["inputs"], [str(part) for part in parts]]
