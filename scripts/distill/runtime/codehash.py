@@ -52,8 +52,7 @@ def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> st
 
     `also` names modules below `root` that it loads by name. Files are read anew at each call and parsed once.
     """
-    tree = _Tree(root.resolve())
-    digest = hashlib.sha256()
+    tree, digest = _Tree(root.resolve()), hashlib.sha256()
     for path, name in sorted(tree.reached(script, also), key=lambda t: (t[0].name, str(t[0]), t[1])):
         if source := tree.module(path).source(name):
             digest.update(f"{path.stem}:{name}\n{source}\n".encode())
