@@ -58,8 +58,10 @@ FILES = {
     "lib/heavy.py": "import lib.started\nfrom lib.named import X as Y\nfrom lib.outer.inner.leaf import LEAF\n\n\n"
     "def load():\n    global TOTAL\n    TOTAL += three(3)\n    return [three for three in (1, LEAF)]\n\n\n"
     "def three(n, /, four=1):\n    try:\n        return n + four\n    except ValueError as five:\n"
-    "        log((six := n) and five, six)\n        logging.info(seven := n)\n        return seven\n\n\n"
-    "def four():\n    return 4\n\n\ndef five():\n    return 5\n\n\nTOTAL = 0\n\nlog = print\n",
+    "        log((six := n) and five, six)\n        logging.info(seven := n)\n"
+    "        if n: raise OSError(28)\n        return seven\n\n\n"
+    "def four():\n    return 4\n\n\ndef five():\n    return 5\n\n\nTOTAL = 0\n\nlog = lambda four: OSError(four)\n"
+    "if TYPE_CHECKING:\n    import torch\n",
     "lib/outer/inner/leaf.py": "LEAF = 1\n",
     "lib/outer/inner/__init__.py": "",
     "lib/outer/__init__.py": "",
@@ -118,6 +120,7 @@ def changed(root: Path, file: str, old: str, new: str, *also: str) -> bool:
         ("lib/heavy.py", "three(3)", "three(4)"),
         ("lib/heavy.py", "return n + four", "return n - four"),
         ("lib/heavy.py", "seven := n", "seven := -n"),
+        ("lib/heavy.py", "raise OSError(28)", "raise OSError(122)"),
         ("lib/heavy.py", "TOTAL = 0", "TOTAL = 1"),
         ("lib/outer/__init__.py", "", "print(1)\n"),
         ("lib/outer/inner/leaf.py", "LEAF = 1", "LEAF = 2"),
@@ -167,6 +170,7 @@ def test_an_edit_that_reaches_the_program_is_seen(root: Path, file: str, old: st
         ("lib/deep.py", "def carry", "\n\n# moved down\n\ndef carry"),
         ("lib/heavy.py", "return 4", "return -4"),
         ("lib/heavy.py", "return 5", "return -5"),
+        ("lib/heavy.py", "import torch", "import numpy"),
         ("lib/named.py", "X = 1", "X = 2"),
         ("lib/started.py", "UNUSED = 1", "UNUSED = 2"),
         ("lib/shop/__init__.py", '__all__ = ["Bought", "Plain"]', '__all__ = ["Bought"]'),
