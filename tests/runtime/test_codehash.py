@@ -22,7 +22,8 @@ import logging
 import lib.chained.far
 import lib.deep as below
 from lib import tools
-from lib.maths import add
+from lib.tools import shadow
+from lib.maths import add, two
 from lib.shop import Bought, Plain
 from distill.runtime.files import save
 
@@ -54,12 +55,22 @@ FILES = {
     "lib/maths.py": "from lib.deep import carry\n\n\ndef add(a, b):\n    return carry(a) + b\n\n\n"
     "def two(a, b):\n    return a - b\n",
     "lib/deep.py": "def carry(a):\n    return a\n",
-    "lib/heavy.py": "import lib.started\nfrom lib.named import X as Y\n\n\ndef load():\n    return 3\n",
+    "lib/heavy.py": "import lib.started\nfrom lib.named import X as Y\nfrom lib.outer.inner.leaf import LEAF\n\n\n"
+    "def load():\n    global TOTAL\n    TOTAL += three(3)\n    return [three for three in (1, LEAF)]\n\n\n"
+    "def three(n, /, four=1):\n    try:\n        return n + four\n    except ValueError as five:\n"
+    "        log((six := n) and five, six)\n        logging.info(seven := n)\n"
+    "        if n: raise OSError(28)\n        return seven\n\n\n"
+    "def four():\n    return 4\n\n\ndef five():\n    return 5\n\n\nTOTAL = 0\n\nlog = lambda four: OSError(four)\n"
+    "if TYPE_CHECKING:\n    import torch\n",
+    "lib/outer/inner/leaf.py": "LEAF = 1\n",
+    "lib/outer/inner/__init__.py": "",
+    "lib/outer/__init__.py": "",
     "lib/started.py": "import os\n\nos.environ['A'] = 'B'\nUNUSED = 1\n",
     "lib/named.py": "X = 1\n",
     "lib/chained/__init__.py": "",
-    "lib/chained/far.py": "try:\n    import fast\nexcept ImportError:\n    SLOW = 1\n\n\n"
-    "def away():\n    return SLOW\n",
+    "lib/chained/far.py": "try:\n    from lib.quick import FAST\nexcept ImportError:\n    SLOW = 1\n\n\n"
+    "def away():\n    return FAST or SLOW\n",
+    "lib/quick.py": "FAST = 1\n",
     "lib/shop/__init__.py": '"""Goods."""\n\nfrom .goods import Bought\nfrom lib.shop.goods import Plain\n\n'
     '__all__ = ["Bought", "Plain"]\n',
     "lib/shop/goods.py": "import logging\n\nfrom .. import marks\nfrom lib.shop import kinds\n\n\n@marks.sold\n"
@@ -106,11 +117,18 @@ def changed(root: Path, file: str, old: str, new: str, *also: str) -> bool:
         ("lib/tools.py", "return 2", "return 3"),
         ("lib/deep.py", "return a", "return -a"),
         ("lib/deep.py", "def carry", "print(1)\n\n\ndef carry"),
-        ("lib/heavy.py", "return 3", "return 4"),
+        ("lib/heavy.py", "three(3)", "three(4)"),
+        ("lib/heavy.py", "return n + four", "return n - four"),
+        ("lib/heavy.py", "seven := n", "seven := -n"),
+        ("lib/heavy.py", "raise OSError(28)", "raise OSError(122)"),
+        ("lib/heavy.py", "TOTAL = 0", "TOTAL = 1"),
+        ("lib/outer/__init__.py", "", "print(1)\n"),
+        ("lib/outer/inner/leaf.py", "LEAF = 1", "LEAF = 2"),
         ("lib/maths.py", "(a, b):\n    return carry", "(a, b=0):\n    return carry"),
         ("lib/started.py", "= 'B'", "= 'C'"),
-        ("lib/chained/far.py", "return SLOW", "return -SLOW"),
+        ("lib/chained/far.py", "or SLOW", "or -SLOW"),
         ("lib/chained/far.py", "SLOW = 1", "SLOW = 2"),
+        ("lib/quick.py", "FAST = 1", "FAST = 2"),
         ("lib/chained/__init__.py", "", "print(1)\n"),
         ("lib/shop/__init__.py", "from .goods import Bought\n", "from .goods import Later as Bought\n"),
         ("lib/shop/goods.py", "kept: kinds.Kind", "kept: list[kinds.Kind]"),
@@ -150,6 +168,9 @@ def test_an_edit_that_reaches_the_program_is_seen(root: Path, file: str, old: st
         ("lib/tools.py", "def one():", "def one():  # the first"),
         ("lib/maths.py", "return a - b", "return b - a"),
         ("lib/deep.py", "def carry", "\n\n# moved down\n\ndef carry"),
+        ("lib/heavy.py", "return 4", "return -4"),
+        ("lib/heavy.py", "return 5", "return -5"),
+        ("lib/heavy.py", "import torch", "import numpy"),
         ("lib/named.py", "X = 1", "X = 2"),
         ("lib/started.py", "UNUSED = 1", "UNUSED = 2"),
         ("lib/shop/__init__.py", '__all__ = ["Bought", "Plain"]', '__all__ = ["Bought"]'),
@@ -166,6 +187,10 @@ def test_an_edit_that_cannot_change_a_row_is_not(root: Path, file: str, old: str
 
 def test_a_module_loaded_by_name_counts_when_named(root: Path) -> None:
     assert changed(root, "lib/named.py", "X = 1", "X = 2", "lib.named")
+
+
+def test_the_list_of_public_names_of_a_module_loaded_by_name_does_not_count(root: Path) -> None:
+    assert not changed(root, "lib/shop/__init__.py", '["Bought", "Plain"]', '["Bought"]', "lib.shop")
 
 
 def test_a_keyword_that_is_data_counts(root: Path) -> None:

@@ -45,7 +45,6 @@ _TEXT_ERRORS = {"InputError"} | {
     and not issubclass(kind, (OSError, StopIteration, StopAsyncIteration))
 }
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
-_Comprehension = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> str:
@@ -53,8 +52,7 @@ def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> st
 
     `also` names modules below `root` that it loads by name. Files are read anew at each call and parsed once.
     """
-    tree = _Tree(root.resolve())
-    digest = hashlib.sha256()
+    tree, digest = _Tree(root.resolve()), hashlib.sha256()
     for path, name in sorted(tree.reached(script, also), key=lambda t: (t[0].name, str(t[0]), t[1])):
         if source := tree.module(path).source(name):
             digest.update(f"{path.stem}:{name}\n{source}\n".encode())
@@ -74,6 +72,7 @@ class _Tree:
         self._root = root
         self._files: dict[str, Path | None] = {}
         self._modules: dict[Path, _Module] = {}
+        self._runs: dict[str, list[Target]] = {}
 
     def reached(self, script: Path, also: Iterable[str]) -> set[Target]:
         todo: list[Target] = [(script.resolve(), ENTRY)]
@@ -89,16 +88,14 @@ class _Tree:
     def module(self, path: Path) -> "_Module":
         if path not in self._modules:
             inside = path.relative_to(self._root) if path.is_relative_to(self._root) else Path(path.name)
-            package = inside.parent  # of `a/b.py` and of `a/b/__init__.py`: where its relative imports start
-            self._modules[path] = _parse(path.read_text(), ".".join(package.parts))
+            self._modules[path] = _parse(path.read_text(), ".".join(inside.parent.parts))
         return self._modules[path]
 
     def _used(self, path: Path, name: str) -> Iterator[Target]:
-        """Yield what one definition needs: what its module runs, the names that it uses, and where they come from."""
+        """Yield what one definition needs: the names that it uses, where they come from, what imports run."""
         module = self.module(path)
         if self._is_runtime(path):
             return
-        yield path, ENTRY
         if name == WHOLE:
             yield from ((path, bound) for bound in module.bound if bound != "__all__")
         for origin, _ in module.imports.get("*", ()):
@@ -139,12 +136,12 @@ class _Tree:
         else:
             yield from self._imported(*inner)
 
-    def _entries(self, name: str) -> Iterator[Target]:
-        """Yield what an import of a module runs: the packages around it, and itself."""
-        for whole in accumulate(name.split("."), "{}.{}".format):
-            path = self._file(whole)
-            if path and not self._is_runtime(path):
-                yield path, ENTRY
+    def _entries(self, name: str) -> list[Target]:
+        """Return what an import of a module runs: the packages around it, and itself."""
+        if name not in self._runs:
+            around = (self._file(whole) for whole in accumulate(name.split("."), "{}.{}".format))
+            self._runs[name] = [(path, ENTRY) for path in around if path and not self._is_runtime(path)]
+        return self._runs[name]
 
     def _is_runtime(self, path: Path) -> bool:
         return path.is_relative_to(self._root / RUNTIME)
