@@ -61,7 +61,7 @@ def main() -> None:
     """Parse the command line, measure, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "resources/toy/teacher-long")
-    parser.add_argument("--statements", type=Path, default=ROOT / "resources/toy/test.jsonl")
+    parser.add_argument("--problems", type=Path, default=ROOT / "resources/toy/test.jsonl")
     parser.add_argument("--rows", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--max-new-tokens", type=int, default=240)

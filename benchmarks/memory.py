@@ -63,7 +63,7 @@ def run(*command: object) -> tuple[float, float]:
 def main() -> None:
     """Print a line per number of draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--statements", type=int, default=20_000)
+    parser.add_argument("--problems", type=int, default=20_000)
     parser.add_argument("--draws", type=int, nargs="+", default=[5, 20, 50])
     args = parser.parse_args()
     print(f"{'rows':>10}{'verify s':>10}{'rows/s':>9}{'peak MB':>9}{'mix s':>9}{'peak MB':>9}")
@@ -76,7 +76,7 @@ def main() -> None:
             with tables.Writer(answered, tables.RESPONSES) as writer:
                 for piece in responses(args.problems, draws):
                     writer.write(tables.build(piece, tables.RESPONSES))
-            inputs = ("--statements", problems, "--responses")
+            inputs = ("--problems", problems, "--responses")
             verify = run(SCRIPTS / "verify.py", *inputs, answered, "--workers", 2, "--recipe", "{}", "--output", graded)
             recipe = '{"corpus": "c", "sources": ["t"]}'
             mix = run(SCRIPTS / "mix.py", *inputs, "t", answered, "--verdicts", "t", graded, "--recipe", recipe,

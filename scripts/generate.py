@@ -7,7 +7,7 @@ verdicts of earlier draws, it asks only for the problems that none of them got r
 Responses are kept in `state/` beside the table as they come: a program that was killed or failed and starts again asks
 only for what is missing, and for what was an error. `state/progress.json` says meanwhile how far it is. What a finished
 generation was given stays in `kept/`: a later one takes it over where question, recipe, weights, code and seed are the
-same (`distill.responses.kept`), and its provenance says how many rows were `asked`, `reused` and `journalled`.
+same (`distill.responses.kept`), and its provenance says how many rows were `asked`, `reused` and `resumed`.
 
 Run as: python scripts/generate.py --statements S.parquet --model results/models/base-xs/base \
             --prompt config/prompts/plain.jinja --draw 0 --shard 00-of-02 --recipe JSON --output R.parquet
@@ -183,7 +183,7 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
     """
     questions, state = task.questions(problems), output.parent / "state"
     journal = Journal(state / f"{key}.jsonl")
-    journalled = sum(task.key(i, questions) in journal for i in problems)
+    resumed = sum(task.key(i, questions) in journal for i in problems)
     reused = take_over(output.parent, key, task, questions, journal)
     missing = {i: text for i, text in problems.items() if task.key(i, questions) not in journal}
     begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
@@ -193,7 +193,7 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
     digest, totals = write(output, task, questions, journal, errors)
     journal.close()
     keep(output, digest, key, questions)
-    facts = {"journalled": journalled, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}
+    facts = {"resumed": resumed, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}
     return summary(digest, totals), facts
 
 

@@ -199,7 +199,12 @@ def test_every_problem_gets_one_row_per_draw_with_its_own_seed(tmp_path: Path, m
     assert manifest(first)["response_tokens"] == sum(r["response_tokens"] for r in rows)
     assert manifest(first)["ledger"] == {"rows_in": 12, "rows_out": 12, "lost": {}}
     assert {r["engine"] for r in rows} == {f"transformers {metadata.version('transformers')}"}
-    assert sorted(p.name for p in first.parent.iterdir()) == ["manifest.json", "provenance.json", "responses.parquet"]
+    assert sorted(p.name for p in first.parent.iterdir()) == [
+        "kept",
+        "manifest.json",
+        "provenance.json",
+        "responses.parquet",
+    ]
 
 
 def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:

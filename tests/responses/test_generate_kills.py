@@ -90,8 +90,8 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path, model: Pat
     assert len({line.split(b', "row"')[0] for line in before}) == len(before)
     finish(context, command)
     finish(context, [*command[:-1], str(whole)])
-    assert (provenance(output)["kept"], provenance(output)["asked"]) == (len(before), ROWS - len(before))
-    assert provenance(whole)["kept"] == 0
+    assert (provenance(output)["resumed"], provenance(output)["asked"]) == (len(before), ROWS - len(before))
+    assert provenance(whole)["resumed"] == 0
     assert output.read_bytes() == whole.read_bytes()
     assert manifest(output) == manifest(whole)
     assert not (output.parent / "state").exists()
@@ -119,7 +119,7 @@ def test_twenty_kills_ask_a_server_for_nothing_that_was_kept(tmp_path: Path) -> 
         assert sum(len(server.asked[f"Say {i}."]) - 1 for i in range(SERVED)) <= KILLS * CONCURRENCY
         whole = served(tmp_path, server.url, tmp_path / "whole/responses.parquet")
         finish(context, whole)
-    assert provenance(output)["kept"] == len(kept)
+    assert provenance(output)["resumed"] == len(kept)
     assert output.read_bytes() == Path(whole[-1]).read_bytes()
     assert [r["response"] for r in tables.read(output, tables.RESPONSES).to_pylist()] == sorted(map(str, range(SERVED)))
 
@@ -152,7 +152,7 @@ def test_errors_are_rows_up_to_a_bound_and_are_asked_again(
 
     command[command.index("--execution") + 1] = recipe(max_errors=0.2)
     generate.main(command)
-    assert (provenance(output)["kept"], provenance(output)["asked"]) == (4, 1)
+    assert (provenance(output)["resumed"], provenance(output)["asked"]) == (4, 1)
     assert "progress generate 4/5 rows\n" in capsys.readouterr().err
     *good, bad = tables.read(output, tables.RESPONSES).to_pylist()
     assert "error" not in {r["finish_reason"] for r in good}
@@ -163,7 +163,7 @@ def test_errors_are_rows_up_to_a_bound_and_are_asked_again(
 
 
 @pytest.mark.parametrize("changed", ["recipe", "problems", "model", "draw"])
-def test_another_recipe_input_or_draw_takes_nothing_over(tmp_path: Path, model: Path, changed: str) -> None:
+def test_another_recipe_model_or_draw_takes_nothing_over(tmp_path: Path, model: Path, changed: str) -> None:
     output = tmp_path / "r/responses.parquet"
     with pytest.raises(InputError, match="1 of 5 responses are errors"):
         generate.main(arguments(tmp_path, model, [*PROBLEMS, LONG], output))
@@ -175,7 +175,7 @@ def test_another_recipe_input_or_draw_takes_nothing_over(tmp_path: Path, model: 
     elif changed == "model":
         problems, model = [*PROBLEMS, LONG], base_model(tmp_path / "other", TOY / "teacher-short")
     generate.main(arguments(tmp_path, model, problems, output, max_errors=1.0, **keys))
-    assert provenance(output)["kept"] == 0
+    assert provenance(output)["resumed"] == (4 if changed == "problems" else 0)
     assert not (output.parent / "state").exists()
 
 

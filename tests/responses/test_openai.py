@@ -269,7 +269,16 @@ def test_generate_writes_the_rows_of_a_served_teacher(server: ChatServer, model:
     )
     assert "url" not in whole.canonical()
     output = tmp_path / "out/responses.parquet"
-    options = ["--statements", str(known), "--model", str(model), "--prompt", str(PROMPTS / "plain.jinja"), "--draw", "0"]
+    options = [
+        "--statements",
+        str(known),
+        "--model",
+        str(model),
+        "--prompt",
+        str(PROMPTS / "plain.jinja"),
+        "--draw",
+        "0",
+    ]
     options += ["--shard", "00-of-01", "--output", str(output)]
     generate.main([*options, "--recipe", whole.canonical(), "--execution", json.dumps(whole.execution())])
     found = tables.read(output, tables.RESPONSES).to_pylist()

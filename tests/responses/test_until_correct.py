@@ -51,14 +51,14 @@ def test_draws_ask_for_what_is_not_solved_and_the_other_programs_cope(tmp_path: 
 
     known = problems_table(tmp_path / "graded.parquet", [{"problem_id": i, "answer": "7"} for i in IDS])
     graded = tmp_path / "v2/verdicts.parquet"
-    options = ["--statements", str(known), "--responses", str(third), "--recipe", "{}", "--output", str(graded)]
+    options = ["--problems", str(known), "--responses", str(third), "--recipe", "{}", "--output", str(graded)]
     verify.main(options)
     assert tables.read(graded, tables.VERDICTS).num_rows == 0
     assert manifest(graded)["rows"] == 0
 
     files = [first, second, third], [*(v for _, v in earlier), graded]
-    options = ["--statements", str(known), "--output", str(tmp_path / "d/train.parquet")]
-    options += ["--responses", "t", *map(str, files[0]), "--verdicts", "t", *map(str, files[1])]
+    inputs = {k: {"t": [str(p) for p in own]} for k, own in zip(("responses", "verdicts"), files, strict=True)}
+    options = ["--problems", str(known), "--inputs", recipe(**inputs), "--output", str(tmp_path / "d/train.parquet")]
     mix.main([*options, "--recipe", recipe(corpus="c", teachers=["t"])])
     rows = tables.read(tmp_path / "d/train.parquet", tables.TRAIN).to_pylist()
     assert [(r["problem_id"], r["draw"]) for r in rows] == [("q0", 0), ("q1", 1), ("q2", 1), ("q3", 0)]

@@ -69,7 +69,7 @@ def test_kills_lose_nothing_and_repeat_nothing(tmp_path: Path, teacher: Path) ->
             assert subprocess.run(last, stderr=log, timeout=600).returncode == 0
     assert len({line.split(b', "row"')[0] for line in before}) == len(before)
     facts = json.loads(output.with_name("provenance.json").read_text())
-    assert (facts["kept"], facts["asked"]) == (len(before), ROWS - len(before))
+    assert (facts["resumed"], facts["asked"]) == (len(before), ROWS - len(before))
     one, other = (tables.read(path, tables.RESPONSES).to_pylist() for path in (output, whole))
     assert [r["problem_id"] for r in one] == [r["problem_id"] for r in other]
     assert {r["engine"].split()[0] for r in one} == {"vllm"}

@@ -70,15 +70,15 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
         if not left:
             return
         try:
-            kept = read_json(entry)["questions"]
-            same = {i for i, asked in left.items() if kept.get(i) == asked.digest}
+            answered = _questions(entry)
+            same = {i for i, asked in left.items() if answered.get(i) == asked.digest}
             for row in _rows(entry.with_suffix(".parquet"), same) if same else ():
                 problem_id = row.pop("problem_id")
                 seeds = left[problem_id].seeds
                 if row.pop("draw") == draw and (seeds is None or row["seed"] in seeds):
                     del left[problem_id]
                     yield problem_id, row
-        except (InputError, KeyError, AttributeError) as error:
+        except InputError as error:
             logging.info("%s: kept rows are passed over (%s)", entry, error)
 
 
@@ -94,7 +94,7 @@ def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) 
     link(table, folder / f"{name}.parquet")
     write_json(folder / f"{name}.json", {"questions": mine})  # a table without it does not count
     for entry in _entries([table.parent], key):
-        if entry.stem != name and read_json(entry)["questions"].items() <= mine.items():
+        if entry.stem != name and _questions(entry).items() <= mine.items():
             _forget(entry)
     latest = {entry.stem.split("-")[0]: None for entry in _entries([table.parent])}
     for old in list(latest)[KEYS:]:
@@ -114,6 +114,15 @@ def _entries(folders: Collection[Path], key: str = "*") -> list[Path]:
                 continue
         found |= dict.fromkeys(entry for _, entry in sorted(dated))
     return list(found)
+
+
+def _questions(entry: Path) -> dict[str, str]:
+    """Return problem_id -> digest of the question; none of a list that is torn or gone."""
+    try:
+        found = read_json(entry)["questions"]
+    except (InputError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _rows(table: Path, wanted: Collection[str], texts: bool = True) -> Iterator[Row]:
