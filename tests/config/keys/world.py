@@ -86,8 +86,9 @@ def _corpora(folder: Path) -> None:
         jsonl(home / "train.jsonl", own)
         jsonl(home / "test.jsonl", own[:1])
         jsonl(home / "extra.jsonl", rows[6:])
-        configs = [{"config_name": "main", "data_files": [{"split": s, "path": f"{s}.jsonl"} for s in ("train", "test")]},
-                   {"config_name": "more", "data_files": [{"split": "train", "path": "extra.jsonl"}]}]  # fmt: skip
+        files = [{"split": name, "path": f"{name}.jsonl"} for name in ("train", "test")]
+        more = [{"split": "train", "path": "extra.jsonl"}]
+        configs = [{"config_name": "main", "data_files": files}, {"config_name": "more", "data_files": more}]
         (home / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
     parts = folder / "hub/dataset/parts/r1"
     parts.mkdir(parents=True)
