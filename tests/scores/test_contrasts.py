@@ -106,3 +106,37 @@ def test_seeds_widen_the_interval() -> None:
 
 def _ends(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
+
+
+def test_a_loss_against_the_best_of_two_arms_is_corrected_for_both() -> None:
+    from scipy.stats import permutation_test
+
+    plus, one, two = np.zeros(10), np.array([1.0] * 6 + [0] * 4), np.array([0.0] * 4 + [1] * 6)
+    single = permutation_test((plus, one), lambda x, y, axis: np.mean(x - y, axis=axis), vectorized=True,
+                              permutation_type="samples", n_resamples=np.inf).pvalue  # fmt: skip
+    assert single == pytest.approx(2 / 2**6)
+    assert gap(plus.tolist(), one.tolist()).p_value == pytest.approx(single)
+    assert gap(plus.tolist(), one.tolist(), two.tolist()).p_value == pytest.approx(2 * single)
+
+
+def test_each_resample_is_measured_against_its_own_best_arm() -> None:
+    # Where one arm does worse the other does better, so the best is never below a half.
+    found = gap([1] * 40, [1] * 20 + [0] * 20, [0] * 20 + [1] * 20)
+    assert found.high == pytest.approx(found.estimate) == pytest.approx(0.5)
+    assert found.low < 0.45
+
+
+def test_the_interval_is_that_of_scipy_and_narrows_over_benchmarks() -> None:
+    from scipy.stats import bootstrap
+
+    plus, minus = np.array([1.0] * 20 + [0] * 20), np.zeros(40)
+    theirs = bootstrap((plus, minus), lambda x, y, axis: np.mean(x - y, axis=axis), paired=True, vectorized=True,
+                       method="percentile", rng=np.random.default_rng(0)).confidence_interval  # fmt: skip
+    one = [plus[None], minus[None]]
+    assert _ends(contrasts.paired_gap([one])) == pytest.approx((theirs.low, theirs.high), abs=0.026)
+    low, high = _ends(contrasts.paired_gap([one, one]))
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.0559, 0.5 + 1.96 * 0.0559), abs=0.02)
+
+
+def test_samples_are_worth_no_less_than_their_problems() -> None:
+    assert accuracy.effective_size(np.array([10, 0, 0, 0]), np.array([10, 10, 1, 1])) == 4

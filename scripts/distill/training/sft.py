@@ -80,40 +80,46 @@ def rows_seen(trainer: Any, rows: int) -> list[int] | None:
     return sorted(index for batch in batches for index in batch)
 
 
+def options(recipe: TrainJob, seed: int, state: Path, devices: int, gpu: bool) -> dict[str, Any]:
+    """Return what a recipe says in the words of TRL's `SFTConfig`, on so many devices, GPUs or the processor."""
+    return {
+        "output_dir": str(state),
+        "seed": seed,
+        "data_seed": seed,
+        "num_train_epochs": recipe.epochs,
+        "max_steps": recipe.max_updates or -1,
+        "per_device_train_batch_size": recipe.micro_batch,
+        "gradient_accumulation_steps": accumulation(recipe, devices),
+        "learning_rate": recipe.lr,
+        "lr_scheduler_type": recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
+        "warmup_steps": recipe.warmup if recipe.warmup < 1 else 0.999999,
+        "weight_decay": recipe.weight_decay,
+        "adam_beta2": recipe.beta2,
+        "max_grad_norm": recipe.max_grad_norm,
+        "bf16": recipe.precision == "bfloat16",
+        "packing": recipe.packing,
+        "max_length": None,  # rows are rendered to the cutoff already
+        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": recipe.save_every,
+        "save_total_limit": 2,
+        "dataloader_pin_memory": gpu,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": not gpu,
+    }
+
+
 def arguments(recipe: TrainJob, seed: int, state: Path, devices: int) -> Any:
-    """Return TRL's arguments for a recipe."""
+    """Return TRL's arguments for a recipe. Raises InputError for `packing` without a GPU."""
     import torch
     from trl import SFTConfig
 
-    if recipe.packing and not torch.cuda.is_available():
+    gpu = torch.cuda.is_available()
+    if recipe.packing and not gpu:
         raise InputError("`packing` keeps rows apart with flash-attention, which needs a GPU; set `packing: false`")
-    return SFTConfig(
-        output_dir=str(state),
-        seed=seed,
-        data_seed=seed,
-        num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_updates or -1,
-        per_device_train_batch_size=recipe.micro_batch,
-        gradient_accumulation_steps=accumulation(recipe, devices),
-        learning_rate=recipe.lr,
-        lr_scheduler_type=recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
-        warmup_steps=recipe.warmup if recipe.warmup < 1 else 0.999999,
-        weight_decay=recipe.weight_decay,
-        adam_beta2=recipe.beta2,
-        max_grad_norm=recipe.max_grad_norm,
-        bf16=recipe.precision == "bfloat16",
-        packing=recipe.packing,
-        max_length=None,  # rows are rendered to the cutoff already
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=recipe.save_every,
-        save_total_limit=2,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not torch.cuda.is_available(),
-    )
+    return SFTConfig(**options(recipe, seed, state, devices, gpu))
 
 
 def devices() -> int:

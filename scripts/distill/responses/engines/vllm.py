@@ -209,20 +209,25 @@ def _import() -> Any:
     return vllm
 
 
+def sampling(decoding: DecodingRecipe, stops: list[int]) -> dict[str, Any]:
+    """Return the arguments of vLLM's `SamplingParams` for each row, but for its seed and room."""
+    return {
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "top_k": decoding.top_k,
+        "min_p": decoding.min_p,
+        "max_tokens": decoding.max_new_tokens,
+        "stop_token_ids": stops,
+        "stop": list(decoding.stop),
+        "detokenize": bool(decoding.stop),  # else the response is decoded only once, when it is whole
+    }
+
+
 def _sampling(vllm: Any, decoding: DecodingRecipe, stops: list[int]) -> "vllm.SamplingParams":
-    """Return what vLLM is told for each row, but for its seed and room. Raises InputError for what it cannot do."""
+    """Return vLLM's own object of them. Raises InputError for what it cannot do."""
+    only_whole = vllm.sampling_params.RequestOutputKind.FINAL_ONLY
     try:
-        return vllm.SamplingParams(
-            temperature=decoding.temperature,
-            top_p=decoding.top_p,
-            top_k=decoding.top_k,
-            min_p=decoding.min_p,
-            max_tokens=decoding.max_new_tokens,
-            stop_token_ids=stops,
-            stop=list(decoding.stop),
-            detokenize=bool(decoding.stop),  # else the response is decoded only once, when it is whole
-            output_kind=vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
-        )
+        return vllm.SamplingParams(**sampling(decoding, stops), output_kind=only_whole)
     except (vllm.exceptions.VLLMError, ValueError) as error:
         raise InputError(f"decoding: vLLM cannot do this: {error}") from None
 

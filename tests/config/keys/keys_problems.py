@@ -1,0 +1,138 @@
+"""Keys of corpora and of published responses."""
+
+from typing import Any
+
+import fetch_problems
+import fetch_responses
+from keys import Keys, key
+from world import ran, read, scratch
+
+from distill import tables
+from distill.config.catalogue import Catalogue
+from distill.config.plan import Plan
+from distill.config.recipes import (
+    CorpusColumns,
+    CorpusRecipe,
+    PublishedColumns,
+    PublishedRecipe,
+    Rewrite,
+    Rows,
+    Settings,
+)
+from distill.problems.readers import read_rows
+
+HUB = {"path": None, "hub": "data", "revision": "r1", "subset": "main"}
+
+
+def problems(recipe: CorpusRecipe) -> Any:
+    """The problems table and its ledger; where a row comes from says only the file's name, so it is left out."""
+    output = scratch() / "problems.parquet"
+    error = ran(fetch_problems.main, "--recipe", recipe.canonical(), "--output", output)
+    ledger = read(output.with_name("ledger.parquet"), tables.PROBLEMS_LEDGER)
+    return error, ledger, read(output, tables.PROBLEMS, "origin")
+
+
+def rows(recipe: Rows) -> Any:
+    return read_rows(recipe, ["problem"])
+
+
+def mapped(recipe: CorpusColumns) -> Any:
+    return problems(CorpusRecipe(path="rows.jsonl", columns=recipe))
+
+
+def benchmarks(recipe: CorpusRecipe) -> Any:
+    return Catalogue(Settings(studies=("toy",)), corpora={"c": recipe}).benchmarks()
+
+
+def shards(recipe: CorpusRecipe) -> Any:
+    return Plan(Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})).shards("c")
+
+
+def published(recipe: PublishedRecipe) -> Any:
+    output = scratch() / "responses.parquet"
+    options = ("--statements", "statements.parquet", "--draw", 0, "--shard", "00-of-01")
+    error = ran(fetch_responses.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    found = tables.read_all([output], tables.RESPONSES).to_pylist() if output.exists() else []
+    labels = _labels(output)
+    return error, found, labels
+
+
+def _labels(path: Any) -> list[Any]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, partitioning=None) if path.exists() else None
+    return table["label"].to_pylist() if table is not None and "label" in table.column_names else []
+
+
+def published_draws(recipe: PublishedRecipe) -> Any:
+    from distill.config.recipes import TeacherRecipe
+
+    catalogue = Catalogue(Settings(studies=("toy",)), teachers={"t": TeacherRecipe(published=recipe)})
+    return catalogue.draws("teachers/t", "published")
+
+
+def told(recipe: PublishedColumns) -> Any:
+    return published(PublishedRecipe(path="published.jsonl", columns=recipe))
+
+
+def rewritten(recipe: Rewrite) -> Any:
+    return published(PublishedRecipe(path="published.jsonl", columns={"problem_id": "id"}, rewrites=(recipe,)))
+
+
+def _rows(probe: Any, other: str, **base: Any) -> dict[str, Any]:
+    """Return the keys that say where rows come from."""
+    return {
+        "path": key(other, probe),
+        "hub": key("other", probe, **base, **HUB),
+        "revision": key("r2", probe, **base, **HUB),
+        "subset": key("more", probe, **base, **HUB),
+        "split": key("test", probe, **base, **HUB),
+        "files": key(("train-1*",), probe, **base, **{**HUB, "hub": "parts", "subset": None}),
+    }
+
+
+BY_ID = {"problem_id": "id"}
+HUB_COLUMNS = {"columns": {"problem_id": "id", "response": "problem"}}
+PUBLISHED = {"columns": BY_ID}
+
+KEYS = {
+    Rows: Keys({"path": "rows.jsonl"}, _rows(rows, "fewer.jsonl")),
+    CorpusColumns: Keys({}, {
+        "problem": key("question", mapped),
+        "answer": key("gold", mapped),
+        "problem_id": key("id", mapped),
+        "solution": key("proof", mapped),
+        "subject": key("topic", mapped),
+        "level": key("grade", mapped),
+    }),
+    CorpusRecipe: Keys({"path": "rows.jsonl"}, {
+        **_rows(problems, "fewer.jsonl"),
+        "columns": key({"problem": "question"}, problems),
+        "answer_format": key("boxed", problems, columns={"answer": "gold"}),
+        "start": key(3, problems),
+        "stop": key(3, problems),
+        "max_unusable": key(0.5, problems, path="lacking.jsonl"),
+        "benchmark": key(True, benchmarks, same=problems),
+        "shards": key(3, shards, same=problems),
+    }),
+    PublishedColumns: Keys(BY_ID, {
+        "response": key("draft", told),
+        "problem_id": key("key", told),
+        "problem": key("response", told, problem_id=None, problem="text"),
+        "finish_reason": key("end", told),
+        "label": key("right", told),
+    }),
+    PublishedRecipe: Keys({"path": "published.jsonl", **PUBLISHED}, {
+        **_rows(published, "republished.jsonl", columns={"problem": "problem", "response": "answer"}),
+        "columns": key({"problem_id": "id", "response": "draft"}, published),
+        "where": key({"kind": "short"}, published),
+        "id_pattern": key(r"^s[01]$", published),
+        "id_template": key(r"s\1", published, columns={"problem_id": "key"}, id_pattern=r"^big:(\d)$"),
+        "rewrites": key([{"pattern": "A", "replacement": "C"}], published),
+        "draws": key(2, published_draws, same=published),
+    }),
+    Rewrite: Keys({"pattern": "A", "replacement": "C"}, {
+        "pattern": key(r"\d", rewritten),
+        "replacement": key("D", rewritten),
+    }),
+}  # fmt: skip

@@ -1,0 +1,177 @@
+"""Keys of grading and judging: the limits in a worker, the judge's questions, what counts as correct."""
+
+import json
+import resource
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import check_golds
+import judge
+import pyarrow as pa
+import pytest
+import score
+import verify
+from asking import HERE, _without
+from chat_server import MODEL, running
+from helpers import problems_table, recipe, responses_table, verdicts_table
+from keys import Keys, key
+from planned import JUDGE, commands, option
+from world import ran, read, scratch
+
+from distill import tables
+from distill.config import jobs
+from distill.config.catalogue import Catalogue
+from distill.config.recipes import GradingRecipe, JudgeJob, JudgeRecipe, ScoreJob, Settings, TeacherRecipe
+from distill.verdicts.grading import Outcome
+from distill.verdicts.workers import grade_all
+
+SERVED = {"engine": "openai", "server": {"url": HERE}}
+PAIR = ("x+1", r"\boxed{1+x+0}")
+
+
+def limits_of(_gold: str, _answer: str, timeout: int) -> Outcome:
+    """Say what limits a comparison is under, in the worker."""
+    return Outcome("wrong", f"{timeout} s, {resource.getrlimit(resource.RLIMIT_AS)[0]} bytes")
+
+
+def linger(_gold: str, _answer: str, _timeout: int) -> Outcome:
+    """Take longer than the least deadline."""
+    time.sleep(3)
+    return Outcome("wrong", "lingered")
+
+
+def _verified(grading: GradingRecipe, compare: Any) -> list[tuple[str, str]]:
+    """Verdict and method of verify.py's rows where workers compare by `compare`."""
+    row = {"problem_id": "p", "draw": 0, "response": PAIR[1], "finish_reason": "stop"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "grade_all", partial(grade_all, compare_pair=compare))
+        rows = list(verify.graded([pa.RecordBatch.from_pylist([row])], {"p": PAIR[0]}, grading, 1))
+    return [(r["verdict"], r["method"]) for r in rows]
+
+
+def limits(grading: GradingRecipe) -> Any:
+    return _verified(grading, limits_of)
+
+
+def deadline(grading: GradingRecipe) -> Any:
+    return _verified(grading, linger)
+
+
+def golds(grading: GradingRecipe) -> Any:
+    """The limits that check_golds.py hands on."""
+    seen: list[dict[str, Any]] = []
+
+    def checked(answers: Any, **keys: Any) -> dict[str, bool]:
+        seen.append(keys)
+        return dict.fromkeys(answers, True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(check_golds, "check_golds", checked)
+        output = scratch() / "golds.parquet"
+        options = ("--problems", "say.parquet", "--recipe", grading.canonical(), "--output", output)
+        assert not ran(check_golds.main, *options)
+    return seen
+
+
+def judge_job(recipe: JudgeRecipe) -> Any:
+    served = {"model": {"served": "x"}, "decoding": "d", "engine": "openai"}
+    teachers = {name: TeacherRecipe(**served, server={"url": f"http://{name}/v1", "extra_body": {"name": name}})
+                for name in ("toy-large", "toy-small")}  # fmt: skip
+    job = jobs.judge_job(Catalogue(Settings(studies=("toy",), judge=recipe), teachers=teachers))
+    return job.canonical(), job.execution()
+
+
+def judge_execution(recipe: JudgeRecipe) -> Any:
+    return judge_job(recipe)[1]
+
+
+def judge_content(recipe: JudgeRecipe) -> Any:
+    return judge_job(recipe)[0]
+
+
+def judge_command(recipe: JudgeRecipe) -> Any:
+    """The model and the prompt that the rule gives judge.py."""
+    return _judge_words(Settings(studies=("toy",), judge=recipe))
+
+
+def _judge_words(settings: Settings) -> Any:
+    given = settings.judge.model_dump(exclude_defaults=True)
+    names = ("--prompt", "--model", "--recipe", "--execution")
+    shown = {tuple(option(words, name).rpartition("prompts/")[2] for name in names)
+             for words in commands("judge", settings={"judge": given})}  # fmt: skip
+    assert shown
+    return shown
+
+
+def _judged(job: JudgeJob, reply: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the error of judge.py, and what a server was asked that answers with `reply`."""
+    import fetch_model
+
+    home = scratch()
+    known = problems_table(home / "p.parquet", [{"problem_id": "a", "answer": "1"}])
+    rows = [{"problem_id": "a", "draw": 0, "verdict": "wrong", "extracted": "one", "method": "text",
+             "matcher": "wrong"}]  # fmt: skip
+    tables.write(home / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(home / "model/manifest.json")])
+    with running() as server:
+        server.message = {"content": reply}
+        generation = job.generation.server.model_copy(update={"url": server.url})
+        real = job.model_copy(update={"generation": job.generation.model_copy(update={"server": generation})})
+        options = ("--problems", known, "--verdicts", home / "v.parquet", "--model", home / "model",
+                   "--prompt", "prompts/judges/equal.jinja", "--execution", json.dumps(real.execution()))  # fmt: skip
+        error = ran(judge.main, *options, "--recipe", real.canonical(), "--output", home / "out/j.parquet")
+        return _without(error, server.url), server.bodies
+
+
+def unclear(job: JudgeJob) -> Any:
+    return _judged(job, "perhaps")[0]
+
+
+def clear(job: JudgeJob) -> Any:
+    return _judged(job, "True")
+
+
+def questions(job: JudgeJob) -> Any:
+    return _judged(job, "True")[1]
+
+
+def scored(job: ScoreJob) -> Any:
+    """The items that score.py counts where a judge calls a rejected answer equal."""
+    home = scratch()
+    known = problems_table(home / "p.parquet", [{"problem_id": i, "answer": "1"} for i in "ab"])
+    responses = responses_table(home / "r.parquet", [{"problem_id": i} for i in "ab"])
+    verdicts = verdicts_table(home / "v.parquet", {"a": "correct", "b": "wrong"})
+    judged = [{"problem_id": "b", "draw": 0, "judgement": "equal", "reply": "True"}]
+    tables.write(home / "j.parquet", tables.build(judged, tables.JUDGEMENTS), tables.JUDGEMENTS)
+    options = ("--problems", known, "--responses", responses, "--verdicts", verdicts, "--judgements",
+               home / "j.parquet", "--recipe", job.canonical(), "--output", home / "out/items.parquet")  # fmt: skip
+    assert not ran(score.main, *options)
+    return read(home / "out/items.parquet", tables.ITEMS), read_accuracy(home / "out")
+
+
+def read_accuracy(folder: Path) -> float:
+    return json.loads((folder / "manifest.json").read_text())["accuracy"]
+
+
+GENERATION = {**SERVED, "decoding": {"max_new_tokens": 8}}
+
+KEYS = {
+    GradingRecipe: Keys({}, {
+        "timeout_seconds": key(7, limits, golds),
+        "deadline_seconds": key(2, deadline, golds),
+        "memory_mb": key(2048, limits, golds),
+    }),
+    JudgeRecipe: Keys(JUDGE, {
+        "teacher": key("toy-small", judge_content, judge_command),
+        "prompt": key("other", judge_command),
+        "max_tokens": key(9, judge_content, judge_command),
+        "max_unclear": key(0.5, judge_execution, judge_command, same=judge_content),
+    }),
+    JudgeJob: Keys({"generation": GENERATION}, {
+        "max_unclear": key(1.0, unclear, same=clear),
+        "generation": key({**SERVED, "decoding": {"max_new_tokens": 9}}, questions),
+    }),
+    ScoreJob: Keys({"policy": "rule"}, {"policy": key("rule+judge", scored)}),
+}  # fmt: skip
