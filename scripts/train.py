@@ -5,15 +5,16 @@ layout; beside it `train_log.parquet` with a row per update (`tokens`: all token
 `ledger.parquet` with the rows that no update has seen, where the updates end before the first epoch does.
 
 The last batch of an epoch may hold fewer rows than the global batch; no row is left out. A killed training goes on
-from its own saved state, in `state/<digest of recipe, code, seed and inputs>/` beside the weights; the weights come
-out the same as without the kill.
+from its own saved state, in `state/KEY/` beside the weights; the weights come out the same as without the kill. What a
+finished training made stays in `kept/KEY/`, and a training of the same key (rows, base, recipe, code and seed, no
+names) is taken over from there (`distill.training.kept`).
 
 Run as: python scripts/train.py --rendered results/rendered/S/T/D/rendered.parquet --model results/models/S/base \
             --seed 1 --recipe JSON --output results/models/S/T/D/seed-1/weights
 """
 
 import argparse
-import hashlib
+import logging
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -23,34 +24,14 @@ import pyarrow as pa
 
 from distill import tables
 from distill.config.recipes import TrainJob
-from distill.models.folders import load_generation_config, load_model, load_tokenizer
-from distill.runtime.codehash import code_hash
-from distill.runtime.files import file_digest, replacing_folder, text_digest
+from distill.models.folders import load_generation_config, load_model, load_tokenizer, model_digest, weights_digest
+from distill.runtime.files import replacing_folder
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.training import sft
+from distill.training.kept import find_training, keep, restore, training_key
 from distill.training.state import last_state, own_state
-
-
-def weights_digest(folder: Path) -> str:
-    """Return the sha256 over the names, shapes and bytes of all tensors in a folder of safetensors."""
-    from safetensors import safe_open
-
-    hasher = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, "pt") as tensors:
-            for name in sorted(tensors.keys()):
-                tensor = tensors.get_tensor(name).contiguous()
-                hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                hasher.update(tensor.flatten().view(dtype=_bytes()).numpy().tobytes())
-    return hasher.hexdigest()
-
-
-def _bytes() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 def fit(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> Any:
@@ -111,23 +92,50 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int)
     }
 
 
-def account(trainer: Any, rendered: pa.Table, where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return what the manifest says of the rows trained on, and the ledger's rows: those no update has seen.
+def rows_lost(trainer: Any, rendered: pa.Table, where: str) -> list[str] | None:
+    """Return the problems whose row no update has seen; None where packing hides which.
 
     Raises RuntimeError (a bug of ours) when the rows do not hold the tokens that the model was shown.
     """
     seen = sft.rows_seen(trainer, rendered.num_rows)
     if seen is None:
-        return {"trained_on": None, "ledger": None}, []
+        return None
     counted = [e for e in trainer.state.log_history if "tokens" in e][-1]["tokens"]
     if trainer.state.epoch < 1 and (own := sum(rendered["length"].take(seen).to_pylist())) != counted:
         raise RuntimeError(f"{where}: the rows seen hold {own} tokens, the model was shown {counted}")
-    teachers = rendered["teacher"].to_pylist()
-    lost = sorted(set(range(rendered.num_rows)) - set(seen))
-    ids = rendered["problem_id"].to_pylist()
-    rows = [{"teacher": teachers[i], "problem_id": ids[i], "reason": "not_reached"} for i in lost]
-    ledger = Ledger(rendered.num_rows, len(seen), {"not_reached": len(lost)}).check(where)
-    return {"trained_on": dict(sorted(Counter(teachers[i] for i in seen).items())), "ledger": ledger}, rows
+    ids, reached = rendered["problem_id"].to_pylist(), set(seen)
+    return [problem_id for index, problem_id in enumerate(ids) if index not in reached]
+
+
+def account(rendered: pa.Table, lost: list[str] | None, output: Path) -> dict[str, Any]:
+    """Write the ledger: the rows that no update has seen; return what the manifest says of the rows trained on."""
+    teachers = dict(zip(rendered["problem_id"].to_pylist(), rendered["teacher"].to_pylist(), strict=True))
+    rows = [{"teacher": teachers[i], "problem_id": i, "reason": "not_reached"} for i in lost or ()]
+    tables.write(output.with_name("ledger.parquet"), tables.build(rows, tables.LEDGER), tables.LEDGER)
+    if lost is None:
+        return {"trained_on": None, "ledger": None}
+    seen = Counter(teacher for problem_id, teacher in teachers.items() if problem_id not in set(lost))
+    ledger = Ledger(rendered.num_rows, seen.total(), {"not_reached": len(lost)}).check(str(output))
+    return {"trained_on": dict(sorted(seen.items())), "ledger": ledger}
+
+
+def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> dict[str, Any]:
+    """Train, write weights, log and ledger; return the manifest."""
+    trainer = fit(args, recipe, rendered, state)
+    save(trainer, args)
+    log = tables.build(sft.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
+    tables.write(args.output.with_name("train_log.parquet"), log, tables.TRAIN_LOG)
+    rows = account(rendered, rows_lost(trainer, rendered, str(args.output)), args.output)
+    return {**summary(trainer, args, recipe, rendered.num_rows), **rows}
+
+
+def take_over(args: argparse.Namespace, rendered: pa.Table, place: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Put a kept training in place of one; return its manifest with the names of this run."""
+    logging.info("the same training stands in %s; it is taken over", place)
+    restore(place, args.output)
+    lost = tables.read(place / "ledger.parquet", tables.LEDGER)["problem_id"].to_pylist()
+    rows = account(rendered, None if manifest["trained_on"] is None else lost, args.output)
+    return {**manifest, "base": str(args.model), **rows}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -144,17 +152,15 @@ def main(argv: list[str] | None = None) -> None:
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
     record = Record(__file__, args.recipe, inputs, args.output.parent)
     rendered = tables.read(args.rendered, tables.RENDERED)
-    facts = (args.recipe, code_hash(Path(__file__)), str(args.seed), *(file_digest(p) for p in inputs.values()))
+    key = training_key(rendered, model_digest(args.model), recipe, args.seed, record.code)
     states = args.output.parent / "state"
-    trainer = fit(args, recipe, rendered, own_state(states, text_digest("\n".join(facts))[:16]))
-    save(trainer, args)
-    log = tables.build(sft.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
-    tables.write(args.output.parent / "train_log.parquet", log, tables.TRAIN_LOG)
-    rows, lost = account(trainer, rendered, str(args.output))
-    tables.write(args.output.parent / "ledger.parquet", tables.build(lost, tables.LEDGER), tables.LEDGER)
-    manifest = {**summary(trainer, args, recipe, rendered.num_rows), **rows}
-    record.write(manifest, seed=args.seed, tokens=manifest["tokens"])
-    shutil.rmtree(states)
+    if found := find_training(args.output.parent, key):
+        manifest, facts = take_over(args, rendered, *found), {"reused_from": str(found[0])}
+    else:
+        manifest, facts = train(args, recipe, rendered, own_state(states, key)), {}
+    record.write(manifest, seed=args.seed, tokens=manifest["tokens"], **facts)
+    keep(args.output, key)
+    shutil.rmtree(states, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def test_the_log_and_the_manifest(inputs: Path, trained: Path) -> None:
     assert facts["loss_tokens"] == 2 * sum(sum(m) for m in rendered["loss_mask"].to_pylist())
     assert sum(log["loss"][-3:]) < sum(log["loss"][:3])
     assert sorted(p.name for p in trained.parent.iterdir()) == [
-        "ledger.parquet", "manifest.json", "provenance.json", "train_log.parquet", "weights",
+        "kept", "ledger.parquet", "manifest.json", "provenance.json", "train_log.parquet", "weights",
     ]  # fmt: skip
     assert load_tokenizer(trained.parent).chat_template == load_tokenizer(inputs / "base").chat_template
 

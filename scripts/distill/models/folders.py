@@ -5,6 +5,7 @@ server) it names the origin; of a *trained* model the weights lie beside it in `
 on the base).
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ def model_digest(folder: Path) -> str:
     if manifest.get("kind") != "trained":
         return manifest["digest"]
     return text_digest(f"{manifest['digest']} {manifest['adapter']} {model_digest(Path(manifest['base']))}")
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the sha256 over the names, shapes and bytes of all tensors in a folder of safetensors."""
+    import torch
+    from safetensors import safe_open
+
+    hasher = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as tensors:
+            for name in sorted(tensors.keys()):
+                tensor = tensors.get_tensor(name).contiguous()
+                hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                hasher.update(tensor.flatten().view(dtype=torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def served_name(folder: Path) -> str:
