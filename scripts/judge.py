@@ -1,8 +1,8 @@
 """Let a language model look again at what the rule grader rejected: one judgement per rejected response.
 
 Inputs: a problems table, a responses shard's verdicts, the judge's model folder and prompt, a recipe. Output: a
-judgements table (equal, different, unclear) of the rejected responses that have an answer. Replies are kept in `state/`
-beside it until the table is whole; a job that starts again asks only what is missing.
+judgements table (equal, different, unclear) of the rejected responses that have an answer. Replies are kept in `kept/`
+beside it, as they come and from then on: neither a kill nor verdicts that come out again ask a question twice.
 
 Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --model results/models/judge/base \
             --prompt config/prompts/judges/equal.jinja --recipe JSON --output J.parquet
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from distill import tables
 from distill.config.recipes import JudgeJob
+from distill.models.folders import model_digest
 from distill.responses.engines import load_engine, module_of
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
@@ -76,9 +77,9 @@ def main(argv: list[str] | None = None) -> None:
     record = Record(__file__, args.recipe, {**inputs, "model": model}, args.output.parent, also=(module_of(engine),))
     asked = questions(args.verdicts, args.problems)
     # Only what a reply depends on: verdicts that come out otherwise leave the replies that are there.
-    shown = (recipe.generation.canonical(), file_digest(model), file_digest(args.prompt))
+    shown = (recipe.generation.canonical(), model_digest(args.model), file_digest(args.prompt))
     state = args.output.parent / "state"
-    journal = Journal(state / f"{text_digest(''.join(shown))[:16]}.jsonl")
+    journal = Journal(args.output.with_name("kept") / f"{text_digest(''.join(shown))[:16]}.jsonl")
     distinct = set(asked.values())
     ask_missing(distinct, journal, args, recipe, state / "progress.json")
     replies = {question: journal[question] for question in distinct}
@@ -95,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     }
     record.write(manifest, cost=round(journal.cost, 6))
     journal.close()
-    shutil.rmtree(state)
+    shutil.rmtree(state, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,9 @@ def test_only_rejected_answers_are_judged(endpoint: Endpoint, tmp_path: Path, mo
     first = endpoint.asked[0]
     assert (first["path"], first["key"], first["temperature"]) == ("/v1/chat/completions", "Bearer secret", 0)
     assert "Reference answer: 2" in first["messages"][0]["content"]
-    assert sorted(p.name for p in output.parent.iterdir()) == ["judgements.parquet", "manifest.json", "provenance.json"]
+    assert sorted(p.name for p in output.parent.iterdir()) == [
+        "judgements.parquet", "kept", "manifest.json", "provenance.json",
+    ]  # fmt: skip
     assert "secret" not in (output.parent / "provenance.json").read_text()
 
 
@@ -117,7 +119,7 @@ def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_pat
     ):
         run(tmp_path, url(endpoint), attempts=1)
     assert len(endpoint.asked) == 3
-    (journal,) = (tmp_path / "j/state").glob("*.jsonl")
+    (journal,) = (tmp_path / "j/kept").glob("*.jsonl")
     assert len(journal.read_text().splitlines()) == 2
     assert not (tmp_path / "j/judgements.parquet").exists()
     run(tmp_path, url(endpoint), attempts=1)
@@ -151,6 +153,15 @@ def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(endpoints, "FIRST_PAUSE_SECONDS", 0.01)
     with pytest.raises(InputError, match=r"no server answers at http://127\.0\.0\.1:9/v1 "):
         run(tmp_path, "http://127.0.0.1:9/v1", attempts=2)
+
+
+def test_verdicts_that_come_out_again_ask_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
+    output = run(tmp_path, url(endpoint))
+    first, asked = output.read_bytes(), len(endpoint.asked)
+    for name in ("judgements.parquet", "manifest.json", "provenance.json"):
+        output.with_name(name).unlink()  # as Snakemake does
+    run(tmp_path, url(endpoint))
+    assert (output.read_bytes(), len(endpoint.asked)) == (first, asked)
 
 
 def test_a_judge_that_talks_nonsense(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -213,7 +224,7 @@ def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
     made = [*options(known, verdicts, model, output), "--recipe", recipe(generation=asked)]
     with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False"):  # the toy knows no such words
         judge.main(made)
-    (journal,) = (tmp_path / "j/state").glob("*.jsonl")
+    (journal,) = (tmp_path / "j/kept").glob("*.jsonl")
     before = journal.read_bytes()
     assert before.count(b"\n") == 3
     judge.main([*made, "--execution", recipe(max_unclear=1.0)])
