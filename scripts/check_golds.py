@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import GradingRecipe
 from distill.runtime.record import Record
 from distill.runtime.run import run
@@ -27,7 +28,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = GradingRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"problems": args.problems}, args.output.parent)
+    record = Record(
+        __file__, args.recipe, {"problems": args.problems}, args.output.parent, identity(args.output.parent)
+    )
     golds = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"]).to_pylist()
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
     verifiable = check_golds(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
-from distill.config.lineage import Arm
+from distill.config.lineage import Arm, identity
 from distill.config.recipes import StudyRecipe
 from distill.report import page, plots
 from distill.runtime.errors import InputError
@@ -107,7 +107,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
     record = Record(
-        __file__, args.recipe, {str(p): p for name in LISTS for p in getattr(args, name)}, args.output.parent
+        __file__,
+        args.recipe,
+        {str(p): p for name in LISTS for p in getattr(args, name)},
+        args.output.parent,
+        identity(args.output.parent),
     )
     given = record.recipe["studies"]
     studies = {name: StudyRecipe.model_validate(study) for name, study in sorted(given.items())}

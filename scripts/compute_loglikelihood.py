@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import LoglikelihoodJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.loglikelihood import LoglikelihoodModel
@@ -68,7 +69,13 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = LoglikelihoodJob.model_validate_json(args.recipe)
     inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
-    record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, args.output.parent)
+    record = Record(
+        __file__,
+        args.recipe,
+        {**inputs, "model": args.model / "manifest.json"},
+        args.output.parent,
+        identity(args.output.parent),
+    )
     problems = statements(args.statements)
     answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
     if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():

@@ -9,6 +9,7 @@ Run as: python scripts/count_repeats.py --responses R0.parquet R1.parquet \
 import argparse
 from pathlib import Path
 
+from distill.config.lineage import identity
 from distill.responses.repeats import repeated_samples
 from distill.runtime.record import Record
 from distill.runtime.run import run
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     files = {f"responses/{index}": path for index, path in enumerate(args.responses)}
-    record = Record(__file__, "{}", files, args.output.parent)
+    record = Record(__file__, "{}", files, args.output.parent, identity(args.output.parent))
     record.write({"kind": "repeats", **repeated_samples(args.responses)})
 
 

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, canonical_json
 from distill.models.hub import snapshot
 from distill.runtime.errors import InputError
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = ModelRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {}, args.output.parent)
+    record = Record(__file__, args.recipe, {}, args.output.parent, identity(args.output.parent))
     facts = {"served": recipe.served} if recipe.served else files_of(recipe)
     record.write({"kind": "base", "digest": text_digest(canonical_json(facts)), **facts})
 

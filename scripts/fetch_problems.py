@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import CorpusRecipe
 from distill.problems.mapping import read_corpus
 from distill.runtime.record import Ledger, Record
@@ -26,7 +27,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = CorpusRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"rows": Path(recipe.path) if recipe.path else None}, args.output.parent)
+    record = Record(
+        __file__,
+        args.recipe,
+        {"rows": Path(recipe.path) if recipe.path else None},
+        args.output.parent,
+        identity(args.output.parent),
+    )
     corpus = read_corpus(recipe)
     for problem_id, reason in corpus.lost.items():
         logging.info("left out: %s (%s)", problem_id, reason)

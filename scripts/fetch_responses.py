@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import PublishedRecipe
 from distill.config.shards import in_shard, parse_shard
 from distill.problems.readers import as_text, origin_name, read_rows
@@ -106,7 +107,11 @@ def main(argv: list[str] | None = None) -> None:
     recipe = PublishedRecipe.model_validate_json(args.recipe)
     inputs = {f"statements/{i}": path for i, path in enumerate(args.statements)}
     record = Record(
-        __file__, args.recipe, {**inputs, "rows": Path(recipe.path) if recipe.path else None}, args.output.parent
+        __file__,
+        args.recipe,
+        {**inputs, "rows": Path(recipe.path) if recipe.path else None},
+        args.output.parent,
+        identity(args.output.parent),
     )
     index, count = parse_shard(args.shard)
     wanted = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from distill import tables
 from distill.config.inputs import Inputs
+from distill.config.lineage import identity
 from distill.config.recipes import SimilarityRecipe
 from distill.datasets.similarity import Repeat, repeats
 from distill.problems.statements import statements
@@ -44,7 +45,9 @@ def main(argv: list[str] | None = None) -> None:
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
     inputs = ContaminationInputs.read(args.inputs)
     shards = {f"statements/{index}": path for index, path in enumerate(args.statements)}
-    record = Record(__file__, args.recipe, {**shards, **inputs.files()}, args.output.parent)
+    record = Record(
+        __file__, args.recipe, {**shards, **inputs.files()}, args.output.parent, identity(args.output.parent)
+    )
     problems, benchmarks = statements(*args.statements), dict(sorted(inputs.benchmarks.items()))
     hits: list[Repeat] = []
     with Progress(len(benchmarks), unit="benchmarks", desc="find_contamination") as progress:

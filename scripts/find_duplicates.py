@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import SimilarityRecipe
 from distill.datasets.similarity import near_duplicates
 from distill.problems.statements import statements
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = SimilarityRecipe.model_validate_json(args.recipe)
     shards = {f"statements/{index}": path for index, path in enumerate(args.statements)}
-    record = Record(__file__, args.recipe, shards, args.output.parent)
+    record = Record(__file__, args.recipe, shards, args.output.parent, identity(args.output.parent))
     problems = statements(*args.statements)
     with Progress(len(problems), desc="find_duplicates") as progress:
         duplicates = list(near_duplicates(problems, recipe.near_duplicate, progress.update))

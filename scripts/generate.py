@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import GenerateJob
 from distill.config.shards import in_shard, parse_shard
 from distill.models.folders import model_digest
@@ -215,7 +216,14 @@ def main(argv: list[str] | None = None) -> None:
     recipe = GenerateJob.parse(args.recipe, args.execution)
     named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
     inputs = {"statements": args.statements, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
-    record = Record(__file__, args.recipe, inputs, args.output.parent, also=(module_of(recipe.engine),))
+    record = Record(
+        __file__,
+        args.recipe,
+        inputs,
+        args.output.parent,
+        identity(args.output.parent),
+        also=(module_of(recipe.engine),),
+    )
     shard, done = select(args.statements, args.shard), solved(args.responses, args.verdicts)
     problems = {i: text for i, text in shard.items() if i not in done}
     task = Task(args.model, Prompt(args.prompt, recipe.system), recipe, args.draw, args.shard)

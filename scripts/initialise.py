@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, ScratchModel, canonical_json
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, replacing_folder, text_digest
@@ -89,7 +90,9 @@ def main(argv: list[str] | None = None) -> None:
     recipe = ModelRecipe.model_validate_json(args.recipe)
     if recipe.scratch is None:
         raise InputError("the model recipe has no `scratch`; other models are fetched")
-    record = Record(__file__, args.recipe, {str(p): p for p in args.problems}, args.output.parent)
+    record = Record(
+        __file__, args.recipe, {str(p): p for p in args.problems}, args.output.parent, identity(args.output.parent)
+    )
     template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
     tokenizer = build_tokenizer(args.problems, recipe.scratch.vocabulary)
     model = build_model(recipe.scratch, tokenizer)

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import JudgeJob
 from distill.models.folders import model_digest
 from distill.responses.engines import load_engine, module_of
@@ -74,7 +75,14 @@ def main(argv: list[str] | None = None) -> None:
     recipe = JudgeJob.parse(args.recipe, args.execution)
     inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
     model, engine = args.model / "manifest.json", recipe.generation.engine
-    record = Record(__file__, args.recipe, {**inputs, "model": model}, args.output.parent, also=(module_of(engine),))
+    record = Record(
+        __file__,
+        args.recipe,
+        {**inputs, "model": model},
+        args.output.parent,
+        identity(args.output.parent),
+        also=(module_of(engine),),
+    )
     asked = questions(args.verdicts, args.problems)
     # Only what a reply depends on: verdicts that come out otherwise leave the replies that are there.
     shown = (recipe.generation.canonical(), model_digest(args.model), file_digest(args.prompt))

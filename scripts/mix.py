@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import DatasetRecipe
 from distill.datasets.draws import MixInputs, read_draws, read_excluded_problems, read_texts
 from distill.datasets.selection import select, train_rows
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = DatasetRecipe.model_validate_json(args.recipe)
     inputs, folder = MixInputs.read(args.inputs), args.output.parent
     inputs.check(recipe)
-    record = Record(__file__, args.recipe, {"problems": args.problems, **inputs.files()}, folder)
+    record = Record(__file__, args.recipe, {"problems": args.problems, **inputs.files()}, folder, identity(folder))
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "origin"]).to_pylist()
     problem_ids = [problem["problem_id"] for problem in problems]
     excluded = read_excluded_problems(problem_ids, inputs, recipe.curation)

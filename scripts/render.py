@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import RenderJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
@@ -47,13 +48,14 @@ def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderJob) -> Ite
             yield {**common, "lost": lost, "over": over, **arrays}
 
 
-def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], where: str) -> dict[str, Any]:
+def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], cutoff: int, where: str) -> dict[str, Any]:
     """Return the manifest of a rendered table, without its digest."""
     lengths = table["length"].to_numpy()
     quantiles = np.percentile(lengths, [0, 50, 95, 100], method="lower").tolist()
     return {
         "kind": "rendered",
         "rows": table.num_rows,
+        "cutoff": cutoff,
         "tokens": int(lengths.sum()),
         "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
         "teachers": dict(sorted(Counter(table["teacher"].to_pylist()).items())),
@@ -75,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = RenderJob.model_validate_json(args.recipe)
     inputs = {"dataset": args.dataset, "model": args.model / "manifest.json", "prompt": args.prompt}
-    record = Record(__file__, args.recipe, inputs, args.output.parent)
+    record = Record(__file__, args.recipe, inputs, args.output.parent, identity(args.output.parent))
     train = tables.read(args.dataset, tables.TRAIN)
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
@@ -92,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
     table = tables.build(kept, tables.RENDERED)
     reasons = dict(Counter(r["lost"] for r in lost))
-    manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, str(args.output))
+    manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, recipe.cutoff, str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
     record.write({**manifest, "digest": digest})
 

@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from distill import tables
 from distill.config.inputs import Inputs
+from distill.config.lineage import identity
 from distill.config.recipes import ScoreJob
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
@@ -136,7 +137,13 @@ def main(argv: list[str] | None = None) -> None:
     policy, inputs = ScoreJob.model_validate_json(args.recipe).policy, ScoreInputs.read(args.inputs)
     if policy == "rule+judge" and not inputs.judgements:
         raise InputError(f"{args.output}: the policy {policy} needs `judgements` in --inputs")
-    record = Record(__file__, args.recipe, {"problems": args.problems, **inputs.files()}, args.output.parent)
+    record = Record(
+        __file__,
+        args.recipe,
+        {"problems": args.problems, **inputs.files()},
+        args.output.parent,
+        identity(args.output.parent),
+    )
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "subject", "level"]).to_pylist()
     if not problems:
         raise InputError(f"{args.problems}: no problems; there is nothing to score")

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.shards import in_shard, parse_shard
 from distill.runtime.record import Record
 from distill.runtime.run import run
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     index, count = parse_shard(args.shard)
-    record = Record(__file__, "{}", {"problems": args.problems}, args.output.parent)
+    record = Record(__file__, "{}", {"problems": args.problems}, args.output.parent, identity(args.output.parent))
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem"]).to_pylist()
     rows = [row for row in problems if in_shard(row["problem_id"], index, count)]
     digest = tables.write(args.output, tables.build(rows, tables.STATEMENTS), tables.STATEMENTS)

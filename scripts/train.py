@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, model_digest, weights_digest
 from distill.runtime.files import replacing_folder
@@ -150,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
 
     recipe = TrainJob.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
-    record = Record(__file__, args.recipe, inputs, args.output.parent)
+    record = Record(__file__, args.recipe, inputs, args.output.parent, identity(args.output.parent))
     rendered = tables.read(args.rendered, tables.RENDERED)
     key = training_key(rendered, model_digest(args.model), recipe, args.seed, record.code)
     states = args.output.parent / "state"

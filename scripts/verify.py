@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.config.recipes import GradingRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
@@ -96,7 +97,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = GradingRecipe.model_validate_json(args.recipe)
-    record = Record(__file__, args.recipe, {"problems": args.problems, "responses": args.responses}, args.output.parent)
+    record = Record(
+        __file__,
+        args.recipe,
+        {"problems": args.problems, "responses": args.responses},
+        args.output.parent,
+        identity(args.output.parent),
+    )
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"])
     if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
         raise InputError(f"{args.problems}: problem {empty[0]} has an empty answer; nothing can be graded against it")

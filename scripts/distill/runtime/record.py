@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.runtime.codehash import code_hash
-from distill.runtime.files import file_digest, lock_folder, text_digest, write_json
+from distill.runtime.files import file_digest, lock_folder, write_json
 
 # Libraries that can change a row; those not installed in a stage's environment are left out.
 RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "datasketch", "jinja2", "numpy",
@@ -48,6 +48,7 @@ class Record:
     """Collects a program's provenance while it runs and writes it with the manifest at the end.
 
     `script` is the program's file, `recipe` its JSON, `inputs` name -> file (a manifest stands for its artefact).
+    `identity` is what the manifest says of itself, nothing where the folder is none of `results/`.
     `also` names modules loaded by name (an engine), which the code hash cannot see. From the start to the program's
     end it holds the lock of the output's `folder`.
     """
@@ -58,9 +59,10 @@ class Record:
         recipe: str,
         inputs: Mapping[str, Path | None],
         folder: Path,
+        identity: Mapping[str, Any],
         also: tuple[str, ...] = (),
     ):
-        self._folder = folder
+        self._folder, self._identity = folder, dict(identity)
         lock_folder(folder)
         self._start = time.monotonic()
         self.recipe: Any = json.loads(recipe)
@@ -77,17 +79,13 @@ class Record:
         """Return the hash of the program's code."""
         return self._data["code"]
 
-    def digest(self, *parts: object) -> str:
-        """Return 16 hex digits over recipe, code, inputs and further `parts`: the name of the state of just these."""
-        facts = [self._data["recipe"], self._data["code"], self._data["inputs"], [str(part) for part in parts]]
-        return text_digest(json.dumps(facts, sort_keys=True))[:16]
-
     def write(self, manifest: Mapping[str, Any], **facts: Any) -> None:
         """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
         seconds = round(time.monotonic() - self._start, 3)
         provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
         write_json(self._folder / "provenance.json", provenance)
-        write_json(self._folder / "manifest.json", manifest)
+        identity = {"identity": self._identity} if self._identity else {}
+        write_json(self._folder / "manifest.json", {**manifest, **identity})
 
 
 def versions() -> dict[str, str]:

@@ -48,6 +48,7 @@ def find_training(folder: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
             continue
         try:
             manifest = read_json(place / "manifest.json")
+            manifest.pop("identity", None)  # that of the other name
             whole = all((place / name).is_file() for name in BESIDE)
             if whole and weights_digest(place / WEIGHTS) == manifest["digest"]:
                 return place, manifest
