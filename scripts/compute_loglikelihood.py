@@ -23,6 +23,7 @@ from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
 from distill.models.rendering import Renderer
 from distill.problems.statements import statements
+from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
@@ -64,9 +65,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--recipe", required=True)
+    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
+    take(args.gpus)
     recipe = LoglikelihoodJob.model_validate_json(args.recipe)
     inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
     record = Record(

@@ -31,6 +31,7 @@ from distill.models.prompts import Prompt
 from distill.problems.statements import statements
 from distill.responses.engines import Completion, Request, load_engine, module_of
 from distill.responses.kept import Question, common_key, find_rows, keep, question, row_seed, shard_seed
+from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal, Key
 from distill.runtime.progress import Progress
@@ -210,9 +211,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--shard", required=True, help="for example 00-of-02")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--execution", default="{}", help='keys of the recipe that change no row: {"max_errors": 0.01}')
+    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
+    take(args.gpus)
     recipe = GenerateJob.parse(args.recipe, args.execution)
     named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
     inputs = {"statements": args.statements, "model": args.model / "manifest.json", "prompt": args.prompt, **named}

@@ -18,6 +18,7 @@ from distill.config.lineage import identity
 from distill.config.recipes import JudgeJob
 from distill.models.folders import model_digest
 from distill.responses.engines import load_engine, module_of
+from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
 from distill.runtime.journal import Journal
@@ -69,9 +70,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--execution", default="{}", help='keys of the recipe that change no row: {"max_unclear": 0.05}'
     )
+    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
+    take(args.gpus)
     recipe = JudgeJob.parse(args.recipe, args.execution)
     inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
     model, engine = args.model / "manifest.json", recipe.generation.engine

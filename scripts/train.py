@@ -26,6 +26,7 @@ from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, model_digest, weights_digest
+from distill.runtime.devices import take
 from distill.runtime.files import replacing_folder
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
@@ -146,9 +147,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--recipe", required=True)
+    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
 
+    take(args.gpus)
     recipe = TrainJob.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
     record = Record(__file__, args.recipe, inputs, args.output.parent, identity(args.output.parent))

@@ -17,6 +17,7 @@ from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
+from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
 
 try:
@@ -78,6 +79,20 @@ def corpus_fingerprint(corpus):
     """Return the digests of a corpus's rows as they are now."""
     kept = Path(".snakemake/mixdistill", f"{corpus}.json")
     return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_problems"), kept)
+
+
+# Resources. A machine without GPUs would otherwise run its jobs one by one; a cluster's front end has none and asks.
+HAS_GPUS = bool(visible()) or workflow.non_local_exec
+
+
+def one_gpu(wildcards):
+    """Return the GPUs of a job that uses one where there is one."""
+    return int(HAS_GPUS)
+
+
+def engine_gpus(answering):
+    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
+    return lambda wildcards: jobs.gpus(answering(wildcards)) if HAS_GPUS else 0
 
 
 # Inputs. A small manifest stands for each artefact; the big file beside it rides as `ancient`.

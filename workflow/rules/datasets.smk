@@ -6,30 +6,6 @@ OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.jso
 """
 
 
-def mix_recipe(wildcards):
-    return CATALOGUE.datasets[wildcards.dataset].canonical()
-
-
-def mixed_problems(wildcards):
-    return lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).manifest
-
-
-def mixed_table(wildcards):
-    return ancient(lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).file("problems.parquet"))
-
-
-def mixed_manifests(wildcards):
-    return [path for needed in PLAN.dataset_inputs(wildcards.dataset) for path in manifests(needed.places)]
-
-
-def mixed_tables(wildcards):
-    return [ancient(path) for needed in PLAN.dataset_inputs(wildcards.dataset) for path in needed.tables]
-
-
-def mixed_files(wildcards):
-    return canonical_json(PLAN.dataset_files(wildcards.dataset))
-
-
 rule datasets:
     input:
         manifests(PLAN.datasets()),

@@ -8,30 +8,6 @@ A training keeps its state, undeclared, in state/ there until it is done, and it
 """
 
 
-def model_files(wildcards):
-    return jobs.model_files(CATALOGUE, wildcards.model)
-
-
-def model_recipe(wildcards):
-    return jobs.base_model(CATALOGUE, wildcards.model).canonical()
-
-
-def tokenizer_corpora(wildcards):
-    return jobs.base_model(CATALOGUE, wildcards.model).scratch.tokenizer_corpora
-
-
-def tokenizer_tables(wildcards):
-    return tables([lineage.Problems(name) for name in tokenizer_corpora(wildcards)], "problems")
-
-
-def tokenizer_texts(wildcards):
-    return canonical_json([corpus_fingerprint(name).texts for name in tokenizer_corpora(wildcards)])
-
-
-def train_recipe(wildcards):
-    return jobs.train_job(CATALOGUE, wildcards.training).canonical()
-
-
 rule models:
     input:
         manifests(PLAN.trained()),
@@ -103,10 +79,12 @@ rule train:
         seed=r"\d+",
     conda:
         "../../envs/train.yaml"
+    resources:
+        gpu=one_gpu,
     params:
         program=program("train"),
         recipe=train_recipe,
         code=code("train"),
     shell:
-        "python {params.program:q} --rendered {input.table} --model results/models/{wildcards.student}/base"
+        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " --seed {wildcards.seed} --recipe {params.recipe:q} --output {output.weights} 2> {log}"

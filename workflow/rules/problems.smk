@@ -6,18 +6,6 @@ results/problems/{corpus}/statements/{shard}/{statements.parquet, manifest.json,
 """
 
 
-def corpus_files(wildcards):
-    return jobs.source_files(CATALOGUE.corpora[wildcards.corpus])
-
-
-def corpus_recipe(wildcards):
-    return CATALOGUE.corpora[wildcards.corpus].canonical()
-
-
-def shard_fingerprint(wildcards):
-    return corpus_fingerprint(wildcards.corpus).shards[wildcards.shard]
-
-
 rule problems:
     input:
         manifests(PLAN.problems()),

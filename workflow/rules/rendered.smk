@@ -6,10 +6,6 @@ provenance.json}; of the training only the cutoff matters
 """
 
 
-def render_recipe(wildcards):
-    return jobs.render_job(CATALOGUE, wildcards.student, wildcards.training).canonical()
-
-
 rule rendered:
     input:
         manifests(PLAN.rendered()),

@@ -10,47 +10,6 @@ A generation keeps what it was paid for, undeclared, in state/ until it is done 
 """
 
 
-def generate_recipe(wildcards):
-    return generation(wildcards).canonical()
-
-
-def generate_execution(wildcards, threads):
-    return canonical_json(generation(wildcards).execution())
-
-
-def generate_environment(wildcards):
-    return f"../../envs/{jobs.environment(answering(wildcards))}.yaml"
-
-
-def answering_folder(wildcards):
-    return lineage.model_place(wildcards.model_path).folder
-
-
-def answering_manifest(wildcards):
-    return lineage.model_place(wildcards.model_path).manifest
-
-
-def answering_weights(wildcards):
-    return weights_of(lineage.model_place(wildcards.model_path))
-
-
-def earlier(kind):
-    """Return an input: the tables of the draws that this one waits for."""
-    return lambda w: tables(PLAN.earlier(kind.named(dict(w))), kind.KIND)
-
-
-def earlier_verdicts(wildcards):
-    return manifests(PLAN.earlier(lineage.Verdicts.named(dict(wildcards))))
-
-
-def published_files(wildcards):
-    return jobs.source_files(CATALOGUE.teachers[wildcards.teacher].published)
-
-
-def published_recipe(wildcards):
-    return CATALOGUE.teachers[wildcards.teacher].published.canonical()
-
-
 rule responses:
     input:
         manifests(PLAN.all_answers(lineage.Responses)),
@@ -77,6 +36,8 @@ rule generate:
         "logs/generate/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.tsv"
     conda:
         generate_environment
+    resources:
+        gpu=engine_gpus(answering),
     params:
         program=program("generate"),
         recipe=generate_recipe,
@@ -84,7 +45,7 @@ rule generate:
         code=engine_code("generate", answering),
         model=answering_folder,
     shell:
-        "python {params.program:q} --statements {input.table} --model {params.model} --prompt {input.prompt:q}"
+        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model} --prompt {input.prompt:q}"
         " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"
 

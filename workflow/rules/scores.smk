@@ -5,21 +5,6 @@ results/judgements where there is a judge
 OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json}
 """
 
-# Scores show what a judge changes, whatever the policy.
-SCORED = [lineage.Responses, lineage.Verdicts, *([lineage.Judgements] if CATALOGUE.settings.judge else [])]
-
-
-def scored_manifests(wildcards):
-    return [path for kind in SCORED for path in answers(kind)(wildcards)]
-
-
-def scored_tables(wildcards):
-    return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]
-
-
-def scored_files(wildcards):
-    return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
-
 
 rule scores:
     input:

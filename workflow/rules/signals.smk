@@ -8,25 +8,6 @@ likely each response is to a student); in each a table, manifest.json, provenanc
 """
 
 
-def benchmark_statements(wildcards):
-    return [path for name in CATALOGUE.benchmarks() for path in manifests(PLAN.statements(name))]
-
-
-def benchmark_tables(wildcards):
-    return [table for name in CATALOGUE.benchmarks() for table in tables(PLAN.statements(name), "statements")]
-
-
-def benchmark_files(wildcards):
-    places = {name: PLAN.statements(name) for name in CATALOGUE.benchmarks()}
-    return canonical_json(
-        {"benchmarks": {name: [p.file("statements.parquet") for p in own] for name, own in places.items()}}
-    )
-
-
-def loglikelihood_recipe(wildcards):
-    return jobs.loglikelihood_job(CATALOGUE, wildcards.student).canonical()
-
-
 rule signals:
     input:
         manifests(PLAN.signals()),
@@ -97,11 +78,13 @@ rule compute_loglikelihood:
         decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         "../../envs/generate.yaml"
+    resources:
+        gpu=one_gpu,
     params:
         program=program("compute_loglikelihood"),
         recipe=loglikelihood_recipe,
         code=code("compute_loglikelihood"),
     shell:
-        "python {params.program:q} --statements {input.table} --responses {input.responses}"
+        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
         " --model results/models/{wildcards.student}/base --prompt {input.prompt:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

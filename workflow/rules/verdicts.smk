@@ -8,38 +8,6 @@ replies, undeclared, in state/ and kept/ there)
 """
 
 
-def judge_place():
-    return lineage.BaseModel(jobs.judge_of(CATALOGUE).teacher)
-
-
-def judge_prompt(wildcards):
-    return f"{CATALOGUE.settings.folder}/prompts/judges/{jobs.judge_of(CATALOGUE).prompt}.jinja"
-
-
-def judge_folder(wildcards):
-    return judge_place().folder
-
-
-def judge_manifest(wildcards):
-    return judge_place().manifest
-
-
-def judge_weights(wildcards):
-    return weights_of(judge_place())
-
-
-def judge_environment(wildcards):
-    return f"../../envs/{jobs.environment(judging(wildcards))}.yaml"
-
-
-def judge_recipe(wildcards):
-    return jobs.judge_job(CATALOGUE).canonical()
-
-
-def judge_execution(wildcards, threads):
-    return canonical_json(jobs.judge_job(CATALOGUE).execution())
-
-
 rule verdicts:
     input:
         manifests(PLAN.all_answers(lineage.Verdicts)),
@@ -116,6 +84,8 @@ rule judge:
         decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         judge_environment
+    resources:
+        gpu=engine_gpus(judging),
     params:
         program=program("judge"),
         recipe=judge_recipe,
@@ -123,6 +93,6 @@ rule judge:
         code=engine_code("judge", judging),
         model=judge_folder,
     shell:
-        "python {params.program:q} --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt:q}"
+        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt:q}"
         " --model {params.model} --recipe {params.recipe:q} --execution {params.execution:q}"
         " --output {output.table} 2> {log}"

@@ -1,0 +1,112 @@
+"""Inputs of the rules, stage by stage, as functions of wildcards."""
+
+# Problems
+
+
+def corpus_files(wildcards):
+    return jobs.source_files(CATALOGUE.corpora[wildcards.corpus])
+
+
+# Responses
+
+
+def answering_manifest(wildcards):
+    return lineage.model_place(wildcards.model_path).manifest
+
+
+def answering_weights(wildcards):
+    return weights_of(lineage.model_place(wildcards.model_path))
+
+
+def earlier(kind):
+    """Return an input: the tables of the draws that this one waits for."""
+    return lambda w: tables(PLAN.earlier(kind.named(dict(w))), kind.KIND)
+
+
+def earlier_verdicts(wildcards):
+    return manifests(PLAN.earlier(lineage.Verdicts.named(dict(wildcards))))
+
+
+def published_files(wildcards):
+    return jobs.source_files(CATALOGUE.teachers[wildcards.teacher].published)
+
+
+# Verdicts
+
+
+def judge_place():
+    return lineage.BaseModel(jobs.judge_of(CATALOGUE).teacher)
+
+
+def judge_prompt(wildcards):
+    return f"{CATALOGUE.settings.folder}/prompts/judges/{jobs.judge_of(CATALOGUE).prompt}.jinja"
+
+
+def judge_manifest(wildcards):
+    return judge_place().manifest
+
+
+def judge_weights(wildcards):
+    return weights_of(judge_place())
+
+
+# Signals
+
+
+def benchmark_statements(wildcards):
+    return [path for name in CATALOGUE.benchmarks() for path in manifests(PLAN.statements(name))]
+
+
+def benchmark_tables(wildcards):
+    return [table for name in CATALOGUE.benchmarks() for table in tables(PLAN.statements(name), "statements")]
+
+
+# Datasets
+
+
+def mixed_problems(wildcards):
+    return lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).manifest
+
+
+def mixed_table(wildcards):
+    return ancient(lineage.Problems(CATALOGUE.datasets[wildcards.dataset].corpus).file("problems.parquet"))
+
+
+def mixed_manifests(wildcards):
+    return [path for needed in PLAN.dataset_inputs(wildcards.dataset) for path in manifests(needed.places)]
+
+
+def mixed_tables(wildcards):
+    return [ancient(path) for needed in PLAN.dataset_inputs(wildcards.dataset) for path in needed.tables]
+
+
+# Models
+
+
+def model_files(wildcards):
+    return jobs.model_files(CATALOGUE, wildcards.model)
+
+
+def tokenizer_corpora(wildcards):
+    return jobs.base_model(CATALOGUE, wildcards.model).scratch.tokenizer_corpora
+
+
+def tokenizer_tables(wildcards):
+    return tables([lineage.Problems(name) for name in tokenizer_corpora(wildcards)], "problems")
+
+
+# Scores
+
+
+# Scores show what a judge changes, whatever the policy.
+
+
+SCORED = [lineage.Responses, lineage.Verdicts, *([lineage.Judgements] if CATALOGUE.settings.judge else [])]
+
+
+def scored_manifests(wildcards):
+    return [path for kind in SCORED for path in answers(kind)(wildcards)]
+
+
+def scored_tables(wildcards):
+    return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]

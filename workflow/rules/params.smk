@@ -1,0 +1,107 @@
+"""Parameters of the rules, stage by stage, as functions of wildcards: recipes, environments, lists of files."""
+
+# Problems
+
+
+def corpus_recipe(wildcards):
+    return CATALOGUE.corpora[wildcards.corpus].canonical()
+
+
+def shard_fingerprint(wildcards):
+    return corpus_fingerprint(wildcards.corpus).shards[wildcards.shard]
+
+
+# Responses
+
+
+def generate_recipe(wildcards):
+    return generation(wildcards).canonical()
+
+
+def generate_execution(wildcards, threads):
+    return canonical_json(generation(wildcards).execution())
+
+
+def generate_environment(wildcards):
+    return f"../../envs/{jobs.environment(answering(wildcards))}.yaml"
+
+
+def answering_folder(wildcards):
+    return lineage.model_place(wildcards.model_path).folder
+
+
+def published_recipe(wildcards):
+    return CATALOGUE.teachers[wildcards.teacher].published.canonical()
+
+
+# Verdicts
+
+
+def judge_folder(wildcards):
+    return judge_place().folder
+
+
+def judge_environment(wildcards):
+    return f"../../envs/{jobs.environment(judging(wildcards))}.yaml"
+
+
+def judge_recipe(wildcards):
+    return jobs.judge_job(CATALOGUE).canonical()
+
+
+def judge_execution(wildcards, threads):
+    return canonical_json(jobs.judge_job(CATALOGUE).execution())
+
+
+# Signals
+
+
+def benchmark_files(wildcards):
+    places = {name: PLAN.statements(name) for name in CATALOGUE.benchmarks()}
+    return canonical_json(
+        {"benchmarks": {name: [p.file("statements.parquet") for p in own] for name, own in places.items()}}
+    )
+
+
+def loglikelihood_recipe(wildcards):
+    return jobs.loglikelihood_job(CATALOGUE, wildcards.student).canonical()
+
+
+# Datasets
+
+
+def mix_recipe(wildcards):
+    return CATALOGUE.datasets[wildcards.dataset].canonical()
+
+
+def mixed_files(wildcards):
+    return canonical_json(PLAN.dataset_files(wildcards.dataset))
+
+
+# Rendered
+
+
+def render_recipe(wildcards):
+    return jobs.render_job(CATALOGUE, wildcards.student, wildcards.training).canonical()
+
+
+# Models
+
+
+def model_recipe(wildcards):
+    return jobs.base_model(CATALOGUE, wildcards.model).canonical()
+
+
+def tokenizer_texts(wildcards):
+    return canonical_json([corpus_fingerprint(name).texts for name in tokenizer_corpora(wildcards)])
+
+
+def train_recipe(wildcards):
+    return jobs.train_job(CATALOGUE, wildcards.training).canonical()
+
+
+# Scores
+
+
+def scored_files(wildcards):
+    return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
