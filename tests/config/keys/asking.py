@@ -35,8 +35,8 @@ class Asked:
 
 def run(job: GenerateJob, model: Path, problems: str = "say.parquet") -> tuple[str, Path]:
     """Run generate.py; return its error, and the table that it wrote."""
-    output = scratch() / "responses.parquet"
-    options = ("--problems", problems, "--model", model, "--prompt", "prompts/plain.jinja", "--draw", 0,
+    output = scratch() / "shard/responses.parquet"  # rows are taken over from folders beside it
+    options = ("--statements", problems, "--model", model, "--prompt", "prompts/plain.jinja", "--draw", 0,
                "--shard", "00-of-01", "--execution", canonical_json(job.execution()))  # fmt: skip
     return ran(generate.main, *options, "--recipe", job.canonical(), "--output", output), output
 

@@ -23,6 +23,7 @@ from distill.config.recipes import (
     Settings,
     SimilarityRecipe,
     TeacherRecipe,
+    canonical_json,
 )
 
 TWO = {"teachers": ["a", "b"], "alpha": 0.5}
@@ -35,12 +36,14 @@ BENCHMARK = {"b0": "zero one two three four five six seven eight nine ten eleven
 def mixed(recipe: DatasetRecipe) -> Any:
     """The rows that mix.py takes, in the order of problems."""
     asked, home, output = recipe.curation, Path("mixed"), scratch() / "train.parquet"
-    options: list[Any] = ["--problems", home / "problems.parquet"]
-    for teacher in ("a", "b", "c"):
-        for name, letter in (("responses", "r"), ("verdicts", "v"), ("loglikelihoods", "l")):
-            options += [f"--{name}", teacher, *(home / teacher / f"{letter}{draw}.parquet" for draw in (0, 1))]
+    kinds = {"responses": "r", "verdicts": "v", **({"loglikelihoods": "l"} if asked.student else {})}
+    files: dict[str, Any] = {
+        kind: {t: [str(home / t / f"{letter}{draw}.parquet") for draw in (0, 1)] for t in "abc"}
+        for kind, letter in kinds.items()
+    }
     for name, wanted in (("contamination", asked.decontaminate), ("duplicates", asked.deduplicate)):
-        options += [f"--{name}", home / f"{name}.parquet"] if wanted else []
+        files |= {name: str(home / f"{name}.parquet")} if wanted else {}
+    options = ("--problems", home / "problems.parquet", "--inputs", canonical_json(files))
     error = ran(mix.main, *options, "--recipe", recipe.canonical(), "--output", output)
     assert not error, error
     return [(r["problem_id"], r["teacher"], r["draw"]) for r in read(output, tables.TRAIN)]
@@ -89,14 +92,15 @@ def _job(recipe: SimilarityRecipe, *names: str) -> str:
 def repeated(recipe: SimilarityRecipe) -> Any:
     home = scratch()
     ours, theirs = _statements(home / "p.parquet", STATEMENTS), _statements(home / "b.parquet", BENCHMARK)
-    options = ("--problems", ours, "--benchmarks", f"b={theirs}", "--recipe", _job(recipe, "ngram", "overlap"))
+    files = canonical_json({"benchmarks": {"b": [str(theirs)]}})
+    options = ("--statements", ours, "--inputs", files, "--recipe", _job(recipe, "ngram", "overlap"))
     assert not ran(find_contamination.main, *options, "--output", home / "contamination.parquet")
     return [r["problem_id"] for r in read(home / "contamination.parquet", tables.CONTAMINATION)]
 
 
 def alike(recipe: SimilarityRecipe) -> Any:
     home = scratch()
-    options = ("--problems", _statements(home / "p.parquet", STATEMENTS), "--recipe", _job(recipe, "near_duplicate"))
+    options = ("--statements", _statements(home / "p.parquet", STATEMENTS), "--recipe", _job(recipe, "near_duplicate"))
     assert not ran(find_duplicates.main, *options, "--output", home / "duplicates.parquet")
     return [r["problem_id"] for r in read(home / "duplicates.parquet", tables.DUPLICATES)]
 

@@ -52,7 +52,7 @@ def published(recipe: PublishedRecipe) -> Any:
     output = scratch() / "responses.parquet"
     options = ("--statements", "statements.parquet", "--draw", 0, "--shard", "00-of-01")
     error = ran(fetch_responses.main, *options, "--recipe", recipe.canonical(), "--output", output)
-    found = tables.read_all([output], tables.RESPONSES).to_pylist() if output.exists() else []
+    found = tables.read(output, tables.RESPONSES).to_pylist() if output.exists() else []
     labels = _labels(output)
     return error, found, labels
 

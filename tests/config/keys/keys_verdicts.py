@@ -23,7 +23,15 @@ from world import ran, read, scratch
 from distill import tables
 from distill.config import jobs
 from distill.config.catalogue import Catalogue
-from distill.config.recipes import GradingRecipe, JudgeJob, JudgeRecipe, ScoreJob, Settings, TeacherRecipe
+from distill.config.recipes import (
+    GradingRecipe,
+    JudgeJob,
+    JudgeRecipe,
+    ScoreJob,
+    Settings,
+    TeacherRecipe,
+    canonical_json,
+)
 from distill.verdicts.grading import Outcome
 from distill.verdicts.workers import grade_all
 
@@ -47,7 +55,7 @@ def _verified(grading: GradingRecipe, compare: Any) -> list[tuple[str, str]]:
     row = {"problem_id": "p", "draw": 0, "response": PAIR[1], "finish_reason": "stop"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "grade_all", partial(grade_all, compare_pair=compare))
-        rows = list(verify.graded([pa.RecordBatch.from_pylist([row])], {"p": PAIR[0]}, grading, 1))
+        rows = list(verify.verdict_rows([pa.RecordBatch.from_pylist([row])], {"p": PAIR[0]}, grading, 1))
     return [(r["verdict"], r["method"]) for r in rows]
 
 
@@ -145,8 +153,10 @@ def scored(job: ScoreJob) -> Any:
     verdicts = verdicts_table(home / "v.parquet", {"a": "correct", "b": "wrong"})
     judged = [{"problem_id": "b", "draw": 0, "judgement": "equal", "reply": "True"}]
     tables.write(home / "j.parquet", tables.build(judged, tables.JUDGEMENTS), tables.JUDGEMENTS)
-    options = ("--problems", known, "--responses", responses, "--verdicts", verdicts, "--judgements",
-               home / "j.parquet", "--recipe", job.canonical(), "--output", home / "out/items.parquet")  # fmt: skip
+    files = {"responses": [responses], "verdicts": [verdicts], "judgements": [home / "j.parquet"]}
+    given = canonical_json({kind: [str(path) for path in paths] for kind, paths in files.items()})
+    options = ("--problems", known, "--inputs", given, "--recipe", job.canonical())
+    options += ("--output", home / "out/items.parquet")
     assert not ran(score.main, *options)
     return read(home / "out/items.parquet", tables.ITEMS), read_accuracy(home / "out")
 
