@@ -76,6 +76,8 @@ UNITS = [  # gold, equal answer, other answer
     (r"12\text{cm$^2$}", "12", "12^2"),
     (r"5\text{米}", "5", "6"),
     (r"x\text{ s}", "x", "xs"),
+    (r"5\,\mathrm{\Omega}", "5", "6"),
+    (r"5\mathrm{N}", "5", "5N"),
 ]
 SYMBOLS = [
     (r"2\mathrm{e}", "2e", "2"),
@@ -102,9 +104,14 @@ SYMBOLS = [
     (r"2x\,\mathrm{d}x", r"2x dx", "2x"),
     (r"1-\imath\sqrt{3}", r"1-i\sqrt{3}", r"1-\sqrt{3}"),
     (r"\ln\mathrm{e}", "1", "0"),
+    (r"3\mathrm{xy}", "3xy", "3"),
+    (r"2\text{pi}", r"2\pi", "2"),
+    (r"2\mathrm{\theta}", r"2\theta", "2"),
+    (r"x\in\mathbf{R}", r"x\in\mathbb{R}", r"x\in\mathbb{Q}"),
     (r"5\text{!}", "120", "5"),
     (r"5\text{+1}", "6", "5"),
-    (r"A^\mathrm{T}", "A^T", "B"),
+    (r"A^\mathrm{T}", "A^T", "A"),
+    ("e^{T}", "e^T", "e"),
 ]
 
 

@@ -51,7 +51,7 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Outcome:
             if word == "sleep":
                 time.sleep(2.5)
             if word == "burn":
-                burn(60)
+                burn(8)
             if word.startswith("work"):
                 burn(0.7)
     except ExpiredError:
@@ -129,7 +129,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_comparison_that_waits_is_not_a_timeout_and_one_that_computes_is(slow: Any) -> None:
     slow(lambda: time.sleep(2))
     assert grade("x+1", r"\boxed{1+x}", timeout_seconds=1).verdict == "correct"
-    slow(lambda: burn(60))
+    slow(lambda: burn(8))
     assert grade("x+1", r"\boxed{1+x}", timeout_seconds=1).verdict == "timeout"
     slow(lambda: burn(0.2))
     assert grade("x+1", r"\boxed{1+x}", timeout_seconds=1).verdict == "correct"
@@ -138,9 +138,9 @@ def test_a_comparison_that_waits_is_not_a_timeout_and_one_that_computes_is(slow:
 def test_a_bare_except_swallows_one_interrupt_only(slow: Any) -> None:
     def stubborn() -> None:
         try:
-            burn(60)
+            burn(8)
         except BaseException:
-            burn(60)
+            burn(8)
 
     slow(stubborn)
     assert grade("x+1", r"\boxed{1+x}", timeout_seconds=1).verdict == "timeout"
@@ -220,7 +220,7 @@ def test_a_module_is_imported_to_its_end_before_the_limit_counts(tmp_path: Path,
         with cpu_limit(0.2):
             import slowly_loaded  # noqa: F401
 
-            burn(60)
+            burn(8)
 
     with pytest.raises(ExpiredError):
         load_and_go_on()

@@ -125,7 +125,8 @@ def _plain_signs(text: str) -> str:
 
 _UPRIGHT = r"\\(?:text(?:rm|sf|tt|up|md|normal)?|math(?:rm|sf|tt|up)|[mh]box|sym(?:rm|up)|operatorname\*?)"
 _SLANTED = r"\\(?:text(?:bf|it|sl)|math(?:bf|it|normal)|boldsymbol|bm|pmb|sym(?:bf|it))"
-_UNIT_LETTERS = frozenset("msghlLtcdACFHJKNTVW")
+_SYMBOLS = r"[a-zA-Z]|[xyz]{2,3}|pi|\\[a-zA-Z]+"
+_UNIT_LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])
 _AFTER_VALUE = re.compile(r"(?:[\w)\]}%!][ /]{0,2}|\}-)$")
 
 
@@ -134,7 +135,8 @@ def _symbol(match: re.Match[str]) -> str:
 
     A `d` with something after it is a differential, not a day.
     """
-    symbol, text = match[1] or match[2], match.string
+    found, text = match[1] or match[2], match.string
+    symbol = r"\pi" if found == "pi" else found
     before, after = text[max(match.start() - 24, 0) : match.start()], text[match.end() : match.end() + 1]
     may_be_unit = (
         symbol in _UNIT_LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())
@@ -166,9 +168,10 @@ _COMMANDS = _rules(
     # one name for each command
     (rf"\\[dtc](frac|binom){_END}", r"\\\1"),
     (rf"\\[ij]math{_END}", lambda m: m[0][1]),
+    (r"\\in ?\\(?:math(?:bf|rm)|bm|boldsymbol|text) ?\{ ?([CNQRZ]) ?\}", r"\\in\\mathbb{\1}"),
     (r"\{ ?\\(?:rm|bf|it|sf|tt|sl) ?([^{}]*)\}", r"\\text{\1}"),
     (rf"\\(?:rm|sf|tt){_END} ?(?:\{{ ?([a-zA-Z]) ?\}}|([a-zA-Z])(?![a-zA-Z]))", r"\\text{\1\2}"),
-    (rf"(?:{_UPRIGHT}|{_SLANTED}) ?(?:\{{ ?([a-zA-Z]|\\[a-zA-Z]+) ?\}}|((?<=[a-z] )[a-zA-Z](?![a-zA-Z])))", _symbol),
+    (rf"(?:{_UPRIGHT}|{_SLANTED}) ?(?:\{{ ?({_SYMBOLS}) ?\}}|((?<=[a-z] )[a-zA-Z](?![a-zA-Z])))", _symbol),
     (r"\\(?:[mh]box|text(?:bf|it|rm|sf|tt|sl|up|md|normal)|math(?:rm|bf|it|sf|tt|normal|up)|text) ?\{", r"\\text{"),
     (r"\\text\{((?:(?![{}\\])[\W\d_])+)\}", r"\1"),  # no letter: no unit
     (rf"\\le(?:q|qslant){_END}|(?<![<=>])<=", r"\\le "),

@@ -11,6 +11,7 @@ _CLOSE_ENOUGH = 1e-4  # relative difference of two numbers of which one is a dec
 _DIGITS = 50
 _MOST_DIGITS = 4000  # of the difference of two exact numbers: equal there is equal
 _INEXACT = re.compile(r"\d\.\d|\\(?:approx|ldots|dots|cdots)(?![a-zA-Z])")
+_TRANSPOSE = re.compile(r"\^(?:T|\{T\})(?![a-zA-Z])")
 _TYPICAL = (r"\frac{x^{2}+\sqrt{3}}{2}!", r"(-\infty,2]\cup[3,4)", r"\{\sin x,\log_2{3}\}", r"x=\binom{n}{2}\cdot\pi",
             r"\begin{pmatrix}1\\|y|\end{pmatrix}")  # fmt: skip
 
@@ -52,6 +53,8 @@ def parse(text: str) -> Any | None:
 def _parse(text: str, config: Any) -> Any | None:
     from math_verify import parse as read
 
+    if "\\begin" not in text:  # the transpose of a number is that number: A^T would be A
+        text = _TRANSPOSE.sub("^{(T)}", text)
     found = read(
         f"\\boxed{{{text}}}", [config], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True
     )
