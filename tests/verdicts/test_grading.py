@@ -1,9 +1,7 @@
 """Which verdict a response gets: the house's policies by hand, real pairs in bulk, hostile text in bounded time."""
 
 import json
-import os
-import signal
-import time
+import re
 from typing import Any
 
 import pytest
@@ -12,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.verdicts.answers import last_box, normalise
-from distill.verdicts.grading import Outcome, grade, is_verifiable
+from distill.verdicts.grading import grade, is_verifiable
 from distill.verdicts.workers import check_golds, grade_all
+
+FONTS = [r"\mathrm{?}", r"\text{?}", r"\text{ ? }", r"\textrm{?}", r"\operatorname{?}", r"\mathsf{?}", r"{\rm ?}",
+         r"\mathbf{?}", r"\boldsymbol{?}", r"\mathit{?}", r"\textbf{?}", r"\mbox{?}", r"\mathrm{\mathbf{?}}",
+         r"\text{$?$}"]  # fmt: skip
 
 
 def verdict(gold: str, response: str, finish_reason: str = "stop") -> str:
@@ -61,14 +63,99 @@ def test_a_gold_that_cannot_be_read_is_not_a_wrong_answer() -> None:
     assert is_verifiable(r"\frac{1}{2}")
 
 
-def test_the_callers_alarm_survives() -> None:
-    before = signal.signal(signal.SIGALRM, lambda *_: None)
-    try:
-        signal.alarm(100)
-        verdict(r"\sqrt{2}", r"\boxed{2^{1/2}}")
-        assert 90 < signal.alarm(0) <= 100
-    finally:
-        signal.signal(signal.SIGALRM, before)
+UNITS = [  # gold, equal answer, other answer
+    (r"5\mathrm{m}", "5", "5m"),
+    (r"5\,\mathrm{m}\,\mathrm{s}^{-1}", "5", "5ms"),
+    (r"5\text{ m}/\text{s}", "5", "6"),
+    (r"10\text{ g}", "10", "10g"),
+    (r"10\,\mathrm{L}", "10", "1"),
+    (r"3\text{ d}", "3", "4"),
+    (r"20^\circ\mathrm{C}", "20", "21"),
+    (r"7\mbox{h}", r"7\text{ hours}", "7h"),
+    (r"9\text{K}", "9", "8"),
+    (r"12\text{cm$^2$}", "12", "12^2"),
+    (r"5\text{米}", "5", "6"),
+    (r"x\text{ s}", "x", "xs"),
+    (r"5\,\mathrm{\Omega}", "5", "6"),
+    (r"5\mathrm{N}", "5", "5N"),
+]
+SYMBOLS = [
+    (r"2\mathrm{e}", "2e", "2"),
+    (r"3+2\mathrm{i}", "3+2i", "5"),
+    (r"\mathrm{e}^2", "e^2", "2"),
+    (r"2\pi\mathrm{i}", r"2\pi i", r"2\pi"),
+    (r"2\operatorname{i}", "2i", "2"),
+    (r"2\text{i}", "2i", "2"),
+    (r"{\rm e}^x", "e^x", "x"),
+    (r"2{\rm i}", "2i", "2"),
+    (r"2\rm e", "2e", "2"),
+    (r"\rm{e}", "e", "1"),
+    (r"2\mathrm e", "2e", "2"),
+    (r"2\mathsf{i}", "2i", "2"),
+    (r"2\textrm{e}^{3}", "2e^3", "2"),
+    (r"3\mathrm{x}", "3x", "3"),
+    (r"2\mathrm{\pi}", r"2\pi", "2"),
+    (r"2\mathbf{v}", "2v", "2"),
+    (r"2\bm{i}-\bm{j}", "2i-j", "2"),
+    (r"3\boldsymbol{m}", "3m", "3"),
+    (r"3-\mathrm{s}", "3-s", "3"),
+    (r"3+\mathrm{m}", "3+m", "3"),
+    (r"\frac{\mathrm{d}y}{\mathrm{d}x}", r"\frac{dy}{dx}", "1"),
+    (r"2x\,\mathrm{d}x", r"2x dx", "2x"),
+    (r"1-\imath\sqrt{3}", r"1-i\sqrt{3}", r"1-\sqrt{3}"),
+    (r"\ln\mathrm{e}", "1", "0"),
+    (r"3\mathrm{xy}", "3xy", "3"),
+    (r"2\text{pi}", r"2\pi", "2"),
+    (r"2\mathrm{\theta}", r"2\theta", "2"),
+    (r"x\in\mathbf{R}", r"x\in\mathbb{R}", r"x\in\mathbb{Q}"),
+    (r"5\text{!}", "120", "5"),
+    (r"5\text{+1}", "6", "5"),
+    (r"A^\mathrm{T}", "A^T", "A"),
+    ("e^{T}", "e^T", "e"),
+]
+
+
+@pytest.mark.parametrize(("gold", "equal", "other"), UNITS + SYMBOLS)
+def test_upright_letters_are_units_after_a_value_and_symbols_elsewhere(gold: str, equal: str, other: str) -> None:
+    assert verdict(gold, rf"\boxed{{{equal}}}") == "correct"
+    assert verdict(gold, rf"\boxed{{{other}}}") == "wrong"
+    assert verdict(equal, rf"\boxed{{{gold}}}") == "correct"
+    assert verdict(other, rf"\boxed{{{gold}}}") == "wrong"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from("abefijknopqruvwxyz"),
+    st.sampled_from(FONTS),
+    st.sampled_from(["?", "3?", "2+5?", r"\pi?", "x^?"]),
+)
+def test_no_font_makes_a_symbol_vanish(letter: str, font: str, frame: str) -> None:
+    plain, dressed = (frame.replace("?", f"{{{text}}}") for text in (letter, font.replace("?", letter)))
+    found, wanted = (re.sub("[ {}]", "", normalise(text)) for text in (dressed, plain))
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("gold", "equal", "other"),
+    [
+        ("e^{-1000}", r"\frac{1}{e^{1000}}", "e^{-1001}"),
+        (r"\ln{2}+10^{-40}", r"10^{-40}+\ln{2}", r"\ln{2}"),
+        ("x+2^{-100}", "2^{-100}+x", "x+2^{-99}"),
+        ("2^{-100}x", r"x\cdot 2^{-100}", "2^{-99}x"),
+        ("(x,2^{-100})", "(x,4^{-50})", "(x,2^{-99})"),
+        ("y=x+2^{-60}", "y=2^{-60}+x", "y=x"),
+        (r"\sin(10^{-30})", r"\sin(\frac{1}{10^{30}})", r"\sin(10^{-31})"),
+        (r"[0,e^{-50}]", r"[0,\frac{1}{e^{50}}]", r"[0,e^{-51}]"),
+        (r"\{e^{-50},1\}", r"\{1,e^{-50}\}", r"\{1,e^{-49}\}"),
+        (r"\begin{pmatrix}2^{-90}\\1\end{pmatrix}", r"\begin{pmatrix}4^{-45}\\1\end{pmatrix}",
+         r"\begin{pmatrix}2^{-91}\\1\end{pmatrix}"),
+        (r"\cos\frac{\pi}{7}", r"\sin\frac{5\pi}{14}", r"\cos\frac{\pi}{7}+10^{-30}"),
+        (r"\frac{\ln{2}}{3}", "0.231049", "0.2311"),
+    ],
+)  # fmt: skip
+def test_math_verify_does_not_round_exact_numbers(gold: str, equal: str, other: str) -> None:
+    assert verdict(gold, rf"\boxed{{{equal}}}") == "correct"
+    assert verdict(gold, rf"\boxed{{{other}}}") == "wrong"
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "3", True])
@@ -98,21 +185,17 @@ def test_a_number_equals_itself_however_written(number: Any) -> None:
     assert verdict(str(number + 1), written) == "wrong"
 
 
-# Real pairs. The bars are what an honest grader reaches; a wrong answer accepted is worse than a right one missed.
-
-BARS = {"processbench": 0.99, "responses": 0.98, "answers": 0.99, "rewrites": 0.98, "hazards": 0.95}
+# Real pairs: agreement is complete, and a number too large to be written down is a wrong answer, not a timeout.
 
 
 @needs_data
-@pytest.mark.parametrize(("name", "bar"), BARS.items())
-def test_real_pairs(name: str, bar: float) -> None:
+@pytest.mark.parametrize("name", ["processbench", "responses", "answers", "rewrites", "hazards"])
+def test_real_pairs(name: str) -> None:
     rows = [json.loads(line) for line in (DATA / f"public_{name}.jsonl").read_text().splitlines()]
     found = grade_all([(r["gold"], r["response"], None) for r in rows], workers=2)
     pairs = [(r, v.verdict) for r, v in zip(rows, found, strict=True)]
     misses = [(r["id"], r["kind"], r["gold"], r["expected"], got) for r, got in pairs if got != r["expected"]]
-    assert 1 - len(misses) / len(rows) >= bar, misses
-    if name in ("answers", "processbench"):
-        assert not [m for m in misses if m[4] == "correct"]
+    assert misses == []
 
 
 # Corpus -> rows whose gold answer is an empty box.
@@ -123,12 +206,13 @@ GOLDS = {"math_train": 2, "math_test": 0, "gsm8k_train": 0, "gsm8k_test": 0, "ai
 @needs_data
 def test_every_real_gold_answer_equals_itself_or_is_flagged() -> None:
     import pyarrow.parquet as pq
-    from fetch_problems import gold
+
+    from distill.problems.mapping import gold_answer
 
     flagged = {}
     for name, empty in GOLDS.items():
         cells = pq.read_table(DATA / f"{name}.parquet", columns=["answer"])["answer"].to_pylist()
-        golds = [g for g in (gold(cell, "bare") for cell in cells) if g]
+        golds = [g for g in (gold_answer(cell, "bare") for cell in cells) if g]
         assert len(cells) - len(golds) == empty
         verifiable = check_golds(golds, workers=2)
         flagged[name] = sum(not ok for ok in verifiable.values())
@@ -138,55 +222,3 @@ def test_every_real_gold_answer_equals_itself_or_is_flagged() -> None:
         assert misses == []
     # A function of the reals with a remark in prose, and an interval torn out of a sentence.
     assert flagged == {**dict.fromkeys(GOLDS, 0), "olympiadbench_math_en": 2}
-
-
-# Worker processes
-
-
-def die(_gold: str, answer: str, _timeout: int) -> Outcome:
-    """Compare as a broken library would."""
-    if "kill" in answer:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if "hang" in answer:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
-        time.sleep(60)
-    if "fill" in answer:
-        return Outcome("wrong", str(len(bytearray(1 << 36))))
-    return Outcome("correct", "symbolic")
-
-
-def test_one_hostile_row_costs_its_own_verdict_only() -> None:
-    answers = ["x", "kill", "y", "hang", "fill", "z"]
-    rows = [(f"{a}+q", rf"\boxed{{{a}+q+0}}", "stop") for a in answers]
-    started = time.monotonic()
-    found = [(v.verdict, v.method) for v in grade_all(rows, workers=2, deadline_seconds=2, compare_pair=die)]
-    good = ("correct", "symbolic")
-    assert found == [good, ("error", "worker"), good, ("timeout", "deadline"), ("error", "memory"), good]
-    assert time.monotonic() - started < 20
-
-
-def test_verdicts_do_not_depend_on_the_number_of_workers() -> None:
-    rows = [(f"{i}x", rf"\boxed{{x \cdot {i % 7}}}", "stop") for i in range(60)]
-    assert list(grade_all(rows, workers=1)) == list(grade_all(rows, workers=3))
-
-
-HOSTILE = [
-    r"\boxed{" + "9" * 5000 + "}",
-    r"\boxed{9^{9^{9^{9}}}}",
-    r"\boxed{" + "(" * 3000 + "1" + ")" * 3000 + "}",
-    r"\boxed{" + r"\frac{1}{" * 400 + "1" + "}" * 400 + "}",
-    r"\boxed{" * 5000,
-    "\\boxed{" + "{" * 100_000,
-    "wait " * 200_000 + r"\boxed{3}",
-    "\x00\ud800 \\boxed{\ud800}",
-    r"\boxed{\sum_{k=1}^{1000000} \frac{1}{k^2}}",
-    r"\boxed{1000000!}",
-]
-
-
-@pytest.mark.parametrize("response", HOSTILE)
-def test_hostile_responses_end_in_bounded_time(response: str) -> None:
-    started = time.monotonic()
-    (found,) = grade_all([("3", response, "stop")], timeout_seconds=1, deadline_seconds=4)
-    assert found.verdict != "correct" or response.endswith(r"\boxed{3}")
-    assert time.monotonic() - started < 10

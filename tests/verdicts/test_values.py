@@ -1,5 +1,7 @@
 """Closed-form answers by value: hand-checked cases, what the grammar must refuse, and math-verify on real pairs."""
 
+from fractions import Fraction
+
 import pyarrow.parquet as pq
 import pytest
 from helpers import DATA, needs_data
@@ -68,7 +70,12 @@ def test_different_values(gold: str, answer: str) -> None:
         ("3", r"1\pm2"),
         ("3", "()"),
         ("3", "(1,2"),
-        ("3", "10^{10^{10}}"),
+        ("3", r"\frac{1}{9^{9^{9^9}}}"),  # too small to be written down
+        ("3", "3!!"),
+        ("3", "2^3!"),
+        ("3", r"\pi!"),
+        ("3", "(-3)!"),
+        ("3", r"\binom{2}{3}"),
         ("3", "9" * 5000),
         ("3", "(" * 39 + "3"),
         ("[1,2)", "(1,2)"),  # brackets differ: an interval's ends, or a matter of taste
@@ -77,11 +84,83 @@ def test_different_values(gold: str, answer: str) -> None:
         ("a=1,b=2", "1,2"),
         ("1,1,2", "1,2"),  # a value twice
         (r"\frac{1}{3}", "0.33333"),  # close enough for a rounded decimal
-        ("10^{30}", "10^{30}+1"),  # too large for the arithmetic
+        ("9^{9^9}", "9^{9^9}+1"),  # too large for the arithmetic
+        ("9^{9^{9^9}}", "9^{9^{9^9}}-1"),
     ],
 )
 def test_what_is_left_to_math_verify(gold: str, answer: str) -> None:
     assert same_value(gold, answer) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"\frac{1}{2004!}", r"\frac{1}{2006!}"),
+        ("1/2004!", "0"),
+        ("1-2^{-100}", "1-2^{-99}"),
+        ("1-2^{-30}", "1"),
+        ("10^{30}", "10^{30}+1"),
+        ("2^{1000}", "2^{1000}+1"),
+        ("10^{-30}", "10^{-31}"),
+        ("2004!", "2004!+1"),
+        (r"\pi", r"\pi+10^{-40}"),
+        (r"\sqrt{2}", r"\sqrt{2}+10^{-400}"),
+        (r"\sqrt{2}", r"\sqrt{2+10^{-60}}"),
+        (r"2^{-100}\pi", r"2^{-101}\pi"),
+        (r"\binom{2000}{1000}", r"\binom{2000}{1000}-1"),
+        ("(1,2^{-100})", "(1,2^{-99})"),
+        ("1,2^{-100}", "1,2^{-99}"),
+        ("[0,1-10^{-20})", "[0,1)"),
+        ("2^{1/1000000000}", "1"),
+        ("1", "9^{9^{9^{9}}}"),
+        ("1", "1000000000!"),
+        ("1", "(10^{30})!"),
+        ("1", r"\binom{1000000000}{500000000}"),
+        ("9^{9^9}", "9^{9^{9^9}}"),
+    ],
+)
+def test_exact_numbers_are_told_apart_however_close_or_large(one: str, other: str) -> None:
+    assert same_value(one, other) is False
+    assert same_value(other, one) is False
+    assert grading.decide(one, other) == ("wrong", "value")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1-2^{-100}", r"\frac{2^{100}-1}{2^{100}}"),
+        ("2006!", r"2006\cdot 2005\cdot 2004!"),
+        (r"\frac{1}{2004!}", r"\frac{2005}{2005!}"),
+        ("3^{400}", "9^{200}"),
+        (r"(\frac{1}{2})^{100}", "2^{-100}"),
+        ("(-1)^{100001}", "-1"),
+        ("1^{9^{9^9}}", "1"),
+        (r"\binom{2000}{3}", r"\binom{2000}{1997}"),
+        (r"\binom{10}{5}", "252"),
+        ("3!^2", "36"),
+        ("(2+1)!", "6"),
+        ("0!", "1"),
+        (r"\sqrt{5+2\sqrt{6}}", r"\sqrt{2}+\sqrt{3}"),
+        (r"\sqrt{5+2\sqrt{6}}-\sqrt{2}-\sqrt{3}", "0"),
+        (r"\pi+10^{-40}", r"10^{-40}+\pi"),
+        (r"\sqrt{\frac{4}{9}}", r"\frac{2}{3}"),
+        (r"\sqrt[3]{2^{90}}", "2^{30}"),
+        ("0.5^{3}", r"\frac{1}{8}"),
+    ],
+)
+def test_exact_numbers_are_one_in_any_form(one: str, other: str) -> None:
+    assert same_value(one, other) is True
+    assert same_value(other, one) is True
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.fractions(max_denominator=10**30), st.integers(1, 400), st.integers(2, 9))
+def test_the_smallest_difference_counts(number: Fraction, exponent: int, base: int) -> None:
+    text = rf"\frac{{{number.numerator}}}{{{number.denominator}}}"
+    for irrational in ("", r"+\pi", r"-\sqrt{3}"):
+        one, other = f"{text}{irrational}", f"{text}{irrational}+{base}^{{-{exponent}}}"
+        assert same_value(one, other) is False
+        assert same_value(other, f"{base}^{{-{exponent}}}+{text}{irrational}") is not False
 
 
 SUMS = st.recursive(

@@ -4,12 +4,15 @@ Policies, all of them plain text work:
 
 - only text after the last `</think>` counts; a think that is opened and never closed leaves no answer;
 - the last closed box (`\\boxed{..}` or `\\fbox{..}`) counts, of nested boxes the one opened last;
-- units and currency are ignored; words that scale (`5 million`) are not units.
+- units and currency are ignored; words that scale (`5 million`) are not units;
+- a single letter is a unit only in an upright font, right after a value, and only where it is the sign of one
+  (`5\\mathrm{m}` is 5); any other letter is a symbol in whatever font (`2\\mathrm{e}` is 2e), and `5m` is a product.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
@@ -120,7 +123,31 @@ def _plain_signs(text: str) -> str:
 # --- one spelling: commands ---------------------------------------------------------------------------------
 
 
-def _rules(*pairs: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
+_UPRIGHT = r"\\(?:text(?:rm|sf|tt|up|md|normal)?|math(?:rm|sf|tt|up)|[mh]box|sym(?:rm|up)|operatorname\*?)"
+_SLANTED = r"\\(?:text(?:bf|it|sl)|math(?:bf|it|normal)|boldsymbol|bm|pmb|sym(?:bf|it))"
+_SYMBOLS = r"[a-zA-Z]|[xyz]{2,3}|pi|\\[a-zA-Z]+"
+_UNIT_LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])
+_AFTER_VALUE = re.compile(r"(?:[\w)\]}%!][ /]{0,2}|\}-)$")
+
+
+def _symbol(match: re.Match[str]) -> str:
+    """Write a single symbol in a font of its own as the symbol itself, unless it is a unit after a value.
+
+    A `d` with something after it is a differential, not a day.
+    """
+    found, text = match[1] or match[2], match.string
+    symbol = r"\pi" if found == "pi" else found
+    before, after = text[max(match.start() - 24, 0) : match.start()], text[match.end() : match.end() + 1]
+    may_be_unit = (
+        symbol in _UNIT_LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())
+    )
+    if may_be_unit and _AFTER_VALUE.search(before):
+        return f"\\text{{{symbol}}}"
+    follows_name = re.search(r"\\[a-zA-Z]+$", before) or (len(symbol) > 1 and after.isalpha())
+    return f" {symbol} " if follows_name else symbol
+
+
+def _rules(*pairs: tuple[str, Any]) -> tuple[tuple[re.Pattern[str], Any], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
 
 
@@ -131,7 +158,7 @@ _COMMANDS = _rules(
     (r"(?<=\d)(?:,\\!|\{ ?, ?\})(?=\d{3}(?!\d))", ""),
     (rf"\\!|\\(?:displaystyle|limits|textdollar|mathstrut){_END}|\\?\$|\bUSD\b|\bRs\.", ""),
     (r"\\\\\[[\d.]+[a-z]{2}\]", r"\\\\"),
-    (r"(?<!\\)\\[()\[\]]", ""),
+    (r"(?<!\\)\\(?=[()\[\]\d])[()\[\]]?", ""),
     (r"(?<=\d)(?<!\\)(?:\\[,;: ]|~)(?=\d{3}(?!\d))", ""),
     (rf"(?<!\\)\\[,;: ]|~|\\q?quad{_END}|\\hspace\{{[^{{}}]*\}}", " "),
     (r"\\phantom ?(?:\{[^{}]*\}|[^\\])", ""),
@@ -139,9 +166,14 @@ _COMMANDS = _rules(
     (r"\{ ?, ?\}", ","),
     (rf"\\(?:left|right|[bB]igg?[lrm]?){_END} ?\.?", ""),
     # one name for each command
-    (rf"\\[dtc]frac{_END}", r"\\frac"),
-    (r"\\(?:[mh]box|text(?:bf|it|rm|sf|normal)|math(?:rm|bf|it|sf)|text) ?\{", r"\\text{"),
-    (r"\{ ?\\(?:rm|bf|it) ([^{}]*)\}", r"\\text{\1}"),
+    (rf"\\[dtc](frac|binom){_END}", r"\\\1"),
+    (rf"\\[ij]math{_END}", lambda m: m[0][1]),
+    (r"\\in ?\\(?:math(?:bf|rm)|bm|boldsymbol|text) ?\{ ?([CNQRZ]) ?\}", r"\\in\\mathbb{\1}"),
+    (r"\{ ?\\(?:rm|bf|it|sf|tt|sl) ?([^{}]*)\}", r"\\text{\1}"),
+    (rf"\\(?:rm|sf|tt){_END} ?(?:\{{ ?([a-zA-Z]) ?\}}|([a-zA-Z])(?![a-zA-Z]))", r"\\text{\1\2}"),
+    (rf"(?:{_UPRIGHT}|{_SLANTED}) ?(?:\{{ ?({_SYMBOLS}) ?\}}|((?<=[a-z] )[a-zA-Z](?![a-zA-Z])))", _symbol),
+    (r"\\(?:[mh]box|text(?:bf|it|rm|sf|tt|sl|up|md|normal)|math(?:rm|bf|it|sf|tt|normal|up)|text) ?\{", r"\\text{"),
+    (r"\\text\{((?:(?![{}\\])[\W\d_])+)\}", r"\1"),  # no letter: no unit
     (rf"\\le(?:q|qslant){_END}|(?<![<=>])<=", r"\\le "),
     (rf"\\ge(?:q|qslant){_END}|(?<![<=>])>=", r"\\ge "),
     (rf"\\neq{_END}", r"\\ne"),
@@ -221,7 +253,7 @@ _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": 
 _SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})\b ?")
 _CLOCK = re.compile(r"(?<=\d)(?::00)? ?(?:\\text\{ ?([aApP])\.? ?[mM]\.? ?\}|([aApP])\.? ?[mM]\.?)$")
 _NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|[ap]m)\b")
-_TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{([^{}]*)\}(?:\^(?:\d|\{\d\}))?(?=$|,)")
+_TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{([^{}]*)\}(?:\^(?:\d|\{-?\d\}))?(?=$|,)")
 _NUMBER = r"-?[\d.,/]*\d"
 _UNIT_WORDS = (
     r"mm|cm|dm|km|ft|feet|foot|in(?:ch(?:es)?|\.)|yards?|yds?|miles?|(?:centi|milli|kilo)?met(?:er|re)s?|units?|acres?|"

@@ -14,7 +14,7 @@ Verdicts:
 | correct, wrong | the last closed box equals the gold answer, or does not |
 | no_answer | no closed box, a blank one, or a think that is never closed |
 | cut_off | no closed box, and generation stopped at its length limit |
-| timeout | the comparison took longer than its limit: not known to be equal, so not correct |
+| timeout | the comparison took more CPU seconds than its limit: not known to be equal, so not correct |
 | error | the grader ran out of memory or its process died, or the response is a failed request without an answer |
 | unverifiable | the gold answer is neither words nor readable mathematics, and the answer is not the same text |
 
@@ -24,21 +24,17 @@ out on one side but must not differ; a response is no help to its own gold (noth
 """
 
 import re
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from distill.verdicts import symbolic
 from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, after_think, clean, depth, last_box, normalise
+from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.values import same_value
 
 TIMEOUT_SECONDS = 3
-"""Default limit of one comparison."""
+"""Default limit of one comparison, in CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +75,14 @@ def grade(
 ) -> Verdict:
     """Grade one response against a gold answer (bare LaTeX), in this process.
 
-    The time limit is an alarm, which code written in C can ignore; grade text you do not trust with
-    `workers.grade_all`. The caller's own alarm is put back afterwards.
+    The limit counts CPU time of this thread, so that a busy machine does not change the verdict. It interrupts Python
+    code only; code written in C can outlast it, so grade text you do not trust with `workers.grade_all`.
 
     Args:
         gold: The gold answer.
         response: The whole response; None counts as empty.
         finish_reason: Why generation ended: stop, length or error. Only looked at where there is no answer.
-        timeout_seconds: Limit of the comparison, a whole number of seconds.
+        timeout_seconds: Limit of the comparison, a whole number of CPU seconds.
 
     Raises:
         ValueError: The limit is not a whole number of at least 1.
@@ -278,50 +274,21 @@ def _is_prose(text: str) -> bool:
 
 # --- what math-verify settles ---------------------------------------------------------------------------------
 
-_CLOSE_ENOUGH = 1e-4
-
-
-class _Expired(BaseException):  # not an Exception: libraries catch those and go on
-    """The time limit has passed."""
-
-
-@contextmanager
-def _time_limit(seconds: int) -> Iterator[None]:
-    """Raise `_Expired` after so many seconds, again each second after it (a bare except may swallow one).
-
-    math-verify's own alarms are not used: each restarts the clock, a float limit silently turns every answer
-    wrong, and they cancel the caller's alarm. Here that is put back with the time it had left.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("grading with a time limit needs the main thread; use distill.workers.grade_all")
-
-    def expire(*_: object) -> None:
-        raise _Expired
-
-    handler = signal.signal(signal.SIGALRM, expire)
-    start = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 1e-3), interval)
-
 
 def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> Outcome:
-    """Compare two answers in normal spelling with math-verify, within a time limit.
+    """Compare two answers in normal spelling with math-verify, within a limit in CPU seconds.
 
-    Never raises for what the answers say: running out of time is `timeout`, out of memory `error`.
+    Never raises for what the answers say: running out of time is `timeout`, out of memory `error`. The libraries are
+    loaded before the limit begins.
 
     Raises:
         RuntimeError: This is not the main thread of its process.
     """
+    symbolic.load()
     try:
-        with _time_limit(timeout_seconds):
+        with cpu_limit(timeout_seconds):
             return _symbolic(gold, answer)
-    except _Expired:
+    except ExpiredError:
         return Outcome("timeout", "symbolic")
     except MemoryError:
         return Outcome("error", "memory")
@@ -329,72 +296,13 @@ def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> O
 
 def _symbolic(gold: str, answer: str) -> Outcome:
     """Parse both sides and verify; the gold answer comes first, as math-verify is not symmetric."""
-    gold_value = None if _is_prose(gold) else _parse(gold)
+    gold_value = None if _is_prose(gold) else symbolic.parse(gold)
     if gold_value is None:
         return Outcome("unverifiable", "literal")
     choice = _CHOICE.fullmatch(answer)
     if choice and choice[0].startswith("\\text") and choice[3]:
         answer = normalise(choice[3])  # \text{(C)}20 against the value of the choice
-    answer_value = _parse(answer)
+    answer_value = symbolic.parse(answer)
     if answer_value is None:
         return Outcome("wrong", "literal")
-    same = _verify(gold_value, answer_value)
-    return Outcome("correct" if same else "wrong", "symbolic")
-
-
-def _verify(gold: Any, answer: Any) -> bool:
-    """Whether math-verify finds two values equal. What it cannot compare is not shown to be equal."""
-    from math_verify import verify
-
-    try:
-        # strict stays on: without it variables match by position, and choice A equals choice C
-        same = verify(
-            gold, answer, strict=True, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True
-        )
-    except MemoryError:
-        raise
-    except Exception:  # what sympy raises here is anything: TypeError, NotImplementedError, RecursionError ...
-        return False
-    return bool(same) and not _far_apart(gold, answer)
-
-
-def _far_apart(gold: Any, answer: Any) -> bool:
-    """Whether two numbers differ although math-verify, which rounds to six decimals, calls them equal (1e-19, 0)."""
-    if gold == answer or not (getattr(gold, "is_number", False) and getattr(answer, "is_number", False)):
-        return False
-    try:
-        a, b = complex(gold.evalf(15)), complex(answer.evalf(15))
-        # a percent sign may be missing on either side
-        return all(abs(a - b * f) > _CLOSE_ENOUGH * max(abs(a), abs(b * f)) for f in (1, 100, 0.01))
-    except (TypeError, ValueError, OverflowError, AttributeError):  # no number a float holds: not small
-        return False
-
-
-@cache
-def _config() -> Any:
-    import logging
-
-    from latex2sympy2_extended.math_normalization import NormalizationConfig
-    from math_verify import LatexExtractionConfig
-
-    for name in ("math_verify", "latex2sympy2_extended"):  # they log whole answers
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # units=False: its list of units holds c, d, g, h, l, m, o, s and t, and turns 4t into 4
-    rules = NormalizationConfig(
-        basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all", equations=False
-    )
-    return LatexExtractionConfig(boxed_match_priority=0, normalization_config=rules)
-
-
-@lru_cache(maxsize=512)
-def _parse(text: str) -> Any | None:
-    """Read an answer in normal spelling as a sympy value, or None where it is no readable mathematics.
-
-    Only the LaTeX reader is used, on the box alone: the fallback to plain numbers finds 8 in `4√2 + 8 metres`.
-    """
-    from math_verify import parse
-
-    found = parse(
-        f"\\boxed{{{text}}}", [_config()], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True
-    )
-    return next((value for value in found if not isinstance(value, str)), None)
+    return Outcome("correct" if symbolic.same(gold, answer, gold_value, answer_value) else "wrong", "symbolic")

@@ -1,13 +1,26 @@
 """Grades many pairs in worker processes that can be killed.
 
 Plain text settles most rows in the parent. The others are compared once per distinct (gold, answer) in worker
-processes: each comparison has a hard deadline held by the parent, which kills and replaces the worker, and a memory
-limit. So one hostile row costs its own verdict and no other.
+processes. So one hostile row costs its own verdict and no other. Four things can end a comparison:
+
+| limit | held by | what is ended | outcome |
+|---|---|---|---|
+| timeout_seconds of CPU | the worker (`limits.cpu_limit`) | Python code | timeout, symbolic |
+| 1 to 2 CPU seconds more | the kernel (`limits.kill_after`) | C code | timeout, deadline |
+| memory_mb of address space | the kernel | what asks for more | error, memory |
+| deadline_seconds of wall-clock time | the parent | what waits and does not compute | timeout, deadline |
+
+The first two do not see how busy the machine is. The others may, or what their worker did before: a pair that met one
+of them, or whose worker died, is tried once more, alone, in a fresh worker, and that outcome counts. So the same pair
+gets the same verdict, unless it needs just about its limit of CPU seconds, or the machine is so busy that in
+`deadline_seconds` it twice gives a comparison less than `timeout_seconds` + 2 of CPU.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
+from distill.verdicts import symbolic
 from distill.verdicts.grading import (
     TIMEOUT_SECONDS,
     Outcome,
@@ -18,10 +31,11 @@ from distill.verdicts.grading import (
     examine,
     is_verifiable,
 )
+from distill.verdicts.limits import KILLED, confine, kill_after
 
 Row = tuple[str, str | None, str | None]
 Compare = Callable[[str, str, int], Outcome]
-DEADLINE_SECONDS = 15
+DEADLINE_SECONDS = 120
 MEMORY_MB = 4096
 CHUNK = 4096
 REMEMBERED = 100_000
@@ -39,8 +53,7 @@ def grade_all(
     """Yield one verdict per row (gold, response, finish_reason), in order, whatever the number of workers.
 
     Rows are taken in chunks of some thousands and outcomes are kept for the last `REMEMBERED` distinct pairs, so memory
-    does not grow with the rows. A row beyond
-    `deadline_seconds` is `timeout` (method deadline), one whose worker dies is `error` (method worker).
+    does not grow with the rows. The limits are those of this module's table; `timeout_seconds` are CPU seconds.
 
     Raises:
         ValueError: A limit is not a whole number of at least 1, or there are no workers.
@@ -109,16 +122,42 @@ class _Pool:
         if not pairs:
             return {}
         if self._pool is None:
-            from pebble import ProcessPool
+            symbolic.load()  # workers are forked: they all start with the same loaded libraries
+            self._pool = self._started(self._workers)
+        futures = [self._asked(self._pool, pair) for pair in pairs]
+        found = {pair: _outcome(future) for pair, future in zip(pairs, futures, strict=True)}
+        return {pair: self._alone(pair) if outcome is None else outcome for pair, outcome in found.items()}
 
-            self._pool = ProcessPool(self._workers, initializer=_limit_memory, initargs=(self._memory,))
-        futures = [
-            self._pool.schedule(self._compare, args=[*pair, self._timeout], timeout=self._deadline) for pair in pairs
-        ]
-        return {pair: _outcome(future) for pair, future in zip(pairs, futures, strict=True)}
+    def _started(self, workers: int) -> Any:
+        from pebble import ProcessPool
+
+        return ProcessPool(workers, initializer=confine, initargs=(self._memory,))
+
+    def _asked(self, pool: Any, pair: tuple[str, str]) -> Any:
+        return pool.schedule(_limited, args=[self._compare, *pair, self._timeout], timeout=self._deadline)
+
+    def _alone(self, pair: tuple[str, str]) -> Outcome:
+        """Return the outcome of a pair in a worker of its own, while the others wait."""
+        with self._started(1) as pool:
+            future = self._asked(pool, pair)
+            return _outcome(future) or _failure(future)
 
 
-def _outcome(future: object) -> Outcome:
+def _limited(compare_pair: Compare, gold: str, answer: str, timeout_seconds: int) -> Outcome:
+    kill_after(timeout_seconds)
+    return compare_pair(gold, answer, timeout_seconds)
+
+
+def _outcome(future: Any) -> Outcome | None:
+    """Return the outcome of a comparison, or None where the machine or the worker's past may have caused its end."""
+    failure = future.exception()
+    if failure is not None:
+        return _failure(future) if getattr(failure, "exitcode", None) == KILLED else None
+    return None if future.result().verdict == "error" else future.result()
+
+
+def _failure(future: Any) -> Outcome:
+    """Return what a comparison that failed counts as; what is no failure of a comparison is raised."""
     from concurrent.futures import TimeoutError as FutureTimeoutError
 
     from pebble import ProcessExpired
@@ -129,15 +168,7 @@ def _outcome(future: object) -> Outcome:
         return Outcome("timeout", "deadline")
     except MemoryError:
         return Outcome("error", "memory")
-    except (ProcessExpired, RecursionError):
+    except ProcessExpired as failure:
+        return Outcome("timeout", "deadline") if failure.exitcode == KILLED else Outcome("error", "worker")
+    except RecursionError:
         return Outcome("error", "worker")
-
-
-def _limit_memory(limit: int) -> None:
-    """Cap a worker's address space, unless the machine's own cap is lower; loads math-verify before any deadline."""
-    import resource
-
-    import math_verify  # noqa: F401
-
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

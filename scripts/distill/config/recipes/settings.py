@@ -13,8 +13,14 @@ Policy = Literal["rule", "rule+judge"]
 class GradingRecipe(Recipe):
     """How responses are graded."""
 
-    timeout_seconds: int = Field(3, ge=1, description="math-verify's own limit per parse; whole seconds.")
-    deadline_seconds: int = Field(15, ge=2, description="After it a row's worker is killed: `timeout`.")
+    timeout_seconds: int = Field(
+        3, ge=1, description="Limit of one comparison in CPU seconds, however busy the machine: `timeout`; whole."
+    )
+    deadline_seconds: int = Field(
+        120,
+        ge=2,
+        description="Wall-clock seconds after which a worker that hangs is killed; the pair is tried once more, alone.",
+    )
     memory_mb: int = Field(4096, ge=512, description="Address space of a grading worker.")
 
 
