@@ -44,6 +44,8 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Outcome:
         time.sleep(600)
     if word == "fill":
         return Outcome("wrong", str(len(bytearray(1 << 36))))
+    if word == "spent":  # as `compare` says it
+        return Outcome("error", "memory")
     if word == "power":
         return Outcome("wrong", str(9 ** (9**9)))  # one call, in C, for many minutes
     try:
@@ -93,7 +95,7 @@ class Once:
         return play(gold, f"{self.failure}+q" if first else "x+q", timeout_seconds)
 
 
-@pytest.mark.parametrize("failure", ["hang", "kill", "fill"])
+@pytest.mark.parametrize("failure", ["hang", "kill", "fill", "spent"])
 def test_what_the_machine_may_have_caused_is_tried_once_more_in_a_fresh_worker(tmp_path: Path, failure: str) -> None:
     pairs = [(f"{a}+q", rf"\boxed{{{a}+q+0}}", "stop") for a in "ab"]
     found = grade_all(pairs, workers=1, deadline_seconds=2, compare_pair=Once(tmp_path, failure))
