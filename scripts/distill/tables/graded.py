@@ -155,25 +155,34 @@ def _join_files(
             loglikelihood_tokens=likelihood.get("tokens"),
         )
     if judged:
-        alien = f"{judgements}: judgements of {shown(sorted(judged))}"
-        raise InputError(f"{alien}, which the rule did not reject in {verdicts}; judge again")
+        raise InputError(
+            f"{judgements}: judgements of {shown(sorted(judged))}, which the rule did not reject in {verdicts}; "
+            "judge again"
+        )
     if likely:
-        alien = f"{loglikelihoods}: log-likelihoods of {shown(sorted(likely))}"
-        raise InputError(f"{alien}, which are not in {responses}; compute them again")
+        raise InputError(
+            f"{loglikelihoods}: log-likelihoods of {shown(sorted(likely))}, which are not in {responses}; "
+            "compute them again"
+        )
 
 
 def _side_by_side(responses: Path, verdicts: Path, columns: Sequence[str]) -> Iterator[tuple[Row, Row]]:
     """Yield the rows of two files with the same keys in the same order. Raises InputError when they have not."""
-    other = f"{verdicts}: not the verdicts of {responses}; verify these responses first"
     rows = [tables.footer(path).num_rows for path in (responses, verdicts)]
     if rows[0] != rows[1]:
-        raise InputError(f"{other} ({rows[1]} verdicts, {rows[0]} responses)")
+        raise InputError(
+            f"{verdicts}: not the verdicts of {responses}; verify these responses first "
+            f"({rows[1]} verdicts, {rows[0]} responses)"
+        )
     answered = _rows(responses, tables.RESPONSES, [*KEY, "finish_reason", *columns])
     graded = _rows(verdicts, tables.VERDICTS, [*KEY, "verdict", "matcher"])
     for row, verdict in zip(answered, graded, strict=True):
         keys = [(each["problem_id"], each["draw"]) for each in (row, verdict)]
         if keys[0] != keys[1]:
-            raise InputError(f"{other} ({shown(keys[1:])} stands where {shown(keys[:1])} should)")
+            raise InputError(
+                f"{verdicts}: not the verdicts of {responses}; verify these responses first "
+                f"({shown(keys[1:])} stands where {shown(keys[:1])} should)"
+            )
         yield row, verdict
 
 
