@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such as `train`
 
+from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.plan import Plan

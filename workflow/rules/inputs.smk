@@ -110,3 +110,37 @@ def scored_manifests(wildcards):
 
 def scored_tables(wildcards):
     return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]
+
+
+# Analyses. A kind of files is named in an analysis's NEEDS. Of what is large, or only says how things came about, the
+# manifests beside it decide whether an analysis is made again.
+
+ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
+PICTURES = ["gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves"]
+STAGES = {
+    "problems": PLAN.problems,
+    "responses": lambda: PLAN.teacher_answers(lineage.Responses),
+    "verdicts": lambda: PLAN.teacher_answers(lineage.Verdicts),
+    "golds": PLAN.golds,
+    "repeats": PLAN.repeats,
+    "signals": PLAN.signals,
+    "datasets": PLAN.datasets,
+    "rendered": PLAN.rendered,
+    "models": PLAN.trained,
+    "scores": PLAN.scores,
+}
+
+
+def files_of(kind):
+    """Return the files of a kind that analyses may need."""
+    if kind in STAGES:
+        return manifests(STAGES[kind]())
+    if kind == "train_logs":
+        return tables(PLAN.trained(), "train_log")
+    if kind == "provenance":
+        return [ancient(place.file("provenance.json")) for name in STAGES for place in STAGES[name]()]
+    return [lineage.Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
+
+
+def analysed_files(wildcards):
+    return [path for kind in analyses.load(wildcards.analysis).NEEDS for path in files_of(kind)]

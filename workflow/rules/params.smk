@@ -105,3 +105,28 @@ def train_recipe(wildcards):
 
 def scored_files(wildcards):
     return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
+
+
+# Analyses
+
+
+def contrast_files(wildcards):
+    return canonical_json({kind: files_of(kind) for kind in ("scores", "models", "rendered")})
+
+
+def analysis_inputs(wildcards):
+    needs = analyses.load(wildcards.analysis).NEEDS
+    return canonical_json({kind: [str(path) for path in files_of(kind)] for kind in needs})
+
+
+def analysis_code(wildcards):
+    return hash_of("analyse", analyses.load(wildcards.analysis).__name__)
+
+
+# Report
+
+
+def caption(category, name):
+    """Return what Snakemake's own report says of a table or picture."""
+    label = {"Tables": "table", "Pictures": "picture"}[category]
+    return {"caption": f"../report/{name}.rst", "category": category, "labels": {label: name.replace("_", " ")}}

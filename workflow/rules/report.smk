@@ -1,64 +1,39 @@
-"""Report: scores, gaps with intervals, pictures, ledger and parity of all selected studies, as one page.
+"""Report: the sections of all analyses as one page, with the tables and pictures beside it.
 
-REQUIRED INPUTS: the manifests (and small tables) of all stages
-OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, *.svg, manifest.json, provenance.json}
+REQUIRED INPUTS: results/contrasts; results/analyses; the page's template
+OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, gaps.txt, *.svg, manifest.json, provenance.json}
 """
 
 
-def picture(name, **labels):
-    return report(f"results/report/{name}.svg", caption=f"../report/{name}.rst", category="Pictures", labels=labels)
-
-
-def result_table(name):
-    return report(
-        f"results/report/{name}.csv", caption=f"../report/{name}.rst", category="Tables", labels={"table": name}
-    )
-
-
 # `report` names the stage as a target and Snakemake's report flag in a rule, hence the rule for the target is below.
-rule compare:
+rule render_page:
     input:
-        [ancient(place.file("items.parquet")) for place in PLAN.scores()],
-        [ancient(place.file("train_log.parquet")) for place in PLAN.trained()],
-        scores=manifests(PLAN.scores()),
-        models=manifests(PLAN.trained()),
-        rendered=manifests(PLAN.rendered()),
-        datasets=manifests(PLAN.datasets()),
-        problems=manifests(PLAN.problems()),
-        verdicts=manifests(PLAN.teacher_answers(lineage.Verdicts)),
-        responses=manifests(PLAN.teacher_answers(lineage.Responses)),
-        golds=manifests(PLAN.golds()),
+        manifests([lineage.Contrasts(), *ANALYSES]),
+        [ancient(lineage.Contrasts().file(name)) for name in ("scores.csv", "gaps.csv", "gaps.txt")],
+        sections=[ancient(place.file("section.json")) for place in ANALYSES],
         template=str(SCRIPTS / "distill/report/templates/report.html.j2"),
-        signals=manifests(PLAN.signals()),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
-        scores=result_table("scores"),
-        gaps=result_table("gaps"),
-        pictures=[
-            picture("gap_by_student", picture="gap by student"),
-            picture("score_by_arm", picture="score by arm"),
-            picture("accuracy_by_level", picture="accuracy by level"),
-            picture("training_curves", picture="training curves"),
-        ],
+        scores=report("results/report/scores.csv", **caption("Tables", "scores")),
+        gaps=report("results/report/gaps.csv", **caption("Tables", "gaps")),
+        pictures=[report(f"results/report/{name}.svg", **caption("Pictures", name)) for name in PICTURES],
         text="results/report/gaps.txt",
         manifest="results/report/manifest.json",
         provenance="results/report/provenance.json",
     log:
-        "logs/compare.log",
+        "logs/render_page.log",
     conda:
         "../../envs/report.yaml"
     params:
-        program=program("compare"),
+        program=program("render_page"),
         recipe=jobs.studies_job(CATALOGUE),
-        code=code("compare"),
+        code=code("render_page"),
     shell:
-        "python {params.program:q} --scores {input.scores} --models {input.models} --rendered {input.rendered}"
-        " --datasets {input.datasets} --problems {input.problems} --verdicts {input.verdicts}"
-        " --golds {input.golds} --signals {input.signals} --responses {input.responses}"
-        " --recipe {params.recipe:q} --output {output.page} 2> {log}"
+        "python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
+        " --template {input.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
 rule report:
     input:
-        rules.compare.output.page,
+        rules.render_page.output.page,
     localrule: True

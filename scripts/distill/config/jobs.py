@@ -79,6 +79,12 @@ def studies_job(catalogue: Catalogue) -> str:
     return canonical_json({"studies": {name: study.content() for name, study in catalogue.studies.items()}})
 
 
+def contrasts_job(catalogue: Catalogue) -> str:
+    """Return what scores and gaps depend on of the selected studies, as canonical text; their titles do not count."""
+    studies = {name: {**study.content(), "title": name} for name, study in catalogue.studies.items()}
+    return canonical_json({"studies": studies})
+
+
 def base_model(catalogue: Catalogue, name: str) -> ModelRecipe:
     """Return the weights behind the name of a student or teacher (of the same name they are the same).
 

@@ -101,8 +101,8 @@ class Place:
         return cls.named(found.groupdict()) if found else None
 
     @classmethod
-    def named(cls, names: Mapping[str, str]) -> Self:
-        """Return the place that texts name, such as a rule's wildcards; further names are passed over."""
+    def named(cls, names: Mapping[str, Any]) -> Self:
+        """Return the place of names, such as a rule's wildcards; further ones are passed over."""
         return cls(**{f.name: int(names[f.name]) if f.type is int else names[f.name] for f in fields(cls)})
 
 
@@ -245,6 +245,11 @@ class Score(Place):
     decoding: str
 
 
+@_place("contrasts", "contrasts")
+class Contrasts(Place):
+    """The tables of scores and gaps of all selected studies."""
+
+
 @_place("analysis", "analyses/{analysis}")
 class Analysis(Place):
     """A table and a section of the report."""
@@ -258,7 +263,7 @@ class Report(Place):
 
 
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Golds, Repeats, Contamination, Duplicates,
-          Loglikelihoods, Dataset, Rendered, BaseModel, TrainedModel, Score, Analysis, Report)  # fmt: skip
+          Loglikelihoods, Dataset, Rendered, BaseModel, TrainedModel, Score, Contrasts, Analysis, Report)  # fmt: skip
 
 
 def parse(folder: str | PurePath) -> Place:
@@ -270,6 +275,12 @@ def parse(folder: str | PurePath) -> Place:
             if found := place.match(below):
                 return found
     raise ValueError(f"{folder} is no folder of {ROOT}/")
+
+
+def place_of(identity: Mapping[str, Any]) -> Place:
+    """Return the place that a manifest's identity names. Raises KeyError when it names none."""
+    kinds = {place.KIND: place for place in PLACES}
+    return kinds[identity["kind"]].named(identity)
 
 
 def identity(folder: Path) -> dict[str, Any]:

@@ -91,6 +91,12 @@ def lock_folder(folder: Path) -> None:
         logging.info("%s: no lock (%s); make sure that nothing else writes here", folder, error)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON atomically, keys sorted, one trailing newline."""
     with replacing(path) as temporary:

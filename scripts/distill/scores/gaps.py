@@ -35,14 +35,14 @@ Key = tuple[Arm, str, str]
 
 
 def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
-    """Read the scores whose manifests are given; the path states benchmark, arm and decoding."""
+    """Read the scores whose manifests are given, and the items beside them."""
     scores: dict[Key, Score] = {}
     for path in manifests:
-        arm, parts = Arm.parse(path), path.parts
-        benchmark, decoding = parts[parts.index("students") - 1], parts[-2]
+        facts = read_json(path)
+        identity = facts["identity"]
+        arm, benchmark, decoding = Arm.of(identity), identity["corpus"], identity["decoding"]
         items = tables.read(path.with_name("items.parquet"), tables.ITEMS)
         means = items["n_correct"].to_numpy() / items["n_samples"].to_numpy()
-        facts = read_json(path)
         scores[arm, benchmark, decoding] = Score(
             arm, benchmark, decoding, facts, items["problem_id"].to_pylist(), means
         )

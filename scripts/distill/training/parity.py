@@ -15,12 +15,12 @@ PARITY = ("updates", "rows", "global_batch", "cutoff", "packing", "schedule", "l
 def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
     """Return, per trained arm, what a fair comparison must share, and the tokens it saw."""
     cutoffs = {}
-    for path in rendered:
-        recipe = read_json(path.with_name("provenance.json"))["recipe"]
-        cutoffs[path.parts[-4:-1]] = recipe["cutoff"]
+    for manifest in map(read_json, rendered):
+        identity = manifest["identity"]
+        cutoffs[identity["student"], identity["training"], identity["dataset"]] = manifest["cutoff"]
     facts = {}
-    for path in models:
-        arm, manifest = Arm.parse(path), read_json(path)
+    for manifest in map(read_json, models):
+        arm = Arm.of(manifest["identity"])
         cutoff = cutoffs.get((arm.student, arm.training, arm.dataset))
         seen = {name: manifest[name] for name in ("rows", "tokens", "loss_tokens", "final_loss")}
         facts[arm] = {**manifest["parity"], **seen, "cutoff": cutoff}

@@ -1,12 +1,10 @@
-"""The report's pictures, as SVG files that come out the same for the same numbers."""
+"""The report's pictures, as SVG texts that come out the same for the same numbers."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from distill.config.lineage import BASE, Arm
-from distill.runtime.files import replacing
-from distill.scores.gaps import Score
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000")
@@ -23,8 +21,8 @@ STYLE = {
 }
 
 
-def _draw(path: Path, size: tuple[float, float], panels: int, draw: Callable[[list[Any]], None]) -> None:
-    """Draw panels side by side and write one SVG; with no panels, a line that says so."""
+def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], None]) -> str:
+    """Draw panels side by side and return one SVG; with no panels, a line that says so."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -37,12 +35,18 @@ def _draw(path: Path, size: tuple[float, float], panels: int, draw: Callable[[li
         else:
             axes[0][0].set_axis_off()
             axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
+    return text.getvalue()
 
 
-def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
+def plain(text: str) -> str:
+    """Return a text as matplotlib shows it as it is: `$` would begin a formula."""
+    return text.replace("$", r"\$")
+
+
+def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
     """One panel per gap on one scale: its estimate and interval by student, zero marked."""
     names = list(dict.fromkeys(g["gap"] for g in gaps))
     ends = [0.0, *(g["ci_low"] for g in gaps), *(g["ci_high"] for g in gaps)]
@@ -64,10 +68,10 @@ def gap_by_student(path: Path, gaps: Sequence[Mapping[str, Any]]) -> None:
             axis.set_xlabel("difference in accuracy")
 
     tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
-    _draw(path, (3.2 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
+    return _draw((3.2 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
 
 
-def score_by_arm(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:
     """One panel per student: accuracy of each dataset with its interval; the base student is a line."""
     students = list(dict.fromkeys(r["student"] for r in rows))
     benchmarks = list(dict.fromkeys(r["benchmark"] for r in rows))
@@ -89,22 +93,23 @@ def score_by_arm(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             axis.set_title(student, fontsize=10)
         axes[0].set_ylabel("accuracy")
 
-    _draw(path, (4.6 * max(len(students), 1), 3.6), len(students), draw)
+    return _draw((4.6 * max(len(students), 1), 3.6), len(students), draw)
 
 
-def accuracy_by_level(path: Path, scores: Sequence[Score]) -> None:
-    """One panel per student: accuracy by difficulty, a line per dataset (first seed)."""
-    shown: dict[str, dict[str, Score]] = {}
-    for score in sorted(scores, key=lambda s: (s.benchmark, s.arm)):
-        if score.facts["by_level"]:
-            shown.setdefault(f"{score.arm.student}, {score.benchmark}", {}).setdefault(score.arm.dataset, score)
+def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
+    """One panel per student: accuracy by difficulty, a line per dataset (first seed); `scores` are manifests."""
+    shown: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for score in scores:
+        if score["by_level"]:
+            panel = f"{score['identity']['student']}, {score['identity']['corpus']}"
+            shown.setdefault(panel, {}).setdefault(score["identity"]["dataset"], score["by_level"])
 
     def draw(axes: list[Any]) -> None:
         for axis, (name, by_dataset) in zip(axes, shown.items(), strict=True):
-            for place, (dataset, score) in enumerate(by_dataset.items()):
-                levels = score.facts["by_level"]
+            for place, (dataset, levels) in enumerate(by_dataset.items()):
                 style = "--" if dataset == BASE else "-"
-                axis.plot(list(levels), [v["accuracy"] for v in levels.values()], style, marker="o", markersize=4,
+                heights = [level["accuracy"] for level in levels.values()]
+                axis.plot(list(map(plain, levels)), heights, style, marker="o", markersize=4,
                           color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
             axis.set_ylim(0, 1.02)
             axis.set_title(name, fontsize=10)
@@ -112,10 +117,10 @@ def accuracy_by_level(path: Path, scores: Sequence[Score]) -> None:
         axes[0].set_ylabel("accuracy")
         axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    _draw(path, (4.2 * max(len(shown), 1) + 1.6, 3.4), len(shown), draw)
+    return _draw((4.2 * max(len(shown), 1) + 1.6, 3.4), len(shown), draw)
 
 
-def training_curves(path: Path, logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> None:
+def training_curves(logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> str:
     """One panel per student: loss by update, a line per dataset; `logs` holds the columns update and loss."""
     students = list(dict.fromkeys(arm.student for arm in sorted(logs)))
 
@@ -133,7 +138,7 @@ def training_curves(path: Path, logs: Mapping[Arm, Mapping[str, Sequence[float]]
         axes[0].set_ylabel("training loss")
         axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    _draw(path, (4.2 * max(len(students), 1) + 1.6, 3.2), len(students), draw)
+    return _draw((4.2 * max(len(students), 1) + 1.6, 3.2), len(students), draw)
 
 
 def _smooth(values: Sequence[float], window: int = 9) -> list[float]:

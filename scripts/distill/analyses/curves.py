@@ -1,0 +1,26 @@
+"""Training curves: the loss of every arm by update."""
+
+from distill.analyses.section import Inputs, Picture, Section
+from distill.config.lineage import Arm
+from distill.runtime.files import read_json
+
+NEEDS = ("models", "train_logs")
+ORDER = 40
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on trainings, from the models' manifests and the logs beside them."""
+    from distill import tables
+    from distill.analyses import plots
+
+    logs, rows = {}, []
+    for path in inputs["models"]:
+        manifest = read_json(path)
+        arm = Arm.of(manifest["identity"])
+        log = tables.read(path.with_name("train_log.parquet"), tables.TRAIN_LOG, ["update", "loss"]).to_pydict()
+        logs[arm] = log
+        rows.append({"arm": arm.path, "updates": manifest["updates"], "first loss": log["loss"][0],
+                     "final loss": manifest["final_loss"]})  # fmt: skip
+    rows.sort(key=lambda row: row["arm"])
+    text = ("The loss of each update, as a running mean in the picture; the final loss is the mean of the last ten.",)
+    return Section("Trainings", text, rows, Picture("training_curves", plots.training_curves(logs)))

@@ -1,0 +1,35 @@
+"""Where the rows went: per arm and teacher from the problems of the corpus to the rows that an update has seen."""
+
+from distill.analyses.section import Inputs, Row, Section
+from distill.config.lineage import Arm
+from distill.runtime.files import read_json
+
+NEEDS = ("datasets", "rendered", "models")
+ORDER = 50
+TEXT = (
+    "Per arm and teacher: problems of the corpus, those with a response, with one that stopped by itself, with an "
+    "answer, with a correct one, left after curation, left after pairing, rows in the dataset, rows within the cutoff, "
+    "and rows that at least one update has seen.",
+)
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on the funnel, from the manifests of datasets, rendered rows and models."""
+    from distill.tables.words import FUNNEL  # the tables' library takes time to load
+
+    mixed = {m["identity"]["dataset"]: m for m in map(read_json, inputs["datasets"])}
+    within = {}
+    for manifest in map(read_json, inputs["rendered"]):
+        identity = manifest["identity"]
+        within[identity["student"], identity["training"], identity["dataset"]] = manifest["teachers"]
+    trained = {Arm.of(m["identity"]): m["trained_on"] for m in map(read_json, inputs["models"])}
+    rows = []
+    for arm, seen in sorted(trained.items()):
+        manifest = mixed[arm.dataset]
+        for teacher, steps in manifest["funnel"].items():
+            row: Row = {"arm": arm.path, "teacher": teacher, **{step: steps[step] for step in FUNNEL}}
+            row["in dataset"] = manifest["teachers"][teacher]
+            row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(teacher, 0)
+            row["trained on"] = None if seen is None else seen.get(teacher, 0)
+            rows.append(row)
+    return Section("Where the rows went", TEXT, rows, dense=True)

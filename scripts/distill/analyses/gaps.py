@@ -1,0 +1,43 @@
+"""Gaps: differences in accuracy between arms of one student on the same problems."""
+
+from distill.analyses.section import Inputs, Picture, Section
+from distill.scores.csvs import read_csv
+
+NEEDS = ("gaps",)
+ORDER = 10
+TEXT = (
+    "A gap is the difference in accuracy between two arms of one student on the same problems, with a 95 % interval "
+    "from a paired bootstrap over problems (and seeds, where there are several) and the p-value of a paired sign-flip "
+    "test. With one seed the interval knows nothing of the noise between trainings. An interval that includes zero "
+    "shows no difference. Of several minus arms the best one on this very benchmark counts, which biases that gap "
+    "downward.",
+)
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on gaps, from gaps.csv."""
+    from distill.analyses import plots
+
+    gaps = read_csv(*inputs["gaps"])
+    sure = [gap["ci_low"] > 0 or gap["ci_high"] < 0 for gap in gaps]
+    rows = [
+        {
+            "gap": gap["gap"],
+            "student": gap["student"],
+            "benchmark": gap["benchmark"],
+            "arms": f"{gap['plus']} − {gap['minus']}",  # noqa: RUF001
+            "difference": f"{gap['estimate']:+.3f}",
+            "95 % interval": f"{gap['ci_low']:+.3f} to {gap['ci_high']:+.3f}",
+            "p": "<0.001" if gap["p_value"] < 0.001 else f"{gap['p_value']:.3f}",
+            "reading": ("gain" if gap["estimate"] > 0 else "loss") if clear else "includes zero",
+            "problems": gap["n_problems"],
+            "seeds": gap["n_seeds"],
+            "parity": gap["parity"],
+        }
+        for gap, clear in zip(gaps, sure, strict=True)
+    ]
+    marks = tuple(
+        "" if not clear else "up" if g["estimate"] > 0 else "down" for g, clear in zip(gaps, sure, strict=True)
+    )
+    text = TEXT if gaps else (*TEXT, "The studies name no gaps.")
+    return Section("Gaps", text, rows, Picture("gap_by_student", plots.gap_by_student(gaps)), "difference", marks)

@@ -1,0 +1,21 @@
+"""Gold answers that cannot be graded against."""
+
+from distill.analyses.section import Inputs, Section
+from distill.runtime.files import read_json
+
+NEEDS = ("golds",)
+ORDER = 100
+TEXT = (
+    "Gold answers that cannot be graded against: an answer is correct there only where it repeats the gold's text.",
+)
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on the corpora that have such gold answers."""
+    rows = []
+    for manifest in map(read_json, inputs["golds"]):
+        if manifest["unverifiable"]:
+            shown = "; ".join(f"{i}: {answer}" for i, answer in list(manifest["examples"].items())[:3])
+            rows.append({"corpus": manifest["identity"]["corpus"], "problems": manifest["rows"],
+                         "unverifiable": manifest["unverifiable"], "for example": shown})  # fmt: skip
+    return Section("Gold answers", TEXT, rows)

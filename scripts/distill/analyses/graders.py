@@ -1,0 +1,31 @@
+"""Graders: what each of them would make of the scores."""
+
+from distill.analyses.section import Inputs, Row, Section
+from distill.config.lineage import Arm
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
+
+NEEDS = ("scores",)
+ORDER = 25
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on graders. Raises InputError when the scores follow different policies."""
+    scores = [read_json(path) for path in inputs["scores"]]
+    policies = sorted({manifest["policy"] for manifest in scores})
+    if len(policies) != 1:
+        raise InputError(f"the scores follow different policies ({', '.join(policies)}); make them again under one")
+    rows = []
+    for manifest in scores:
+        shares = manifest["by_grader"]
+        row: Row = {"arm": Arm.of(manifest["identity"]).path, "benchmark": manifest["identity"]["corpus"],
+                    "rule": shares["rule"]}  # fmt: skip
+        for name, share in shares.items():
+            if name != "rule":
+                row |= {name: share, f"{name} against rule": f"{100 * (share - shares['rule']):+.1f} points"}
+        rows.append(row)
+    text = (
+        "The accuracy under each grader, and what the choice costs or gives. The string matcher knows no algebra; a "
+        f"judge, where there is one, looks again at what the rule rejected. Policy of the scores: {policies[0]}.",
+    )
+    return Section("Graders", text, rows)

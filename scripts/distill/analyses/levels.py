@@ -1,0 +1,29 @@
+"""Accuracy by difficulty, where problems have a level."""
+
+from distill.analyses.section import Inputs, Picture, Section
+from distill.config.lineage import Arm
+from distill.runtime.files import read_json
+
+NEEDS = ("scores",)
+ORDER = 30
+MOST = 40  # levels that a picture can show; more are no levels but ids
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on levels, from the scores' manifests."""
+    from distill.analyses import plots
+
+    scores = sorted(map(read_json, inputs["scores"]), key=lambda m: (m["identity"]["corpus"], Arm.of(m["identity"])))
+    rows = [
+        {"benchmark": m["identity"]["corpus"], "arm": Arm.of(m["identity"]).path, "level": level,
+         "problems": found["n_problems"], "accuracy": found["accuracy"]}
+        for m in scores
+        for level, found in m["by_level"].items()
+    ]  # fmt: skip
+    crowded = sorted({m["identity"]["corpus"] for m in scores if len(m["by_level"]) > MOST})
+    text = ["Accuracy by the level of the problems, of the first seed of each arm in the picture."]
+    if crowded:
+        text.append(f"Not shown, because their problems have more than {MOST} levels: {', '.join(crowded)}.")
+    shown = [m for m in scores if m["identity"]["corpus"] not in crowded]
+    kept = [row for row in rows if row["benchmark"] not in crowded]
+    return Section("Levels", tuple(text), kept, Picture("accuracy_by_level", plots.accuracy_by_level(shown)))

@@ -1,0 +1,21 @@
+"""Scores: the accuracy of every arm on every benchmark."""
+
+from distill.analyses.section import Inputs, Picture, Section
+from distill.scores.csvs import read_csv
+
+NEEDS = ("scores_csv",)
+ORDER = 20
+TEXT = (
+    "Accuracy is the share of responses whose last box equals the gold answer (Wilson interval). No answer and cut off "
+    "are shares of all responses; a model that does not stop is seen here, not mistaken for one that cannot reason. "
+    "Dataset base is the student before training.",
+)
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on scores, from scores.csv."""
+    from distill.analyses import plots
+
+    scores = read_csv(*inputs["scores_csv"])
+    rows = [{name: value for name, value in row.items() if name != "study"} for row in scores]
+    return Section("Scores", TEXT, rows, Picture("score_by_arm", plots.score_by_arm(scores)))

@@ -1,0 +1,55 @@
+"""Render the report: the sections of all analyses as one page that works offline, tables and pictures beside it.
+
+Inputs: section.json files, the folder of the contrasts' tables, the page's template, the studies. Outputs: index.html,
+the contrasts' tables, and every section's picture. Prints the gap table. It knows no analysis by name.
+
+Run as: python scripts/render_page.py --sections results/analyses/*/section.json --contrasts results/contrasts \
+            --template scripts/distill/report/templates/report.html.j2 --recipe JSON --output results/report/index.html
+"""
+
+import argparse
+from pathlib import Path
+
+from distill.config.lineage import identity
+from distill.report.page import render
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json, text_digest, write_text
+from distill.runtime.record import Record
+from distill.runtime.run import run
+
+TABLES = ("scores.csv", "gaps.csv", "gaps.txt")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, write tables, pictures and the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sections", type=Path, nargs="+", required=True)
+    parser.add_argument("--contrasts", type=Path, required=True, help="folder of scores.csv, gaps.csv, gaps.txt")
+    parser.add_argument("--template", type=Path, required=True)
+    parser.add_argument("--recipe", required=True, help='JSON: {"studies": {"name": study}}')
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    folder = args.output.parent
+    paths = [*args.sections, *(args.contrasts / name for name in TABLES), args.template]
+    record = Record(__file__, args.recipe, {str(path): path for path in paths}, folder, identity(folder))
+    found = {path.parent.name: read_json(path) for path in args.sections}
+    if len(found) < len(args.sections):
+        raise InputError("--sections: an analysis is given twice")
+    sections = dict(sorted(found.items(), key=lambda item: (item[1]["order"], item[0])))
+    for name in TABLES:
+        write_text(folder / name, (args.contrasts / name).read_text())
+    for section in sections.values():
+        if picture := section["picture"]:
+            write_text(folder / f"{picture['name']}.svg", picture["svg"])
+    studies = dict(sorted(record.recipe["studies"].items()))
+    title = " and ".join(study["title"] for study in studies.values())
+    named = [f"study {name}: {len(study['benchmarks'])} benchmark(s)" for name, study in studies.items()]
+    page = render(title, named, sections, args.template.read_text())
+    write_text(args.output, page)
+    record.write({"kind": "report", "digest": text_digest(page), "sections": list(sections)})
+    print((folder / "gaps.txt").read_text(), end="")
+
+
+if __name__ == "__main__":
+    run(main)

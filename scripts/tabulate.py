@@ -1,0 +1,66 @@
+"""Tabulate the scores of the selected studies, and the gaps between their arms.
+
+Inputs: the manifests of scores (their items lie beside them), of trained models and of rendered rows, and the studies.
+Outputs: scores.csv, gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
+
+Run as: python scripts/tabulate.py --inputs '{"scores": [...], "models": [...], "rendered": [...]}' --recipe JSON \
+            --output results/contrasts/scores.csv
+"""
+
+import argparse
+from pathlib import Path
+
+from distill.config.inputs import Inputs
+from distill.config.lineage import identity
+from distill.config.recipes import StudyRecipe
+from distill.runtime.errors import InputError
+from distill.runtime.files import text_digest, write_text
+from distill.runtime.record import Record
+from distill.runtime.run import run
+from distill.scores.csvs import csv_text
+from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
+from distill.training.parity import parity_facts
+
+GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
+               "n_problems", "n_seeds", "parity", "plus", "minus")  # fmt: skip
+SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
+                 "ci_low", "ci_high", "no_answer", "cut_off", "mean_tokens", "decoding")  # fmt: skip
+
+
+class ContrastInputs(Inputs):
+    """Manifests of scores, trained models and rendered rows."""
+
+    scores: tuple[Path, ...]
+    models: tuple[Path, ...] = ()
+    rendered: tuple[Path, ...] = ()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, compute the tables, write them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", required=True, help='JSON: {"scores": [manifests], "models": [...], ...}')
+    parser.add_argument("--recipe", required=True, help='JSON: {"studies": {"name": study}}')
+    parser.add_argument("--output", type=Path, required=True, help="scores.csv; the others lie beside it")
+    args = parser.parse_args(argv)
+
+    inputs, folder = ContrastInputs.read(args.inputs), args.output.parent
+    record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder))
+    studies = {name: StudyRecipe.model_validate(study) for name, study in sorted(record.recipe["studies"].items())}
+    if not inputs.scores:
+        raise InputError("--inputs: no scores to compare")
+    scores = read_scores(inputs.scores)
+    rows = score_rows(studies, scores)
+    gaps = gap_rows(studies, scores, parity_facts(inputs.models, inputs.rendered))
+    texts = {
+        args.output.name: csv_text(rows, SCORE_COLUMNS),
+        "gaps.csv": csv_text(gaps, GAP_COLUMNS),
+        "gaps.txt": gap_text(gaps) + "\n",
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    digests = {name: text_digest(text) for name, text in texts.items()}
+    record.write({"kind": "contrasts", "digest": digests, "scores": len(rows), "gaps": len(gaps)})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,61 @@
+"""Analyses: the tables of scores and gaps, and what else can be said of the results, each as a section of the report.
+
+REQUIRED INPUTS: the manifests (and small tables) of the stages that an analysis needs
+OUTPUTS: results/contrasts/{scores.csv, gaps.csv, gaps.txt, manifest.json, provenance.json};
+results/analyses/{analysis}/{section.json, table.csv, manifest.json, provenance.json}, one per module of
+scripts/distill/analyses
+"""
+
+
+rule analyses:
+    input:
+        manifests([lineage.Contrasts(), *ANALYSES]),
+    localrule: True
+
+
+rule tabulate:
+    input:
+        [ancient(place.file("items.parquet")) for place in PLAN.scores()],
+        manifests(PLAN.scores()),
+        manifests(PLAN.trained()),
+        manifests(PLAN.rendered()),
+    output:
+        scores="results/contrasts/scores.csv",
+        gaps="results/contrasts/gaps.csv",
+        text="results/contrasts/gaps.txt",
+        manifest="results/contrasts/manifest.json",
+        provenance="results/contrasts/provenance.json",
+    log:
+        "logs/tabulate.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        program=program("tabulate"),
+        recipe=jobs.contrasts_job(CATALOGUE),
+        code=code("tabulate"),
+        inputs=contrast_files,
+    shell:
+        "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
+
+
+rule analyse:
+    input:
+        analysed_files,
+    output:
+        section="results/analyses/{analysis}/section.json",
+        table="results/analyses/{analysis}/table.csv",
+        manifest="results/analyses/{analysis}/manifest.json",
+        provenance="results/analyses/{analysis}/provenance.json",
+    log:
+        "logs/analyse/{analysis}.log",
+    wildcard_constraints:
+        analysis=one_of(place.analysis for place in ANALYSES),
+    conda:
+        "../../envs/report.yaml"
+    params:
+        program=program("analyse"),
+        code=analysis_code,
+        inputs=analysis_inputs,
+    shell:
+        "python {params.program:q} --analysis {wildcards.analysis} --inputs {params.inputs:q}"
+        " --output {output.section} 2> {log}"
