@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from distill import analyses
 from distill.runtime.codehash import ROOT, code_hash, reached
 
 # --- a little tree --------------------------------------------------------------------------------------------
@@ -223,21 +224,28 @@ def test_touching_a_file_changes_nothing(root: Path) -> None:
 
 ENGINES = ("openai", "transformers", "vllm")
 ENGINE_PROGRAMS = ("generate", "judge")
+# program -> package and names of the modules that it loads by name
+LOADED = dict.fromkeys(ENGINE_PROGRAMS, ("distill.responses.engines", ENGINES))
+LOADED |= {"analyse": ("distill.analyses", tuple(analyses.names()))}
 
 
 def programs(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
-    """Return name -> (script, modules loaded by name); generate and judge once per engine."""
+    """Return name -> (script, modules loaded by name); a program that loads some once per module."""
     found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path in root.glob("*.py"):
-        for engine in ENGINES if path.stem in ENGINE_PROGRAMS else ("",):
-            also = (f"distill.responses.engines.{engine}",) if engine else ()
-            found[f"{path.stem}/{engine}".rstrip("/")] = path, also
+        package, modules = LOADED.get(path.stem, ("", ("",)))
+        for module in modules:
+            found[f"{path.stem}/{module}".rstrip("/")] = path, (f"{package}.{module}",) if module else ()
     return found
 
 
 def each(*names: str) -> set[str]:
-    """Return the names of programs, `generate` and `judge` with all engines."""
-    return {p for name in names for p in ([f"{name}/{e}" for e in ENGINES] if name in ENGINE_PROGRAMS else [name])}
+    """Return the names of programs, those that load modules with all of them."""
+    return {p for name in names for p in ([f"{name}/{m}" for m in LOADED[name][1]] if name in LOADED else [name])}
+
+
+def analysis(*names: str) -> set[str]:
+    return {f"analyse/{name}" for name in names}
 
 
 def engine(name: str) -> set[str]:
@@ -279,15 +287,16 @@ EDITS = [
     # What can, and for whom.
     (f"{RUNTIME}/journal.py", "FORMAT = 1", "FORMAT = 2", each("generate", "judge")),
     ("distill/tables/parquet.py", "ROW_GROUP = 2000", "ROW_GROUP = 1000",
-     ALL - {"compare", "fetch_model", "initialise"}),
+     ALL - {"fetch_model", "initialise", "render_page"} - each("analyse")),
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
-     "        raise ValueError", ALL - {"fetch_model", "fetch_problems"}),
+     "        raise ValueError", ALL - {"fetch_model", "fetch_problems", "render_page"} - each("analyse") | analysis("curves")),
     ("distill/tables/schemas.py", 'LEDGER = _contract("ledger", "problem_id teacher"',
      'LEDGER = _contract("ledger", "teacher problem_id"', {"mix", "render", "train"}),
     ("distill/tables/schemas.py", "subject=_TEXT, level=_TEXT,\n)", "subject=_TEXT, level=_INT,\n)",
      each("check_golds", "fetch_problems", "initialise", "judge", "mix", "score", "split_problems", "verify")),
     ("distill/config/shards.py", "def stable_hash(*parts: object) -> int:\n",
-     "def stable_hash(*parts: object) -> int:\n    parts += (1,)\n", each("generate", "fetch_responses", "mix", "split_problems")),
+     "def stable_hash(*parts: object) -> int:\n    parts += (1,)\n",
+     each("generate", "fetch_responses", "mix", "split_problems")),
     (f"{RECIPES}/base.py", "ensure_ascii=False", "ensure_ascii=True",
      ALL - {"count_repeats", "split_problems"}),
     (f"{RECIPES}/trainings.py", "warmup: Share = Field(0.0", "warmup: Share = Field(0.1", {"train"}),
@@ -319,8 +328,8 @@ EDITS = [
      {"find_contamination", "find_duplicates"}),
     ("distill/datasets/mixing.py", 'stable_hash("mix"', 'stable_hash("mixed"', {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
-    ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"compare", "score"}),
-    ("distill/training/parity.py", '("updates", "rows"', '("rows", "updates"', {"compare"}),
+    ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "tabulate"}),
+    ("distill/training/parity.py", '("updates", "rows"', '("rows", "updates"', {"tabulate"} | analysis("parity")),
     ("distill/training/sft.py", "IGNORED = -100", "IGNORED = -101", {"train"}),
     ("score.py", "float(counts.sum()) / total", "float(counts.sum()) // total", {"score"}),
 ]  # fmt: skip
