@@ -222,6 +222,30 @@ def test_bounds_in_tokens_on_responses_without_token_counts(tmp_path: Path) -> N
         mixed(tmp_path, "o", inputs, curation={"length": {"at_most": 9}})
 
 
+@pytest.mark.parametrize(("choose", "draw"), [("longest", 0), ("shortest", 1)])
+def test_each_row_holds_the_text_of_its_own_draw(tmp_path: Path, choose: str, draw: int) -> None:
+    output = run(tmp_path, "d", {"choose": choose, "max_repetition": 0.3})
+    taught = {r["problem_id"]: r["messages"][1]["content"] for r in tables.read(output, tables.TRAIN).to_pylist()}
+    rows = rows_of(output)
+    assert {d for i, (_, d) in rows.items() if i != "p7"} == {draw}
+    assert taught == {i: f"{TEXTS[teacher][d]} {i}" for i, (teacher, d) in rows.items()}
+
+
+def test_failed_requests_are_neither_rejected_nor_counted_in_a_pass_rate(tmp_path: Path) -> None:
+    inputs = files(tmp_path)
+    rows = [{"problem_id": i, "draw": d, "response": "abc", "finish_reason": "error" if d else "stop"}
+            for i in IDS for d in (0, 1)]  # fmt: skip
+    responses_table(tmp_path / "hard/r.parquet", rows)
+    verdicts(tmp_path / "hard/v.parquet", rows, set())
+    rated = {"pass_rate": {"teacher": "hard", "at_least": 1.0}}  # one correct of one draw, not of two
+    assert manifest(mixed(tmp_path, "a", inputs, curation=rated))["funnel"]["hard"]["curated"] == 8
+    # A failed request has no token count; that is no mistake of who bounds the lengths in tokens.
+    uncounted = [{**row, "response_tokens": None} if row["finish_reason"] == "error" else row for row in rows]
+    responses_table(tmp_path / "hard/r.parquet", uncounted)
+    output = mixed(tmp_path, "b", inputs, curation={"length": {"at_most": 99}})
+    assert manifest(output)["funnel"]["hard"]["curated"] == 8
+
+
 @needs_data
 def test_real_loops_are_found_and_real_solutions_are_not() -> None:
     def shares(name: str, column: str) -> list[float]:

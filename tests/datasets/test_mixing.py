@@ -63,6 +63,13 @@ def test_the_preferred_draw_is_selected_and_rejected_ones_never() -> None:
     assert mixing.select_draws("abc", draws, "unfiltered").rejected_draws == {"b": "repetitive", "c": "too_long"}
 
 
+def test_what_was_not_generated_is_never_used_nor_rejected() -> None:
+    draws = [Draw("a", 0, Outcome.NOT_GENERATED), Draw("b", 0, Outcome.NOT_GENERATED, "too_short"),
+             Draw("c", 0, Outcome.NOT_STOPPED)]  # fmt: skip
+    found = mixing.select_draws("abc", draws, "unfiltered")
+    assert (found.usable, found.rejected_draws) == ({"c": 0}, {})
+
+
 def test_share_counts_round_half_up_and_sum() -> None:
     assert mixing.share_counts(10, [0.2, 0.8]) == [2, 8]
     assert mixing.share_counts(5, [0.1, 0.9]) == [1, 4]  # 0.5 rounds up

@@ -65,6 +65,28 @@ def test_draws_are_counted_per_problem(tmp_path: Path) -> None:
 def test_unknown_token_counts_stay_unknown(tmp_path: Path) -> None:
     output = run(tmp_path, answers(tmp_path, 0, WORDS, response_tokens=None))
     assert manifest(output)["mean_tokens"] is None
+    (tmp_path / "unknown").mkdir()
+    some = [answers(tmp_path, 0, WORDS), answers(tmp_path / "unknown", 1, WORDS, response_tokens=None)]
+    assert manifest(run(tmp_path, *some))["mean_tokens"] is None
+
+
+def test_a_failed_request_is_not_cut_off(tmp_path: Path) -> None:
+    responses, verdicts = answers(tmp_path, 0, {**WORDS, "b": "error"})
+    rows = tables.read(responses, tables.RESPONSES).to_pylist()
+    responses_table(responses, [{**r, "finish_reason": "error"} if r["problem_id"] == "b" else r for r in rows])
+    facts = manifest(run(tmp_path, (responses, verdicts)))
+    assert (facts["cut_off"], facts["no_answer"], facts["verdicts"]["error"]) == (0.25, 0.5, 1)
+
+
+def test_graders_stand_beside_each_other_and_a_judge_only_where_there_is_one(tmp_path: Path) -> None:
+    responses, verdicts = answers(tmp_path, 0, WORDS)
+    rows = tables.read(verdicts, tables.VERDICTS).to_pylist()
+    matched = tables.build([{**r, "matcher": "correct" if r["problem_id"] in "abc" else "wrong"} for r in rows],
+                           tables.VERDICTS)  # fmt: skip
+    tables.write(verdicts, matched, tables.VERDICTS)
+    facts = manifest(run(tmp_path, (responses, verdicts)))
+    assert facts["by_grader"] == {"rule": 0.25, "matcher": 0.75}
+    assert facts["accuracy"] == 0.25
 
 
 def test_the_judge_counts_under_its_policy_only(tmp_path: Path) -> None:
