@@ -1,5 +1,6 @@
 """train.py: what the loss sees, equal bytes for equal inputs, a kill in the middle, LoRA, and students from scratch."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -146,8 +147,8 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(inputs: Path, tmp_path
     (state / "checkpoint-9999/trainer_state.json").write_text('{"global_')
     done = subprocess.run([*command, *options(inputs, output, **long)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    first = next(line for line in done.stderr.splitlines() if line.startswith("progress train"))
-    assert not first.startswith("progress train 0/")
+    first = next(line for line in done.stderr.splitlines() if line.startswith('{"program": "train"'))
+    assert json.loads(first)["done"] > 0
     assert weights(output) == weights(tmp_path / "whole/weights")
     assert manifest(output) == manifest(tmp_path / "whole/weights")
     assert not (output.parent / "state").exists()

@@ -82,7 +82,7 @@ class LogHandler(LogHandlerBase):
         if job is None or self._live is not None:
             return
         reading = job.reading()
-        speed = f", {reading.tokens_per_second} tokens/s" if reading and reading.tokens_per_second else ""
+        speed = f", {reading.speed_and_cost()}" if reading and reading.tokens_per_second else ""
         self._print(f"{job.name}{speed} ({self._board.summary()})")
 
     def _failed(self, record: logging.LogRecord) -> None:
