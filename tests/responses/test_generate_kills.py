@@ -153,7 +153,7 @@ def test_errors_are_rows_up_to_a_bound_and_are_asked_again(
     command[command.index("--execution") + 1] = recipe(max_errors=0.2)
     generate.main(command)
     assert (provenance(output)["resumed"], provenance(output)["asked"]) == (4, 1)
-    assert "progress generate 4/5 rows\n" in capsys.readouterr().err
+    assert '{"program": "generate", "done": 4, "total": 5,' in capsys.readouterr().err
     *good, bad = tables.read(output, tables.RESPONSES).to_pylist()
     assert "error" not in {r["finish_reason"] for r in good}
     assert {r["error"] for r in good} == {None}

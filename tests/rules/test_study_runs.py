@@ -19,16 +19,17 @@ from test_study import SHARDS, TEACHERS, arms
 # Kills
 
 
-# Program, what is made again when it is killed, and how long it lives: into its work, not only its imports.
+# Program, what is made again when it is killed, and when: after so many seconds of its processor's time, or (None) once
+# its log has a line of progress, which is in the midst of its work. The others are too quick to be caught there.
 KILLS = [
-    ("fetch_problems", "problems/toy-test", 0.4),
-    ("generate", "responses/toy-train/teachers/toy-long/toy-sampled/draw-0/00-of-02", 4.0),
-    ("verify", "verdicts/toy-train/teachers/toy-long/toy-sampled/draw-0/01-of-02", 0.8),
-    ("mix", "datasets/toy-mix-long", 0.4),
-    ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 3.0),
-    ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", 5.0),
-    ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.4),
-    ("compare", "report", 1.0),
+    ("fetch_problems", "problems/toy-test", 0.3),
+    ("generate", "responses/toy-train/teachers/toy-long/toy-sampled/draw-0/00-of-02", None),
+    ("verify", "verdicts/toy-train/teachers/toy-long/toy-sampled/draw-0/01-of-02", None),
+    ("mix", "datasets/toy-mix-long", 0.3),
+    ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 1.5),
+    ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", None),
+    ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.3),
+    ("compare", "report", 0.6),
 ]
 
 
@@ -38,35 +39,55 @@ def background(study: Study, *targets: str) -> subprocess.Popen:
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
-def kill_program(program: str, lives: float, run: subprocess.Popen) -> None:
-    """Kill the first process of a program some seconds after it started, as the kernel does when memory runs out."""
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and run.poll() is None:
+def in_work(study: Study, program: str) -> bool:
+    """Return whether a log of a program has a line of progress."""
+    logs = (study.folder / f"logs/{program}").rglob("*.log")
+    return any(f'{{"program": "{program}"' in log.read_text() for log in logs)
+
+
+def processes(run: subprocess.Popen, program: str) -> list[psutil.Process]:
+    """Return the running processes of a program below Snakemake's."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                command = process.cmdline()
-                if command[1:2] == [f"scripts/{program}.py"]:
-                    time.sleep(max(0.0, process.create_time() + lives - time.time()))
+                if process.cmdline()[1:2] == [f"scripts/{program}.py"]:
+                    found.append(process)
+    return found
+
+
+def killed(study: Study, program: str, place: str, moment: float | None) -> bool:
+    """Make a place again and kill its program at a moment, as the kernel does when memory runs out; False: too late."""
+    shutil.rmtree(study.folder / "results" / place)
+    shutil.rmtree(study.folder / "logs" / program)
+    run = background(study, f"results/{place}/manifest.json")
+    while run.poll() is None:
+        for process in processes(run, program)[:1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                used = process.cpu_times()
+                if in_work(study, program) if moment is None else used.user + used.system >= moment:
                     process.kill()
-                    return
-        time.sleep(0.02)
-    raise AssertionError(f"{program} never ran")
+                    return run.wait() != 0
+        time.sleep(0.01)
+    return False
 
 
 def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: Study, study: Study) -> None:
     results = study.folder / "results"
-    for program, place, lives in KILLS:
-        shutil.rmtree(results / place)
-        run = background(study, f"results/{place}/manifest.json")
-        kill_program(program, lives, run)
-        assert run.wait(400) != 0, f"{program} was not hit"
+    for program, place, moment in KILLS:
+        # What has ended before it was hit is made again, and killed sooner: at last when it is first seen.
+        hit = any(killed(study, program, place, when) for when in (moment, moment and moment / 2, 0.1, 0.0))
+        assert hit, f"{program} was not hit"
         assert not (results / place / "manifest.json").exists()
     # Last the whole group, Snakemake with its programs, while one arm is trained again.
     shutil.rmtree(results / f"models/{arms()[0]}")
+    shutil.rmtree(study.folder / "logs/train")
     run = background(study, "report")
-    time.sleep(8)
+    while not in_work(study, "train"):
+        assert run.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
     os.killpg(run.pid, signal.SIGKILL)
-    run.wait(10)
+    run.wait()
     study.run()
     one, two = finished.contents(), study.contents()
     assert one.keys() == two.keys()

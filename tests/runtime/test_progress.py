@@ -16,19 +16,41 @@ from snakemake_logger_plugin_mixdistill import LogHandler
 from snakemake_logger_plugin_mixdistill.board import Board
 
 from distill.runtime import progress
-from distill.runtime.progress import Progress, Reading, parse_progress
+from distill.runtime.progress import Progress, Reading, read_progress
+
+UPDATED = "2026-01-01T00:00:00+00:00"
 
 
-def test_plain_lines_are_read_back(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+def line_of(program: str, done: int, total: int, unit: str = "rows", speed: float | None = None, **more: Any) -> str:
+    left, cost = more.get("left"), more.get("cost", 0.0)
+    return Reading(program, done, total, unit, speed, left, cost, 60, UPDATED).to_json() + "\n"
+
+
+def test_each_line_is_json_and_is_read_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with Progress(40, unit="rows", desc="generate") as shown:
+        now[0] = 10.0
         shown.update(10, tokens=55_000)
     lines = capsys.readouterr().err.splitlines()
-    assert parse_progress(lines[0]) == Reading("generate", 0, 40, "rows", None, None)
-    assert [parse_progress(line).done for line in lines] == [0, 10, 10]
-    assert re.fullmatch(r"progress generate 10/40 rows, [\d.]+k tokens/s, 0:0\d:\d\d left", lines[1])
-    assert parse_progress("12:00:01 left out: p9 (no_answer)") is None
+    assert [json.loads(line)["done"] for line in lines] == [0, 10, 10]
+    readings = [read_progress(line) for line in lines]
+    assert [(r.program, r.total, r.unit, r.tokens_per_second, r.seconds_left, r.cost, r.seconds) for r in readings] == [
+        ("generate", 40, "rows", None, None, 0.0, 0),
+        *[("generate", 40, "rows", 5500.0, 30, 0.0, 10)] * 2,
+    ]
+    assert readings[1].to_json() == lines[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["12:00:01 left out: p9 (no_answer)", "", '{"program": "train", "do', '{"program": "train"}',
+     '{"done": 3}', '{"program": "train", "colour": 1}', "{}"],
+)  # fmt: skip
+def test_other_and_torn_lines_are_no_progress(line: str) -> None:
+    assert read_progress(line) is None
 
 
 def test_a_resumed_program_says_cost_in_all_and_time_from_its_new_rows(
@@ -46,8 +68,8 @@ def test_a_resumed_program_says_cost_in_all_and_time_from_its_new_rows(
         shown.update(9, tokens=900, cost=0.25)
         line = capsys.readouterr().err.splitlines()[-1]
         meanwhile = json.loads(path.read_text())
-    assert line == "progress generate 70/100 rows, 100 tokens/s, $2.00, 0:00:30 left"
-    assert parse_progress(line) == Reading("generate", 70, 100, "rows", "100", "0:00:30", "2.00")
+    assert json.loads(line) == meanwhile
+    assert read_progress(line).speed_and_cost() == "100 tokens/s, $2.00"
     assert datetime.datetime.fromisoformat(meanwhile.pop("updated")).tzinfo
     assert meanwhile == {"program": "generate", "done": 70, "total": 100, "unit": "rows", "tokens_per_second": 100.0,
                          "seconds_left": 30, "cost": 2.0, "seconds": 10}  # fmt: skip
@@ -86,7 +108,7 @@ def test_lines_of_a_run_that_is_no_terminal(tmp_path: Path, monkeypatch: pytest.
     for name in ("s1", "s2"):
         log = Path(f"logs/train/{name}.log")
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("progress train 4/9 updates, 6.3k tokens/s, 0:00:05 left\n12:00 something\nno space left\n")
+        log.write_text(line_of("train", 4, 9, "updates", 6300.0, left=5) + "12:00 something\nno space left\n")
     made, out = handler()
     made.emit(record(LogEvent.RUN_INFO, stats={"train": 2, "all": 1, "total": 3}))
     for number, name in ((1, "s1"), (2, "s2")):
@@ -130,13 +152,13 @@ def test_the_panel_and_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
     board.finish(2)
     assert board.left() == pytest.approx(30 / 2)  # two more generate jobs and a training of unknown length
     board.start(3, "generate", str(log))
-    log.write_text("progress generate 3/8 rows, 810 tokens/s, 0:00:20 left\n")
+    log.write_text(line_of("generate", 3, 8, speed=810.0, left=20, cost=1.2))
     console = Console(file=io.StringIO(), width=120)
     console.print(board)
     shown = console.file.getvalue()
     assert "2 of 5 jobs, 0:00:10, about" in shown
     assert re.search(r"responses .* 2/4", shown)
     assert re.search(r"models .* 0/1", shown)
-    assert re.search(r"3/8 rows\s+810 tokens/s\s+0:00:20 left", shown)
+    assert re.search(r"3/8 rows\s+810 tokens/s, \$1\.20\s+0:00:20 left", shown)
     assert board.finish(3, failed=True).rule == "generate"
     assert board.done["generate"] == 2

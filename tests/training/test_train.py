@@ -1,5 +1,6 @@
 """train.py: what the loss sees, equal bytes for equal inputs, a kill in the middle, LoRA, and students from scratch."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -132,22 +133,20 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(inputs: Path, tmp_path
     run(inputs, tmp_path / "whole/weights", **long)
     output = tmp_path / "killed/weights"
     killed = subprocess.Popen([*command, *options(inputs, output, **long)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 90
     while not list(output.parent.glob("state/*/checkpoint-*/trainer_state.json")):
         assert killed.poll() is None
-        assert time.monotonic() < deadline
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
-    assert killed.wait(10) == -signal.SIGKILL
+    assert killed.wait() == -signal.SIGKILL
     assert not (output.parent / "manifest.json").exists()
     # A state that was cut short while it was written must not be taken up.
     (state,) = output.parent.glob("state/*")
     shutil.copytree(next(state.glob("checkpoint-*")), state / "checkpoint-9999")
     (state / "checkpoint-9999/trainer_state.json").write_text('{"global_')
-    done = subprocess.run([*command, *options(inputs, output, **long)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *options(inputs, output, **long)], capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
-    first = next(line for line in done.stderr.splitlines() if line.startswith("progress train"))
-    assert not first.startswith("progress train 0/")
+    first = next(line for line in done.stderr.splitlines() if line.startswith('{"program": "train"'))
+    assert json.loads(first)["done"] > 0
     assert weights(output) == weights(tmp_path / "whole/weights")
     assert manifest(output) == manifest(tmp_path / "whole/weights")
     assert not (output.parent / "state").exists()

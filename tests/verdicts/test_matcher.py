@@ -68,9 +68,9 @@ def test_any_text_equals_itself(text: str) -> None:
     "text", ["{" * 1_000_000, "\\frac1" * 200_000, "\\sqrt" * 200_000, "\ud800\x00", "." * 1_000_000]
 )
 def test_hostile_text_is_quick(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     match(text, f"\\boxed{{{text}}}")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 30  # of the processor, not of the clock; hours if quadratic
 
 
 # Agreement with the expected verdicts, and wrong answers it accepts, as measured.

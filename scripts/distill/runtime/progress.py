@@ -1,4 +1,4 @@
-"""How far a program is: a bar on a terminal, plain lines elsewhere (a rule's log, which the logger plugin reads).
+"""How far a program is: a bar on a terminal, lines of JSON elsewhere (a rule's log, which the logger plugin reads).
 
 Who has closed the terminal finds the same in a small JSON file, where the program names one.
 """
@@ -7,10 +7,9 @@ import contextlib
 import datetime
 import json
 import os
-import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,22 +20,47 @@ FILE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Reading:
-    """One line of progress, read back: what is done of how much, tokens per second, time left and cost as written."""
+    """How far a program is: one line of its log, and its `progress.json`. Seconds count from the program's start.
 
-    desc: str
+    `done` and `cost` (US dollars) count earlier runs too; speed and time left are of this run, None before its first
+    tokens or rows. `updated` is a UTC time in ISO 8601.
+    """
+
+    program: str
     done: int
     total: int
     unit: str
-    tokens_per_second: str | None
-    left: str | None
-    cost: str | None = None
+    tokens_per_second: float | None
+    seconds_left: int | None
+    cost: float
+    seconds: int
+    updated: str
+
+    def to_json(self) -> str:
+        """Return the one line that says it."""
+        return json.dumps(asdict(self))
+
+    def speed_and_cost(self) -> str:
+        """Return e.g. `8.1k tokens/s, $1.20`, without what is not known."""
+        speed = [] if self.tokens_per_second is None else [f"{_short(self.tokens_per_second)} tokens/s"]
+        return ", ".join(speed + ([f"${self.cost:.2f}"] if self.cost else []))
+
+
+def read_progress(line: str) -> Reading | None:
+    """Read a line of progress; None where it is another line, or a torn one."""
+    if not line.startswith('{"program": '):
+        return None
+    try:
+        return Reading(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 class Progress:
     """Counts rows (or updates), tokens and cost of a running program; a context manager.
 
-    On a terminal it is a tqdm bar. Elsewhere it writes a line at the start, at most every 5 s, and at the end, e.g.
-    `progress generate 320/1500 rows, 8.1k tokens/s, $1.20, 0:02:10 left`. `done` rows and `cost` (US dollars) are of
+    On a terminal it is a tqdm bar. Elsewhere it writes a `Reading` as a line of JSON at the start, at most every 5 s,
+    and at the end. `done` rows and `cost` (US dollars) are of
     earlier runs: they count in the totals, not in the speed and not in the time left. `file` is replaced at most every
     2 s and when the block ends.
     """
@@ -76,7 +100,7 @@ class Progress:
         self.cost += cost
         now = time.monotonic()
         if self._bar is not None:
-            self._bar.set_postfix_str(", ".join(self._speed_and_cost()), False)
+            self._bar.set_postfix_str(self.reading().speed_and_cost(), False)
             self._bar.update(rows)
         elif now - self._said >= LINE_SECONDS:
             self._said = now
@@ -85,59 +109,33 @@ class Progress:
             self._filed = now
             self._write()
 
-    def _tokens_per_second(self) -> float:
-        return self._tokens / max(time.monotonic() - self._start, 1e-9)
-
-    def _left(self) -> float | None:
-        """Return the seconds left at the pace of the new rows, None before the first."""
+    def reading(self) -> Reading:
+        """Return how far the program is now."""
+        seconds = time.monotonic() - self._start
         new = self._done - self._first
-        return (time.monotonic() - self._start) / new * (self._total - self._done) if new else None
-
-    def _speed_and_cost(self) -> list[str]:
-        speed = [f"{_short(self._tokens_per_second())} tokens/s"] if self._tokens else []
-        return speed + ([f"${self.cost:.2f}"] if self.cost else [])
+        return Reading(
+            program=self._desc,
+            done=self._done,
+            total=self._total,
+            unit=self._unit,
+            tokens_per_second=round(self._tokens / max(seconds, 1e-9), 1) if self._tokens else None,
+            seconds_left=round(seconds / new * (self._total - self._done)) if new else None,
+            cost=round(self.cost, 6),
+            seconds=round(seconds),
+            updated=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
 
     def _say(self) -> None:
-        left = self._left()
-        parts = [f"progress {self._desc} {self._done}/{self._total} {self._unit}", *self._speed_and_cost()]
-        if left is not None:
-            parts.append(f"{clock(left)} left")
-        print(", ".join(parts), file=sys.stderr, flush=True)
+        print(self.reading().to_json(), file=sys.stderr, flush=True)
 
     def _write(self) -> None:
         """Replace the file. Nothing depends on it: it is not synced, and a full disk does not stop the program here."""
         if self._file is None:
             return
-        left = self._left()
-        facts = {
-            "program": self._desc,
-            "done": self._done,
-            "total": self._total,
-            "unit": self._unit,
-            "tokens_per_second": round(self._tokens_per_second(), 1) if self._tokens else None,
-            "seconds_left": None if left is None else round(left),
-            "cost": round(self.cost, 6),
-            "seconds": round(time.monotonic() - self._start),
-            "updated": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }
         temporary = self._file.with_name(f".{self._file.name}.tmp")
         with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps(facts, indent=2) + "\n")
+            temporary.write_text(self.reading().to_json() + "\n")
             os.replace(temporary, self._file)
-
-
-_LINE = re.compile(
-    r"progress (.*?) ?(\d+)/(\d+) (\w+)(?:, (\S+) tokens/s)?(?:, \$([\d.]+))?(?:, (\d+:\d\d:\d\d) left)?"
-)
-
-
-def parse_progress(line: str) -> Reading | None:
-    """Read a plain progress line, or return None where it is another line."""
-    match = _LINE.fullmatch(line.strip())
-    if match is None:
-        return None
-    desc, done, total, unit, speed, cost, left = match.groups()
-    return Reading(desc, int(done), int(total), unit, speed, left, cost)
 
 
 def clock(seconds: float) -> str:

@@ -19,7 +19,7 @@ from .board import STAGES, Board, clock
 REFRESH_PER_SECOND = 2
 # Messages without an event that a person wants to see; the others are Snakemake talking about itself.
 SHOWN = ("Nothing to be done", "Complete log", "Touching", "Unlocking", "Deleting")
-SPEAKING = "compare"  # prints the gap table itself, so the panel makes room for it
+SPEAKING = "render_page"  # prints the gap table itself, so the panel makes room for it
 
 
 class LogHandler(LogHandlerBase):
@@ -82,7 +82,7 @@ class LogHandler(LogHandlerBase):
         if job is None or self._live is not None:
             return
         reading = job.reading()
-        speed = f", {reading.tokens_per_second} tokens/s" if reading and reading.tokens_per_second else ""
+        speed = f", {reading.speed_and_cost()}" if reading and reading.tokens_per_second else ""
         self._print(f"{job.name}{speed} ({self._board.summary()})")
 
     def _failed(self, record: logging.LogRecord) -> None:

@@ -1,5 +1,6 @@
 """What the panel shows: jobs by stage, the running jobs with their last progress line, and the time left."""
 
+import re
 import sys
 import time
 from collections import Counter
@@ -13,15 +14,23 @@ from rich.text import Text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
-from distill.runtime.progress import Reading, clock, parse_progress
+from distill.runtime.progress import Reading, clock, read_progress
 
-STAGES = {
-    "fetch_problems": "problems", "fetch_responses": "responses", "generate": "responses", "verify": "verdicts",
-    "judge": "verdicts", "check_golds": "verdicts",
-    "find_contamination": "signals", "find_duplicates": "signals", "compute_loglikelihood": "signals",
-    "mix": "datasets", "render": "rendered", "fetch_model": "models", "initialise": "models", "train": "models",
-    "score": "scores", "compare": "report",
-}  # fmt: skip
+WORKFLOW = Path(__file__).resolve().parents[2]
+_INCLUDED = re.compile(r'^include: "rules/(\w+)\.smk"', re.MULTILINE)
+_RULE = re.compile(r"^rule (\w+):", re.MULTILINE)
+
+
+def stages_of(workflow: Path) -> dict[str, str]:
+    """Return rule -> stage, in data-flow order: each rules file is a stage, but for the rule that names the stage."""
+    found = {}
+    for stage in _INCLUDED.findall((workflow / "Snakefile").read_text()):
+        rules = _RULE.findall((workflow / f"rules/{stage}.smk").read_text())
+        found |= {rule: stage for rule in rules if rule != stage}
+    return found
+
+
+STAGES = stages_of(WORKFLOW)
 TAIL_BYTES = 4096
 ERROR_LINES = 12
 
@@ -48,12 +57,12 @@ class Job:
     def reading(self) -> Reading | None:
         """Return the last progress line of the job's log."""
         lines = tail(self.log) if self.log else []
-        return next((r for r in map(parse_progress, reversed(lines)) if r), None)
+        return next((r for r in map(read_progress, reversed(lines)) if r), None)
 
     def complaint(self) -> list[str]:
         """Return the last lines of the log that are no progress."""
         lines = tail(self.log) if self.log else []
-        return [line for line in lines if line.strip() and not parse_progress(line)][-ERROR_LINES:]
+        return [line for line in lines if line.strip() and not read_progress(line)][-ERROR_LINES:]
 
 
 def tail(path: Path) -> list[str]:
@@ -129,6 +138,5 @@ def _columns(job: Job) -> tuple[str, str, str]:
     reading = job.reading()
     if reading is None:
         return clock(job.age()), "", ""
-    speed = f"{reading.tokens_per_second} tokens/s" if reading.tokens_per_second else ""
-    speed += f", ${reading.cost}" if reading.cost else ""
-    return f"{reading.done}/{reading.total} {reading.unit}", speed, f"{reading.left} left" if reading.left else ""
+    left = "" if reading.seconds_left is None else f"{clock(reading.seconds_left)} left"
+    return f"{reading.done}/{reading.total} {reading.unit}", reading.speed_and_cost(), left
