@@ -289,7 +289,8 @@ EDITS = [
     ("distill/tables/parquet.py", "ROW_GROUP = 2000", "ROW_GROUP = 1000",
      ALL - {"fetch_model", "initialise", "render_page"} - each("analyse")),
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
-     "        raise ValueError", ALL - {"fetch_model", "fetch_problems", "render_page"} - each("analyse") | analysis("curves")),
+     "        raise ValueError",
+     ALL - {"fetch_model", "fetch_problems", "render_page"} - each("analyse") | analysis("curves")),
     ("distill/tables/schemas.py", 'LEDGER = _contract("ledger", "problem_id teacher"',
      'LEDGER = _contract("ledger", "teacher problem_id"', {"mix", "render", "train"}),
     ("distill/tables/schemas.py", "subject=_TEXT, level=_TEXT,\n)", "subject=_TEXT, level=_INT,\n)",
