@@ -263,7 +263,7 @@ EDITS = [
     (f"{RUNTIME}/record.py", '"started":', '"began":', NONE),
     (f"{RUNTIME}/files.py", "waiting for it", "it is waited for", NONE),
     (f"{RUNTIME}/files.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_EX", NONE),
-    (f"{RUNTIME}/progress.py", 'print(", ".join(parts)', 'print("; ".join(parts)', NONE),
+    (f"{RUNTIME}/progress.py", "FILE_SECONDS = 2.0", "FILE_SECONDS = 3.0", NONE),
     (f"{RUNTIME}/progress.py", "LINE_SECONDS = 5.0", "LINE_SECONDS = 6.0", NONE),
     (f"{RUNTIME}/run.py", "no space left on the device", "the disk is full", NONE),
     (f"{RUNTIME}/journal.py", "_BUFFER_BYTES = 1 << 20", "_BUFFER_BYTES = 1 << 21", NONE),
@@ -287,7 +287,7 @@ EDITS = [
     # What can, and for whom.
     (f"{RUNTIME}/journal.py", "FORMAT = 1", "FORMAT = 2", each("generate", "judge")),
     ("distill/tables/parquet.py", "ROW_GROUP = 2000", "ROW_GROUP = 1000",
-     ALL - {"fetch_model", "initialise", "render_page"} - each("analyse")),
+     ALL - {"fetch_model", "initialise", "render_page", "tabulate"} - each("analyse")),
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
      "        raise ValueError",
      ALL - {"fetch_model", "fetch_problems", "render_page"} - each("analyse") | analysis("curves")),
@@ -299,7 +299,7 @@ EDITS = [
      "def stable_hash(*parts: object) -> int:\n    parts += (1,)\n",
      each("generate", "fetch_responses", "mix", "split_problems")),
     (f"{RECIPES}/base.py", "ensure_ascii=False", "ensure_ascii=True",
-     ALL - {"count_repeats", "split_problems"}),
+     ALL - {"count_repeats", "render_page", "split_problems"}),
     (f"{RECIPES}/trainings.py", "warmup: Share = Field(0.0", "warmup: Share = Field(0.1", {"train"}),
     (f"{RECIPES}/trainings.py", "cutoff: Positive = Field(...", "cutoff: Positive = Field(9", NONE),
     (f"{RECIPES}/answering.py", "class Rewrite(Recipe):", "class Rewrite(Recipe, frozen=True):", {"fetch_responses"}),
