@@ -210,3 +210,20 @@ def test_torn_or_foreign_files_among_the_kept_are_passed_over(teacher: Teacher) 
     teacher.output().unlink()
     entry.with_suffix(".parquet").unlink()
     assert teacher.generate(ROWS) == len(ROWS)
+
+
+def test_spoilt_bytes_are_asked_again(teacher: Teacher, caplog: pytest.LogCaptureFixture) -> None:
+    teacher.generate(ROWS)
+    (table,) = (teacher.output().parent / "kept").glob("*.parquet")
+    spoilt = table.read_bytes()
+    table.unlink()
+    table.write_bytes(spoilt[:-9] + bytes([spoilt[-9] ^ 1]) + spoilt[-8:])
+    with caplog.at_level("INFO"):
+        assert teacher.generate(ROWS) == len(ROWS)
+    assert "not the bytes that were kept" in caplog.text
+
+
+def test_folders_beside_that_are_no_shards_are_not_looked_into(teacher: Teacher) -> None:
+    teacher.generate(ROWS)
+    teacher.output().parent.rename(teacher.output().parent.with_name("other"))
+    assert teacher.generate(ROWS) == len(ROWS)

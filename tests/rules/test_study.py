@@ -3,10 +3,16 @@
 import csv
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from helpers import TOY
 from study import CATALOGUE, Study
+
+from distill.config.shards import in_shard
 
 STUDENTS = ("toy-xs", "toy-m")
 DATASETS = ("toy-long-arm", "toy-short-arm", "toy-mix-long")
@@ -24,6 +30,13 @@ def teachers(
     return {f"{rule}/toy-train/teachers/{t}/{decoding}/draw-{d}/{s}" for t in names for d in draws for s in SHARDS}
 
 
+def asked(*rest: Any, **named: Any) -> set[str]:
+    """Teachers' responses, and what is made of each."""
+    made = teachers("generate", *rest, **named) | teachers("verify", *rest, **named)
+    folders = {job.split("/", 1)[1].rsplit("/", 2)[0] for job in made}
+    return made | {f"count_repeats/{folder}" for folder in folders} | ANSWERED_ANEW
+
+
 def arms(student: str | None = None, dataset: str | None = None) -> list[str]:
     """Trained arms as they stand in paths, of one student or dataset only."""
     return [f"{s}/toy-sft/{d}/seed-1" for s, d in ARMS if student in (None, s) and dataset in (None, d)]
@@ -32,11 +45,25 @@ def arms(student: str | None = None, dataset: str | None = None) -> list[str]:
 def answered(names: list[str], benchmark: str = "toy-test") -> set[str]:
     """What happens on a benchmark, for arms as they stand in paths."""
     made = {f"{r}/{benchmark}/students/{a}/toy-greedy/draw-0/00-of-01" for a in names for r in ("generate", "verify")}
-    return made | {f"score/{benchmark}/students/{a}/toy-greedy" for a in names}
+    counted = {f"{r}/{benchmark}/students/{a}/toy-greedy" for a in names for r in ("score", "count_repeats")}
+    return made | counted | analysed("draws")
+
+
+def analysed(*names: str) -> set[str]:
+    """These analyses, and the page that is made of them."""
+    return {f"analyse/{name}" for name in names} | {"render_page"}
+
+
+# Whatever changes a score changes the tables and these.
+SCORED = analysed("gaps", "scores", "levels", "graders", "cost") | {"tabulate"}
+# A training has its own analyses, and the lost rows and the funnel end with it.
+TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
+REGRADED = analysed("verdicts", "agreement")
+ANSWERED_ANEW = REGRADED | analysed("draws")
 
 
 def trained(names: list[str]) -> set[str]:
-    return {f"train/{a}" for a in names} | answered(names) | {"compare"}
+    return {f"train/{a}" for a in names} | answered(names) | TRAINED
 
 
 def rendered(names: list[str]) -> set[str]:
@@ -97,30 +124,29 @@ def students_prompt(study: Study) -> set[str]:
 
 def text_of_a_prompt(study: Study) -> set[str]:
     (study.folder / "config/prompts/plain.jinja").write_text("Now {{ problem }}\n")
-    return teachers("generate") | teachers("verify") | from_datasets() | answered(BASE)
+    return asked() | from_datasets() | answered(BASE)
 
 
 def one_teachers_temperature(study: Study) -> set[str]:
     study.edit(CATALOGUE + "decodings.yaml", hotter={"temperature": 1.0, "max_new_tokens": 240, "draws": 2})
     study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"decoding": "hotter"}})
-    return {j for r in ("generate", "verify") for j in teachers(r, ("toy-long",), "hotter")} | from_datasets()
+    return asked(("toy-long",), "hotter") | from_datasets()
 
 
 def temperature_of_a_decoding(study: Study) -> set[str]:
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"temperature": 0.8}})
-    return teachers("generate") | teachers("verify") | from_datasets()
+    return asked() | from_datasets()
 
 
 def one_more_draw(study: Study) -> set[str]:
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 3}})
-    return teachers("generate", draws=(2,)) | teachers("verify", draws=(2,)) | from_datasets()
+    return asked(draws=(2,)) | from_datasets()
 
 
 def further_draws_until_correct(study: Study) -> set[str]:
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4, "until_correct": True}})
     # The second draw was made without looking at the first, and is made again; the first stays.
-    made = {j for r in ("generate", "verify") for j in teachers(r, draws=(1, 2, 3))}
-    return made | from_datasets()
+    return asked(draws=(1, 2, 3)) | from_datasets()
 
 
 def one_more_benchmark(study: Study) -> set[str]:
@@ -128,7 +154,8 @@ def one_more_benchmark(study: Study) -> set[str]:
     entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
     study.edit(CATALOGUE + "corpora.yaml", more=entry)
     study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
-    return {"fetch_problems/more", "check_golds/more", "compare"} | answered([*arms(), *BASE], "more")
+    fetched = {"fetch_problems/more", "split_problems/more/00-of-01", "check_golds/more"}
+    return fetched | answered([*arms(), *BASE], "more") | SCORED | analysed("ledger", "golds")
 
 
 def one_more_student(study: Study) -> set[str]:
@@ -151,14 +178,15 @@ def alpha_of_a_mix(study: Study) -> set[str]:
 def decontamination(study: Study) -> set[str]:
     study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": {"decontaminate": True}}})
-    return {"find_contamination/toy-train"} | from_datasets("toy-mix-long")
+    return {"find_contamination/toy-train"} | from_datasets("toy-mix-long") | analysed("signals")
 
 
 def draws_that_a_student_finds_likely(study: Study) -> set[str]:
     asked = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
     study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
-    rater = {"fetch_model/toy-small"} | {j for r in ("generate", "verify") for j in teachers(r, ("toy-small",))}
-    return {f"{j}/toy-xs" for j in teachers("compute_loglikelihood")} | rater | from_datasets("toy-mix-long")
+    rater = {"fetch_model/toy-small"} | asked(("toy-small",))
+    rated = {f"{j}/toy-xs" for j in teachers("compute_loglikelihood")} | analysed("signals")
+    return rated | rater | from_datasets("toy-mix-long")
 
 
 def overlap_of_problems(study: Study) -> set[str]:
@@ -171,23 +199,103 @@ def judge(study: Study) -> set[str]:
     names = [*arms(), *BASE]
     judged = {f"judge/toy-test/students/{a}/toy-greedy/draw-0/00-of-01" for a in names}
     scored = {j for j in answered(names) if j.startswith("score")}
-    return {"fetch_model/toy-small", "compare"} | judged | scored  # datasets follow the rule, so nothing is trained
+    return {"fetch_model/toy-small"} | judged | scored | SCORED  # datasets follow the rule, so nothing is trained
+
+
+def regraded(benchmark: bool = True) -> set[str]:
+    """All verdicts on what teachers answered, and on benchmarks too, and what follows from them; no response."""
+    students = {j for j in answered([*arms(), *BASE]) if j.split("/")[0] in ("verify", "score")}
+    return teachers("verify") | from_datasets() | REGRADED | (students if benchmark else set())
 
 
 def graders_code(study: Study) -> set[str]:
     study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
-    return (
-        teachers("verify") | from_datasets() | {j for j in answered([*arms(), *BASE]) if not j.startswith("generate")}
-    )
+    return regraded()
 
 
 def programs_code(study: Study) -> set[str]:
     study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
-    return {j for j in answered([*arms(), *BASE]) if j.startswith("score")} | {"compare"}
+    return {j for j in answered([*arms(), *BASE]) if j.startswith("score")} | SCORED
+
+
+def own_problems(study: Study, change: Callable[[list[dict]], None]) -> None:
+    """Change rows of the corpus that students train on, in a copy of the study's own."""
+    toy = study.folder / "resources/toy"
+    if toy.is_symlink():
+        toy.unlink()
+        shutil.copytree(TOY, toy)
+    rows = [json.loads(line) for line in (toy / "train.jsonl").read_text().splitlines()]
+    change(rows)
+    (toy / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def a_gold_corrected(study: Study) -> set[str]:
+    own_problems(study, lambda rows: rows[7].update(answer="5" if rows[7]["answer"] == "4" else "4"))
+    golds = {"fetch_problems/toy-train", "check_golds/toy-train"} | analysed("golds", "ledger")
+    return golds | regraded(benchmark=False)
+
+
+def of_shard(jobs: set[str], shard: str) -> set[str]:
+    """Without the jobs of other shards."""
+    return {job for job in jobs if not re.search(r"\d\d-of-\d\d$", job) or job.endswith(shard)}
+
+
+def changed_statement(problem_id: str) -> set[str]:
+    """What follows from another statement: only its shard is answered anew, and all verdicts."""
+    shard = SHARDS[0] if in_shard(problem_id, 0, 2) else SHARDS[1]
+    fetched = {"fetch_problems/toy-train", "check_golds/toy-train", f"split_problems/toy-train/{shard}"}
+    return fetched | of_shard(asked(), shard) | regraded(benchmark=False) | analysed("golds", "ledger")
+
+
+def a_problem_reworded(study: Study) -> set[str]:
+    changed: list[str] = []
+
+    def reword(rows: list[dict]) -> None:
+        rows[7]["problem"] += " Tell me."
+        changed.append(rows[7]["id"])
+
+    own_problems(study, reword)
+    return changed_statement(changed[0])
+
+
+def a_problem_added(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 121}})
+    rows = [json.loads(line) for line in (TOY / "train.jsonl").read_text().splitlines()]
+    return changed_statement(rows[120]["id"])
+
+
+def twice_as_many_shards(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"shards": 4}})
+    shards = [f"{i:02d}-of-04" for i in range(4)]
+    moved = {j.replace(SHARDS[0], s) for j in of_shard(asked(), SHARDS[0]) for s in shards}
+    return {f"split_problems/toy-train/{s}" for s in shards} | moved | from_datasets()
+
+
+def text_of_an_error(study: Study) -> set[str]:
+    study.replace("scripts/distill/tables/parquet.py", "holds null", "holds nothing")
+    study.replace("scripts/generate.py", "responses are errors, more than", "answers are errors, more than")
+    return set()
+
+
+def text_of_a_help(study: Study) -> set[str]:
+    study.replace("scripts/generate.py", 'help="model folder with a manifest.json"', 'help="the model"')
+    study.replace("scripts/distill/config/recipes/trainings.py", "Peak learning rate.", "Highest learning rate.")
+    return set()
+
+
+def key_of_provenance(study: Study) -> set[str]:
+    study.replace("scripts/distill/runtime/record.py", '"cores": len(', '"usable": 1, "cores": len(')
+    return set()
+
+
+def prompt_that_nobody_uses(study: Study) -> set[str]:
+    (study.folder / "config/prompts/other.jinja").write_text("Answer: {{ problem }}\n")
+    (study.folder / "config/prompts/boxed.jinja").write_text("Box it: {{ problem }}\n")
+    return set()
 
 
 def comment_in_a_module(study: Study) -> set[str]:
-    for name in ("grading", "training", "tables"):
+    for name in ("verdicts/grading", "training/sft", "tables/parquet"):
         path = study.folder / f"scripts/distill/{name}.py"
         path.write_text("# A comment.\n" + path.read_text().replace('"""\n', '"""  # another\n', 1) + "\n# The end.\n")
     return set()
@@ -201,7 +309,7 @@ def batch_size(study: Study) -> set[str]:
 
 def title_of_the_study(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
-    return {"compare"}
+    return {"render_page"}
 
 
 def bound_on_errors(study: Study) -> set[str]:
@@ -210,8 +318,8 @@ def bound_on_errors(study: Study) -> set[str]:
 
 
 def template_of_the_page(study: Study) -> set[str]:
-    study.replace("scripts/distill/report/templates/report.html.j2", "Where the rows went", "Rows")
-    return {"compare"}
+    study.replace("scripts/distill/report/templates/report.html.j2", "Nothing to show.", "Nothing.")
+    return {"render_page"}
 
 
 def touched_inputs(study: Study) -> set[str]:
@@ -223,7 +331,9 @@ def touched_inputs(study: Study) -> set[str]:
 CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
            one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
-           overlap_of_problems, judge, graders_code, programs_code, comment_in_a_module, batch_size, title_of_the_study,
+           overlap_of_problems, judge, graders_code, programs_code, a_gold_corrected, a_problem_reworded,
+           a_problem_added, twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
+           prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study,
            bound_on_errors, template_of_the_page, touched_inputs]  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class Mixed(Study):
         shim = self.folder / "bin/python"
         shim.parent.mkdir(exist_ok=True)
         here, there = shlex.quote(sys.executable), shlex.quote(PYTHON)
-        shim.write_text(f'#!/bin/sh\ncase "$1" in scripts/generate.py) exec {here} "$@" ;; esac\nexec {there} "$@"\n')
+        shim.write_text(f'#!/bin/sh\ncase "$1" in */scripts/generate.py) exec {here} "$@" ;; esac\nexec {there} "$@"\n')
         shim.chmod(0o755)
         return {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}"}
 

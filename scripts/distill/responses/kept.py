@@ -18,7 +18,7 @@ from distill.config.recipes import GenerateJob, canonical_json
 from distill.config.shards import stable_hash
 from distill.models.prompts import Message
 from distill.runtime.errors import InputError
-from distill.runtime.files import link, read_json, text_digest, write_json
+from distill.runtime.files import file_digest, link, read_json, text_digest, write_json
 from distill.tables.words import FinishReason
 
 FOLDER = "kept"
@@ -66,13 +66,13 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
     `folder` is that of a shard of a draw. Errors are no answers. A file that cannot be read is passed over with a line.
     """
     left = dict(questions)
-    for entry in _entries([folder, *sorted(folder.parent.glob("*"))], key):
+    for entry in _entries([folder, *sorted(folder.parent.glob("*-of-*"))], key):
         if not left:
             return
         try:
             answered = _questions(entry)
             same = {i for i, asked in left.items() if answered.get(i) == asked.digest}
-            for row in _rows(entry.with_suffix(".parquet"), same) if same else ():
+            for row in _rows(_whole(entry), same) if same else ():
                 problem_id = row.pop("problem_id")
                 seeds = left[problem_id].seeds
                 if row.pop("draw") == draw and (seeds is None or row["seed"] in seeds):
@@ -92,7 +92,8 @@ def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) 
     answered = {row["problem_id"] for row in _rows(table, questions.keys(), texts=False)}
     mine = {problem_id: questions[problem_id].digest for problem_id in sorted(answered)}
     link(table, folder / f"{name}.parquet")
-    write_json(folder / f"{name}.json", {"questions": mine})  # a table without it does not count
+    # A table without this file does not count.
+    write_json(folder / f"{name}.json", {"questions": mine, "sha256": file_digest(table)})
     for entry in _entries([table.parent], key):
         if entry.stem != name and _questions(entry).items() <= mine.items():
             _forget(entry)
@@ -123,6 +124,14 @@ def _questions(entry: Path) -> dict[str, str]:
     except (InputError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _whole(entry: Path) -> Path:
+    """Return the table that a list of questions belongs to. Raises InputError when its bytes are not what they were."""
+    table = entry.with_suffix(".parquet")
+    if file_digest(table) != read_json(entry).get("sha256"):
+        raise InputError(f"{table}: not the bytes that were kept")
+    return table
 
 
 def _rows(table: Path, wanted: Collection[str], texts: bool = True) -> Iterator[Row]:
