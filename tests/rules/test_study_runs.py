@@ -29,9 +29,7 @@ KILLS = [
     ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 1.5),
     ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", None),
     ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.3),
-    ("tabulate", "contrasts", 0.3),
-    ("analyse", "analyses/gaps", 0.6),
-    ("render_page", "report", 0.3),
+    ("compare", "report", 0.6),
 ]
 
 
@@ -53,7 +51,7 @@ def processes(run: subprocess.Popen, program: str) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.cmdline()[1:2] == [str(study_program)]:
+                if process.cmdline()[1:2] == [f"scripts/{program}.py"]:
                     found.append(process)
     return found
 
@@ -186,15 +184,14 @@ def test_stage_targets(study: Study) -> None:
     shutil.rmtree(study.folder / "results")
     shutil.rmtree(study.folder / ".snakemake")
     rules = [("problems", "fetch_problems"), ("responses", "train"), ("verdicts", "verify"), ("datasets", "mix"),
-             ("rendered", "render"), ("models", "train"), ("scores", "score"), ("analyses", "analyse"),
-             ("report", "render_page")]  # fmt: skip
+             ("rendered", "render"), ("models", "train"), ("scores", "score"), ("report", "compare")]  # fmt: skip
     for target, last in rules:
         planned = {job.split("/")[0] for job in study.planned(target)}
         assert last in planned
-        assert ("render_page" in planned) == (target == "report")
-        assert ("score" in planned) == (target in ("scores", "analyses", "report"))
+        assert ("compare" in planned) == (target == "report")
+        assert ("score" in planned) == (target in ("scores", "report"))
     assert {job.split("/")[0] for job in study.planned("datasets")} == {
-        "fetch_problems", "split_problems", "fetch_model", "generate", "verify", "mix",
+        "fetch_problems", "fetch_model", "generate", "verify", "mix",
     }  # fmt: skip
 
 
