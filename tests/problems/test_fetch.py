@@ -111,7 +111,8 @@ def test_torn_files(tmp_path: Path) -> None:
 
 def test_bad_input_ends_a_program_with_one_line(tmp_path: Path) -> None:
     command = [sys.executable, REPOSITORY / "scripts/fetch_problems.py", "--output", tmp_path / "o/problems.parquet"]
-    done = subprocess.run([*command, "--recipe", recipe(path="none.jsonl")], capture_output=True, text=True, timeout=60)
+    command += ["--recipe", recipe(path="none.jsonl")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     assert (done.returncode, done.stderr) == (1, "fetch_problems.py: error: none.jsonl: no such file\n")
 
 
@@ -190,7 +191,7 @@ def run_offline(program: str, home: Path, *options: str) -> subprocess.Completed
     """Run a program as a machine without network does; HF_HOME must be set before the libraries are imported."""
     environment = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, REPOSITORY / f"scripts/{program}.py", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800, env=environment)
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

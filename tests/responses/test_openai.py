@@ -13,6 +13,7 @@ from typing import Any
 import chat_server as faults
 import fetch_model
 import generate
+import httpx2
 import pytest
 from chat_server import MODEL, ChatServer
 from helpers import PROMPTS, base_model, manifest, problems_table, recipe
@@ -129,13 +130,23 @@ def test_retry_after_is_honoured_by_all_rows(server: ChatServer, model: Path, fo
 
 def test_pauses_double_and_differ(monkeypatch: pytest.MonkeyPatch, server: ChatServer, model: Path) -> None:
     monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 0.1)
+    sleep, slept = endpoint.Endpoint._sleep, []
+
+    async def noted(client: endpoint.Endpoint, seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(client, seconds)
+
+    monkeypatch.setattr(endpoint.Endpoint, "_sleep", noted)
     for i in range(4):
         server.plan[f"Say {i}."] = [faults.status(500)] * 3
     ask(engine(model, server.url, attempts=4), 4)
     for times in server.asked.values():
         pauses = [b - a for a, b in itertools.pairwise(times)]
-        assert all(0.1 * 2**n <= pause < 0.1 * 2**n + 0.25 for n, pause in enumerate(pauses))
-    assert len({round(times[-1] - times[0], 3) for times in server.asked.values()}) > 1
+        assert all(0.1 * 2**n <= pause for n, pause in enumerate(pauses))
+    planned = sorted(seconds for seconds in slept if seconds > 0)
+    assert len(planned) == 4 * 3
+    assert all(0.1 * 2 ** (i // 4) <= seconds <= 0.1 * 2 ** (i // 4) + 0.1 for i, seconds in enumerate(planned))
+    assert len(set(planned)) == len(planned)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +184,12 @@ def test_a_server_that_goes_away(server: ChatServer, model: Path) -> None:
     assert 5 <= len(found) < 10
 
 
-def test_a_server_that_is_not_up_fails_at_once(model: Path) -> None:
+def test_a_server_that_is_not_up_fails_at_once(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    get, asked = httpx2.get, []
+    monkeypatch.setattr(httpx2, "get", lambda url, **options: asked.append(url) or get(url, **options))
     with pytest.raises(InputError, match=r"no server answers at http://127\.0\.0\.1:9/v1 .*refused.*; start it"):
         engine(model, "http://127.0.0.1:9/v1")
+    assert asked == ["http://127.0.0.1:9/v1/models"]
 
 
 def test_a_wrong_key_fails_before_the_first_row(server: ChatServer, model: Path) -> None:

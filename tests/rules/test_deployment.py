@@ -45,7 +45,7 @@ def snakemake(folder: Path, *options: str) -> str:
     """Run Snakemake from a folder; it must succeed."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
     done = subprocess.run(command, cwd=folder, env=Study(folder).environment(), capture_output=True, text=True,
-                          timeout=600)  # fmt: skip
+                          timeout=1800)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

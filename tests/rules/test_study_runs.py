@@ -29,7 +29,9 @@ KILLS = [
     ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 1.5),
     ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", None),
     ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.3),
-    ("compare", "report", 0.6),
+    ("tabulate", "contrasts", 0.6),
+    ("analyse", "analyses/scores", 0.6),
+    ("render_page", "report", 0.3),
 ]
 
 
@@ -51,7 +53,7 @@ def processes(run: subprocess.Popen, program: str) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.cmdline()[1:2] == [f"scripts/{program}.py"]:
+                if [Path(part).name for part in process.cmdline()[1:2]] == [f"{program}.py"]:
                     found.append(process)
     return found
 
@@ -59,7 +61,7 @@ def processes(run: subprocess.Popen, program: str) -> list[psutil.Process]:
 def killed(study: Study, program: str, place: str, moment: float | None) -> bool:
     """Make a place again and kill its program at a moment, as the kernel does when memory runs out; False: too late."""
     shutil.rmtree(study.folder / "results" / place)
-    shutil.rmtree(study.folder / "logs" / program)
+    shutil.rmtree(study.folder / "logs" / program, ignore_errors=True)
     run = background(study, f"results/{place}/manifest.json")
     while run.poll() is None:
         for process in processes(run, program)[:1]:
@@ -184,14 +186,15 @@ def test_stage_targets(study: Study) -> None:
     shutil.rmtree(study.folder / "results")
     shutil.rmtree(study.folder / ".snakemake")
     rules = [("problems", "fetch_problems"), ("responses", "train"), ("verdicts", "verify"), ("datasets", "mix"),
-             ("rendered", "render"), ("models", "train"), ("scores", "score"), ("report", "compare")]  # fmt: skip
+             ("rendered", "render"), ("models", "train"), ("scores", "score"),
+             ("analyses", "analyse"), ("report", "render_page")]  # fmt: skip
     for target, last in rules:
         planned = {job.split("/")[0] for job in study.planned(target)}
         assert last in planned
-        assert ("compare" in planned) == (target == "report")
-        assert ("score" in planned) == (target in ("scores", "report"))
+        assert ("render_page" in planned) == (target == "report")
+        assert ("score" in planned) == (target in ("scores", "analyses", "report"))
     assert {job.split("/")[0] for job in study.planned("datasets")} == {
-        "fetch_problems", "fetch_model", "generate", "verify", "mix",
+        "fetch_problems", "split_problems", "fetch_model", "generate", "verify", "mix",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_mixdistill import LogHandler
-from snakemake_logger_plugin_mixdistill.board import Board
+from snakemake_logger_plugin_mixdistill.board import TAIL_BYTES, Board, Job
 
 from distill.runtime import progress
 from distill.runtime.progress import Progress, Reading, read_progress
@@ -162,3 +162,13 @@ def test_the_panel_and_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert re.search(r"3/8 rows\s+810 tokens/s, \$1\.20\s+0:00:20 left", shown)
     assert board.finish(3, failed=True).rule == "generate"
     assert board.done["generate"] == 2
+
+
+def test_a_long_log_is_read_from_its_first_whole_line(tmp_path: Path) -> None:
+    log, line = tmp_path / "train.log", line_of("train", 4, 9, "updates", 6312.5, left=5)
+    log.write_text(line * (2 * TAIL_BYTES // len(line)) + "no space left\n")
+    job = Job("train", log, 0.0)
+    assert job.reading().done == 4
+    assert job.complaint() == ["no space left"]
+    log.write_text("x" * 2 * TAIL_BYTES)
+    assert job.complaint() == ["x" * TAIL_BYTES]

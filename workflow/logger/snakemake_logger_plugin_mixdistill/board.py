@@ -31,7 +31,7 @@ def stages_of(workflow: Path) -> dict[str, str]:
 
 
 STAGES = stages_of(WORKFLOW)
-TAIL_BYTES = 4096
+TAIL_BYTES = 16_384
 ERROR_LINES = 12
 
 
@@ -66,12 +66,13 @@ class Job:
 
 
 def tail(path: Path) -> list[str]:
-    """Return the last lines of a file, none if there is none."""
+    """Return the last whole lines of a file, none if there is none."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()
+            lines = file.read().decode(errors="replace").splitlines()
+            return lines[1:] if size > TAIL_BYTES and len(lines) > 1 else lines
     except OSError:
         return []
 
