@@ -55,7 +55,7 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-SCORED = analysed("gaps", "scores", "levels", "graders", "cost") | {"tabulate"}
+SCORED = analysed("gaps", "scores", "levels", "graders", "cost") | {"contrast"}
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
 REGRADED = analysed("verdicts", "agreement")

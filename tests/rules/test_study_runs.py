@@ -29,7 +29,7 @@ KILLS = [
     ("render", "rendered/toy-xs/toy-sft/toy-mix-long", 1.5),
     ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", None),
     ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.3),
-    ("tabulate", "contrasts", 0.6),
+    ("contrast", "contrasts", 0.6),
     ("analyse", "analyses/scores", 0.6),
     ("render_page", "report", 0.3),
 ]

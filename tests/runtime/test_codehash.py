@@ -287,7 +287,7 @@ EDITS = [
     # What can, and for whom.
     (f"{RUNTIME}/journal.py", "FORMAT = 1", "FORMAT = 2", each("generate", "judge")),
     ("distill/tables/parquet.py", "ROW_GROUP = 2000", "ROW_GROUP = 1000",
-     ALL - {"fetch_model", "initialise", "render_page", "tabulate"} - each("analyse")),
+     ALL - {"fetch_model", "initialise", "render_page", "contrast"} - each("analyse")),
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
      "        raise ValueError",
      ALL - {"fetch_model", "fetch_problems", "render_page"} - each("analyse") | analysis("curves")),
@@ -329,8 +329,8 @@ EDITS = [
      {"find_contamination", "find_duplicates"}),
     ("distill/datasets/mixing.py", 'stable_hash("mix"', 'stable_hash("mixed"', {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
-    ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "tabulate"}),
-    ("distill/training/parity.py", '("updates", "rows"', '("rows", "updates"', {"tabulate"} | analysis("parity")),
+    ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
+    ("distill/training/parity.py", '("updates", "rows"', '("rows", "updates"', {"contrast"} | analysis("parity")),
     ("distill/training/sft.py", "IGNORED = -100", "IGNORED = -101", {"train"}),
     ("score.py", "float(counts.sum()) / total", "float(counts.sum()) // total", {"score"}),
 ]  # fmt: skip

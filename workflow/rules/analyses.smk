@@ -13,7 +13,7 @@ rule analyses:
     localrule: True
 
 
-rule tabulate:
+rule contrast:
     input:
         [ancient(place.file("items.parquet")) for place in PLAN.scores()],
         manifests(PLAN.scores()),
@@ -26,13 +26,13 @@ rule tabulate:
         manifest="results/contrasts/manifest.json",
         provenance="results/contrasts/provenance.json",
     log:
-        "logs/tabulate.log",
+        "logs/contrast.log",
     conda:
         "../../envs/report.yaml"
     params:
-        program=program("tabulate"),
+        program=program("contrast"),
         recipe=jobs.contrasts_job(CATALOGUE),
-        code=code("tabulate"),
+        code=code("contrast"),
         inputs=contrast_files,
     shell:
         "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"

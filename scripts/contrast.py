@@ -3,7 +3,7 @@
 Inputs: the manifests of scores (their items lie beside them), of trained models and of rendered rows, and the studies.
 Outputs: scores.csv, gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
 
-Run as: python scripts/tabulate.py --inputs '{"scores": [...], "models": [...], "rendered": [...]}' --recipe JSON \
+Run as: python scripts/contrast.py --inputs '{"scores": [...], "models": [...], "rendered": [...]}' --recipe JSON \
             --output results/contrasts/scores.csv
 """
 
