@@ -89,7 +89,7 @@ def test_beside_one_very_long_row_others_do_not_join(model: Path) -> None:
     import torch
 
     from distill.models.folders import load_model
-    from distill.responses.engines.batch import Batch
+    from distill.responses.batch import Batch
 
     batch = Batch(load_model(model).eval(), 0, 8, "cpu")
     prompts = [[5] * 10] * 20

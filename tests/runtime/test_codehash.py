@@ -315,8 +315,8 @@ EDITS = [
     (f"{ENGINE}/__init__.py", "default=len(text)", "default=0", each("generate", "judge")),
     (f"{ENGINE}/vllm.py", "AHEAD = 4096", "AHEAD = 4097", engine("vllm")),
     (f"{ENGINE}/openai.py", "ENDS.get(reason", "ENDS.get(str(reason)", engine("openai")),
-    (f"{ENGINE}/endpoint.py", "no answer within", "nothing within", engine("openai")),  # stands in the row
-    (f"{ENGINE}/batch.py", "class Batch:", "class Batch(object):", engine("transformers")),
+    ("distill/responses/endpoint.py", "no answer within", "nothing within", engine("openai")),  # stands in the row
+    ("distill/responses/batch.py", "class Batch:", "class Batch(object):", engine("transformers")),
     ("distill/responses/repeats.py", "digest_size=12", "digest_size=13", {"count_repeats"}),
     ("distill/verdicts/matcher.py", 'if text == "0.5"', 'if text == ".5"', {"verify"}),
     ("distill/verdicts/grading.py", "class Outcome(NamedTuple):", "class Outcome(NamedTuple):\n    more: int",

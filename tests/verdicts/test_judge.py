@@ -15,7 +15,7 @@ import score
 from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
 
 from distill import tables
-from distill.responses.engines import endpoint as endpoints
+from distill.responses import endpoint as endpoints
 from distill.runtime.errors import InputError
 from distill.tables.graded import final_verdict
 from distill.verdicts.judging import judgement

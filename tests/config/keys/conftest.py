@@ -20,7 +20,7 @@ def world(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import datasets
     import huggingface_hub
 
-    from distill.responses.engines import endpoint
+    from distill.responses import endpoint
 
     monkeypatch.chdir(built)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", files.download)

@@ -1,6 +1,7 @@
 """How a model answers problems: teachers, students, decodings, published responses."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -11,7 +12,9 @@ from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
 
 NonEmpty = Annotated[str, Field(min_length=1)]
-EngineName = Literal["transformers", "vllm", "openai"]
+# An engine is a module of responses/engines; it is loaded by name, by the program that runs it.
+ENGINES = tuple(sorted(p.stem for p in (Path(__file__).parents[2] / "responses/engines").glob("[a-z]*.py")))
+EngineName = Literal[ENGINES]
 
 
 class DecodingRecipe(Recipe):

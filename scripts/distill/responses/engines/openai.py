@@ -10,8 +10,8 @@ from typing import Any
 
 from distill.config.recipes import DecodingRecipe, GenerateJob, ServerRecipe
 from distill.models.folders import served_name
+from distill.responses.endpoint import Endpoint, Limits, Refusal
 from distill.responses.engines import Completion, Request, cut
-from distill.responses.engines.endpoint import Endpoint, Limits, Refusal
 from distill.runtime.errors import InputError
 
 # What servers call the two ways a response ends.

@@ -14,8 +14,8 @@ import numpy as np
 from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.models.prompts import prompt_ids
+from distill.responses.batch import Batch
 from distill.responses.engines import Completion, Request, cut
-from distill.responses.engines.batch import Batch
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ finished stay as dead lines until there are enough of them, or enough room, to b
 
 from typing import TYPE_CHECKING, Any
 
-from distill.responses.engines.buffers import is_plain, plain_cache
+from distill.responses.buffers import is_plain, plain_cache
 
 if TYPE_CHECKING:
     import torch
