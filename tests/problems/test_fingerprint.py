@@ -10,13 +10,13 @@ from helpers import jsonl
 
 from distill.config.recipes import CorpusRecipe
 from distill.problems import mapping
-from distill.problems.fingerprint import Fingerprint, fingerprint, fingerprint_rows
+from distill.problems.fingerprint import fingerprint, fingerprint_rows
 
 ROWS = [{"id": f"p{i}", "problem": f"{i} + 1?", "answer": str(i + 1), "solution": f"{i + 1}."} for i in range(40)]
 COLUMNS = {"problem_id": "id", "solution": "solution"}
 
 
-def digests(folder: Path, rows: list[dict[str, Any]], shards: int = 2, **keys: Any) -> Fingerprint:
+def digests(folder: Path, rows: list[dict[str, Any]], shards: int = 2, **keys: Any) -> dict[str, str]:
     path = jsonl(folder / "rows.jsonl", rows)
     return fingerprint(CorpusRecipe(path=str(path), columns=COLUMNS, shards=shards, **keys), "code", folder / "kept")
 
@@ -28,37 +28,31 @@ def edited(number: int, **keys: str) -> list[dict[str, Any]]:
 def test_another_gold_changes_nothing(tmp_path: Path) -> None:
     before = digests(tmp_path, ROWS)
     assert digests(tmp_path, edited(3, answer="17")) == before
+    assert digests(tmp_path, edited(3, solution="Four.")) == before
     assert digests(tmp_path, list(reversed(ROWS))) == before
-    assert len(set(before.shards.values())) == 2
+    assert len(set(before.values())) == 2
 
 
-def test_another_statement_changes_its_shard_and_the_texts(tmp_path: Path) -> None:
+def test_another_statement_changes_its_shard(tmp_path: Path) -> None:
     before, after = digests(tmp_path, ROWS), digests(tmp_path, edited(3, problem="3 and 1?"))
-    assert sum(before.shards[name] != after.shards[name] for name in before.shards) == 1
-    assert before.texts != after.texts
-
-
-def test_another_solution_changes_the_texts_alone(tmp_path: Path) -> None:
-    before, after = digests(tmp_path, ROWS), digests(tmp_path, edited(3, solution="Four."))
-    assert before.shards == after.shards
-    assert before.texts != after.texts
+    assert sum(before[name] != after[name] for name in before) == 1
 
 
 @pytest.mark.parametrize("rows", [ROWS[:-1], [*ROWS, {**ROWS[0], "id": "new"}], edited(5, id="other")])
 def test_other_problems_change_their_shards(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    assert digests(tmp_path, ROWS).shards != digests(tmp_path, rows).shards
+    assert digests(tmp_path, ROWS) != digests(tmp_path, rows)
 
 
 def test_a_gold_that_is_found_or_lost_adds_or_takes_a_problem(tmp_path: Path) -> None:
     before = digests(tmp_path, ROWS, max_unusable=0.5)
     after = digests(tmp_path, edited(3, answer=""), max_unusable=0.5)
-    assert sum(before.shards[name] != after.shards[name] for name in before.shards) == 1
+    assert sum(before[name] != after[name] for name in before) == 1
 
 
 def test_shards_have_their_names_and_rows(tmp_path: Path) -> None:
-    assert list(digests(tmp_path, ROWS, shards=3).shards) == ["00-of-03", "01-of-03", "02-of-03"]
+    assert list(digests(tmp_path, ROWS, shards=3)) == ["00-of-03", "01-of-03", "02-of-03"]
     row = {"problem_id": "a", "problem": "p", "solution": None}
-    assert len(set(fingerprint_rows([row], ["00-of-02", "01-of-02"]).shards.values())) == 2  # one of them is empty
+    assert len(set(fingerprint_rows([row], ["00-of-02", "01-of-02"]).values())) == 2  # one of them is empty
     assert fingerprint_rows([{**row, "problem": "q"}], ["00-of-01"]) != fingerprint_rows([row], ["00-of-01"])
 
 
@@ -84,7 +78,7 @@ def test_rows_are_read_again_only_when_file_recipe_or_code_change(
 def test_rows_of_the_hub_are_known_by_their_recipe(tmp_path: Path) -> None:
     recipe = CorpusRecipe(hub="lab/maths", revision="abc", shards=2)
     found = fingerprint(recipe, "code", tmp_path / "kept")
-    assert list(found.shards) == ["00-of-02", "01-of-02"]
+    assert list(found) == ["00-of-02", "01-of-02"]
     assert fingerprint(recipe, "code", tmp_path / "kept") == found
     for other in ({"revision": "abd"}, {"answer_format": "boxed"}, {"hub": "lab/math"}):
         assert fingerprint(recipe.model_copy(update=other), "code", tmp_path / "kept") != found
@@ -94,5 +88,5 @@ def test_rows_of_the_hub_are_known_by_their_recipe(tmp_path: Path) -> None:
 
 def test_rows_that_cannot_be_read_are_the_business_of_the_program_that_fetches_them(tmp_path: Path) -> None:
     recipe = CorpusRecipe(path=str(tmp_path / "none.jsonl"))
-    assert fingerprint(recipe, "code", tmp_path / "kept").texts == "unreadable"
+    assert fingerprint(recipe, "code", tmp_path / "kept") == {"00-of-01": "unreadable"}
     assert not (tmp_path / "kept").exists()

@@ -20,7 +20,8 @@ from helpers import PROMPTS, base_model, manifest, problems_table, recipe
 
 from distill import tables
 from distill.config.recipes import GenerateJob, ModelRecipe, StudentRecipe, TeacherRecipe
-from distill.responses.engines import Completion, Request, endpoint, load_engine
+from distill.responses import endpoint
+from distill.responses.engines import Completion, Request, load_engine
 from distill.responses.engines.openai import whole_text
 from distill.runtime.errors import InputError
 

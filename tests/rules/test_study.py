@@ -154,7 +154,7 @@ def one_more_benchmark(study: Study) -> set[str]:
     entry = {"path": "resources/toy/test.jsonl", "columns": columns, "start": 60, "stop": 90, "benchmark": True}
     study.edit(CATALOGUE + "corpora.yaml", more=entry)
     study.replace("config/studies/toy.yaml", "- toy-test", "- toy-test\n- more")
-    fetched = {"fetch_problems/more", "split_problems/more/00-of-01", "check_golds/more"}
+    fetched = {"fetch_problems/more", "fetch_statements/more/00-of-01", "check_golds/more"}
     return fetched | answered([*arms(), *BASE], "more") | SCORED | analysed("ledger", "golds")
 
 
@@ -182,8 +182,8 @@ def decontamination(study: Study) -> set[str]:
 
 
 def draws_that_a_student_finds_likely(study: Study) -> set[str]:
-    asked = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
-    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": asked}})
+    curation = {"choose": "student_likely", "student": "toy-xs", "pass_rate": {"teacher": "toy-small", "at_least": 0.5}}
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": curation}})
     rater = {"fetch_model/toy-small"} | asked(("toy-small",))
     rated = {f"{j}/toy-xs" for j in teachers("compute_loglikelihood")} | analysed("signals")
     return rated | rater | from_datasets("toy-mix-long")
@@ -243,7 +243,7 @@ def of_shard(jobs: set[str], shard: str) -> set[str]:
 def changed_statement(problem_id: str) -> set[str]:
     """What follows from another statement: only its shard is answered anew, and all verdicts."""
     shard = SHARDS[0] if in_shard(problem_id, 0, 2) else SHARDS[1]
-    fetched = {"fetch_problems/toy-train", "check_golds/toy-train", f"split_problems/toy-train/{shard}"}
+    fetched = {"fetch_problems/toy-train", "check_golds/toy-train", f"fetch_statements/toy-train/{shard}"}
     return fetched | of_shard(asked(), shard) | regraded(benchmark=False) | analysed("golds", "ledger")
 
 
@@ -268,7 +268,7 @@ def twice_as_many_shards(study: Study) -> set[str]:
     study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"shards": 4}})
     shards = [f"{i:02d}-of-04" for i in range(4)]
     moved = {j.replace(SHARDS[0], s) for j in of_shard(asked(), SHARDS[0]) for s in shards}
-    return {f"split_problems/toy-train/{s}" for s in shards} | moved | from_datasets()
+    return {f"fetch_statements/toy-train/{s}" for s in shards} | moved | from_datasets()
 
 
 def text_of_an_error(study: Study) -> set[str]:

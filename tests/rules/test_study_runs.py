@@ -194,7 +194,7 @@ def test_stage_targets(study: Study) -> None:
         assert ("render_page" in planned) == (target == "report")
         assert ("score" in planned) == (target in ("scores", "analyses", "report"))
     assert {job.split("/")[0] for job in study.planned("datasets")} == {
-        "fetch_problems", "split_problems", "fetch_model", "generate", "verify", "mix",
+        "fetch_problems", "fetch_statements", "fetch_model", "generate", "verify", "mix",
     }  # fmt: skip
 
 

@@ -1,5 +1,4 @@
-"""What the rules share: the catalogue and its plan, and functions of wildcards. What they decide stands in
-scripts/distill/config: `plan` lists what the studies need, `jobs` what one job reads, `lineage` where it lies."""
+"""What the rules share. Decided in scripts/distill/config: `plan` (what studies need), `jobs` (what one job reads)."""
 
 import sys
 from functools import cache
@@ -19,7 +18,9 @@ from distill.problems.fingerprint import fingerprint
 from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible
+from distill.report.page import TEMPLATE
 from distill.runtime.errors import InputError
+from distill.runtime.files import file_digest
 
 try:
     CATALOGUE = load(Path(config.get("folder", "config")), config)
@@ -78,11 +79,11 @@ def generation(wildcards):
 
 def corpus_fingerprint(corpus):
     """Return the digests of a corpus's rows as they are now."""
-    kept = Path(".snakemake/mixdistill", f"{corpus}.json")
-    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_problems"), kept)
+    cache = Path(".snakemake/mixdistill", f"{corpus}.json")
+    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
 
 
-# Resources. A machine without GPUs would otherwise run its jobs one by one; a cluster's front end has none and asks.
+# Resources. Without GPUs here jobs ask for none, else they would run one by one; a cluster's front end asks all the same.
 HAS_GPUS = bool(visible()) or workflow.non_local_exec
 
 

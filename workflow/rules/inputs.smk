@@ -7,6 +7,10 @@ def corpus_files(wildcards):
     return jobs.source_files(CATALOGUE.corpora[wildcards.corpus])
 
 
+def ancient_corpus_files(wildcards):
+    return [ancient(path) for path in corpus_files(wildcards)]
+
+
 # Responses
 
 
@@ -89,6 +93,10 @@ def model_files(wildcards):
 
 def tokenizer_corpora(wildcards):
     return jobs.base_model(CATALOGUE, wildcards.model).scratch.tokenizer_corpora
+
+
+def tokenizer_manifests(wildcards):
+    return manifests([lineage.Problems(name) for name in tokenizer_corpora(wildcards)])
 
 
 def tokenizer_tables(wildcards):

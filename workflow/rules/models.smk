@@ -35,9 +35,9 @@ rule fetch_model:
         "python {params.program:q} --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
 
 
-# Like split_problems it looks at texts alone, whose digest is a parameter.
 rule initialise:
     input:
+        tokenizer_manifests,
         tables=tokenizer_tables,
     output:
         weights=directory("results/models/{model}/base/weights"),
@@ -52,7 +52,6 @@ rule initialise:
     params:
         program=program("initialise"),
         recipe=model_recipe,
-        texts=tokenizer_texts,
         code=code("initialise"),
     shell:
         "python {params.program:q} --problems {input.tables} --recipe {params.recipe:q}"

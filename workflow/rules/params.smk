@@ -7,8 +7,12 @@ def corpus_recipe(wildcards):
     return CATALOGUE.corpora[wildcards.corpus].canonical()
 
 
+def untracked_corpus_recipe(wildcards, threads):
+    return corpus_recipe(wildcards)
+
+
 def shard_fingerprint(wildcards):
-    return corpus_fingerprint(wildcards.corpus).shards[wildcards.shard]
+    return corpus_fingerprint(wildcards.corpus)[wildcards.shard]
 
 
 # Responses
@@ -92,10 +96,6 @@ def model_recipe(wildcards):
     return jobs.base_model(CATALOGUE, wildcards.model).canonical()
 
 
-def tokenizer_texts(wildcards):
-    return canonical_json([corpus_fingerprint(name).texts for name in tokenizer_corpora(wildcards)])
-
-
 def train_recipe(wildcards):
     return jobs.train_job(CATALOGUE, wildcards.training).canonical()
 
@@ -124,6 +124,15 @@ def analysis_code(wildcards):
 
 
 # Report
+
+
+def template(wildcards, threads):
+    """Return the page's template; not as an input, because results stay when the workflow's folder moves."""
+    return str(TEMPLATE)
+
+
+def template_digest(wildcards):
+    return file_digest(TEMPLATE)
 
 
 def caption(category, name):

@@ -33,22 +33,24 @@ rule fetch_problems:
         "python {params.program:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
-# Made again when its statements change, which `statements` says; a corrected gold answer leaves it as it is.
-rule split_problems:
+# Read from the file and not from the problems table: Snakemake looks at no parameter of a job below one that runs again.
+# `statements` is the digest of what the file says, so a corrected gold answer changes nothing here; it knows the code too.
+rule fetch_statements:
     input:
-        table=ancient("results/problems/{corpus}/problems.parquet"),
+        ancient_corpus_files,
     output:
         table="results/problems/{corpus}/statements/{shard}/statements.parquet",
         manifest="results/problems/{corpus}/statements/{shard}/manifest.json",
         provenance="results/problems/{corpus}/statements/{shard}/provenance.json",
     log:
-        "logs/split_problems/{corpus}/{shard}.log",
-    localrule: True
+        "logs/fetch_statements/{corpus}/{shard}.log",
+    localrule: True  # compute nodes may be offline
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("split_problems"),
+        program=program("fetch_statements"),
+        recipe=untracked_corpus_recipe,
         statements=shard_fingerprint,
-        code=code("split_problems"),
     shell:
-        "python {params.program:q} --problems {input.table} --shard {wildcards.shard} --output {output.table} 2> {log}"
+        "python {params.program:q} --recipe {params.recipe:q} --shard {wildcards.shard}"
+        " --output {output.table} 2> {log}"

@@ -1,6 +1,6 @@
 """Report: the sections of all analyses as one page, with the tables and pictures beside it.
 
-REQUIRED INPUTS: results/contrasts; results/analyses; the page's template
+REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates
 OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, gaps.txt, *.svg, manifest.json, provenance.json}
 """
 
@@ -11,7 +11,6 @@ rule render_page:
         manifests([lineage.Contrasts(), *ANALYSES]),
         [ancient(lineage.Contrasts().file(name)) for name in ("scores.csv", "gaps.csv", "gaps.txt")],
         sections=[ancient(place.file("section.json")) for place in ANALYSES],
-        template=str(SCRIPTS / "distill/report/templates/report.html.j2"),
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=report("results/report/scores.csv", **caption("Tables", "scores")),
@@ -28,9 +27,11 @@ rule render_page:
         program=program("render_page"),
         recipe=jobs.studies_job(CATALOGUE),
         code=code("render_page"),
+        template=template,
+        template_digest=template_digest,
     shell:
         "python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
-        " --template {input.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
+        " --template {params.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
 rule report:
