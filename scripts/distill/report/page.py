@@ -23,5 +23,9 @@ def render(title: str, studies: Sequence[str], sections: Mapping[str, Mapping[st
         for name, section in sections.items()
         if section["picture"]
     }
-    page = environment.from_string(template).render(title=title, studies=studies, sections=sections, pictures=pictures)
+    ordered = {
+        name: {**section, "rows": [{column: row[column] for column in section["columns"]} for row in section["rows"]]}
+        for name, section in sections.items()
+    }
+    page = environment.from_string(template).render(title=title, studies=studies, sections=ordered, pictures=pictures)
     return page + "\n"
