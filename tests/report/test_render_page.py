@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import render_page
 from analyses import hand_made
-from helpers import manifest, recipe
+from helpers import REPOSITORY, manifest, recipe
 
 from distill import analyses
 from distill.config import lineage
-from distill.report.page import TEMPLATE
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, write_json
 
+TEMPLATE = REPOSITORY / "scripts/distill/report/templates/report.html.j2"
 SECTION = {"title": "A title", "text": ["Some text."], "rows": [{"b": "two", "a": 1}], "picture": None,
            "marked": None, "marks": [], "dense": False, "order": 10}  # fmt: skip
 

@@ -2,10 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-TEMPLATE = Path(__file__).resolve().parent / "templates" / "report.html.j2"
 
 
 def inline(name: str, svg: str) -> str:
