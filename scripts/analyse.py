@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"--inputs: the analysis {args.analysis} needs files of {missing[0]}")
     record = Record(__file__, "{}", inputs.files(), folder, identity(folder), also=(module.__name__,))
     section = module.analyse(inputs.files_of)
-    table = csv_text(section.rows, list(section.rows[0]) if section.rows else [])
+    table = csv_text(section.rows, section.columns)
     write_text(folder / "table.csv", table)
     content = {"order": module.ORDER, **section.content()}
     write_json(args.output, content)

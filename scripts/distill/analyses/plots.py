@@ -11,6 +11,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6
 STYLE = {
     "svg.hashsalt": "mixdistill",
     "svg.fonttype": "path",
+    "text.parse_math": False,  # levels and names are text; `$` begins no formula
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -39,11 +40,6 @@ def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
         figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     return text.getvalue()
-
-
-def plain(text: str) -> str:
-    """Return a text as matplotlib shows it as it is: `$` would begin a formula."""
-    return text.replace("$", r"\$")
 
 
 def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
@@ -109,7 +105,7 @@ def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
             for place, (dataset, levels) in enumerate(by_dataset.items()):
                 style = "--" if dataset == BASE else "-"
                 heights = [level["accuracy"] for level in levels.values()]
-                axis.plot(list(map(plain, levels)), heights, style, marker="o", markersize=4,
+                axis.plot(list(levels), heights, style, marker="o", markersize=4,
                           color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
             axis.set_ylim(0, 1.02)
             axis.set_title(name, fontsize=10)

@@ -33,6 +33,11 @@ class Section:
     marks: tuple[str, ...] = ()
     dense: bool = False
 
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the table's columns, in their order; JSON objects have none."""
+        return list(self.rows[0]) if self.rows else []
+
     def content(self) -> dict[str, Any]:
         """Return the section as plain data for JSON."""
-        return asdict(self)
+        return {**asdict(self), "columns": self.columns}

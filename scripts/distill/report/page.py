@@ -2,10 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-TEMPLATE = Path(__file__).resolve().parent / "templates" / "report.html.j2"
 
 
 def inline(name: str, svg: str) -> str:
@@ -23,5 +20,9 @@ def render(title: str, studies: Sequence[str], sections: Mapping[str, Mapping[st
         for name, section in sections.items()
         if section["picture"]
     }
-    page = environment.from_string(template).render(title=title, studies=studies, sections=sections, pictures=pictures)
+    ordered = {
+        name: {**section, "rows": [{column: row[column] for column in section["columns"]} for row in section["rows"]]}
+        for name, section in sections.items()
+    }
+    page = environment.from_string(template).render(title=title, studies=studies, sections=ordered, pictures=pictures)
     return page + "\n"

@@ -1,0 +1,157 @@
+"""A hand-made `results/` of one small study, whose scores, gaps and sections can be checked by hand."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import analyse
+import tabulate
+from helpers import recipe
+
+from distill import tables
+from distill.config import lineage
+from distill.runtime.files import read_json, write_json
+
+DATASETS = ("hard", "easy", "mixed")
+ARMS = [lineage.Arm.base("s"), *(lineage.Arm("s", "t", d, seed) for d in DATASETS for seed in (1, 2))]
+STUDY = {
+    "title": "Two arms",
+    "arms": [{"students": ["s"], "datasets": list(DATASETS), "training": "t", "seeds": [1, 2]}],
+    "benchmarks": ["b"],
+    "decoding": "greedy",
+    "gaps": {
+        "hard_gap": {"plus": "hard", "minus": ["easy"]},
+        "mix_gain": {"plus": "mixed", "minus": ["hard", "easy"]},
+        "gain": {"plus": "hard", "minus": ["base"]},
+    },
+}
+CORRECT = {
+    "b": {"hard": [1, 1, 1, 0], "easy": [1, 0, 0, 0], "mixed": [1, 1, 0, 0], "base": [0, 0, 0, 0]},
+    "c": {"hard": [1, 1], "easy": [0, 0], "mixed": [1, 0], "base": [0, 0]},
+}
+FUNNEL = {"problems": 9, "generated": 8, "stopped": 7, "answered": 6, "correct": 5, "curated": 4, "paired": 3}
+SHARD = "00-of-01"
+Files = dict[str, list[Path]]
+
+
+def put(root: Path, place: lineage.Place, program: str, seconds: float = 0.0, **facts: Any) -> Path:
+    """Write a place's manifest and provenance below `root`; return the manifest's path."""
+    path = root / place.manifest
+    write_json(path.with_name("provenance.json"),
+               {"program": f"{program}.py", "seconds": seconds, "versions": {"python": "3.11"}})  # fmt: skip
+    write_json(path, {**facts, "identity": place.identity})
+    return path
+
+
+def change(path: Path, **facts: Any) -> None:
+    """Replace facts of a JSON file."""
+    write_json(path, {**read_json(path), **facts})
+
+
+def score(root: Path, benchmark: str, arm: lineage.Arm) -> Path:
+    """Write the score of an arm and its items."""
+    correct = CORRECT[benchmark][arm.dataset]
+    share = sum(correct) / len(correct)
+    facts = {"n_problems": len(correct), "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0,
+             "no_answer": 0.25, "cut_off": 0.125, "mean_tokens": 9.5, "policy": "rule",
+             "by_grader": {"rule": share, "matcher": 0.125},
+             "by_level": {"1": {"n_problems": len(correct), "accuracy": share}}}  # fmt: skip
+    path = put(root, lineage.Score(benchmark, arm.model_path, "greedy"), "score", 0.25, **facts)
+    items(path, [str(i) for i in range(len(correct))], correct)
+    return path
+
+
+def items(path: Path, ids: list[str], correct: list[int]) -> None:
+    """Write the items beside the manifest of a score."""
+    rows = [{"problem_id": i, "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
+             "response_tokens": 9} for i, c in zip(ids, correct, strict=True)]  # fmt: skip
+    tables.write(path.with_name("items.parquet"), tables.build(rows, tables.ITEMS), tables.ITEMS)
+
+
+def model(root: Path, arm: lineage.Arm) -> Path:
+    """Write the manifest of a trained arm and its log."""
+    shared = {"updates": 10, "global_batch": 4, "packing": False, "lr": 0.1}
+    facts = {"parity": shared, "updates": 10, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5,
+             "trained_on": {"teacher": 1},
+             "ledger": {"rows_in": 2, "rows_out": 1, "lost": {"not_reached": 1}}}  # fmt: skip
+    place = lineage.TrainedModel(arm.student, arm.training, arm.dataset, arm.seed)
+    path = put(root, place, "train", 10.2, **facts)
+    rows = [{"update": i, "epoch": 0.1 * i, "loss": 1 / i, "lr": 0.1} for i in range(1, 4)]
+    tables.write(path.with_name("train_log.parquet"), tables.build(rows, tables.TRAIN_LOG), tables.TRAIN_LOG)
+    return path
+
+
+def teachers(root: Path) -> Files:
+    """Write what the teachers said of corpus `c0`, in two draws, and how it was graded."""
+    who = "c0", "teachers/teacher", "greedy"
+    graded = {"verdicts": {"correct": 3, "wrong": 2, "no_answer": 1, "cut_off": 1, "timeout": 1},
+              "agreement": {"rule, matcher": {"rows": 4, "agree": 3, "rule_only": 1, "matcher_only": 0}}}  # fmt: skip
+    pairs = {"0, 1": {"both": 3, "same": 2}}
+    rated = lineage.Loglikelihoods(*who, 0, SHARD, "s")
+    signals = [
+        put(root, lineage.Contamination("c0"), "find_contamination", kind="contamination",
+            benchmarks={"b": {"exact": 1, "overlap": 2}}),
+        put(root, lineage.Duplicates("c0"), "find_duplicates", kind="duplicates", rows=2, problems=9),
+        put(root, rated, "compute_loglikelihood", kind="loglikelihoods", tokens=3, perplexity=4.0),
+        put(root, lineage.Loglikelihoods(*who, 1, SHARD, "s"), "compute_loglikelihood", kind="loglikelihoods",
+            tokens=1, perplexity=64.0),
+    ]  # fmt: skip
+    kept = {"rows_in": 9, "rows_out": 9, "lost": {}}
+    return {
+        "problems": [put(root, lineage.Problems("c0"), "fetch_problems", ledger=kept)],
+        "responses": [put(root, lineage.Responses(*who, draw, SHARD), "generate", 2.0, saved=draw) for draw in (0, 1)],
+        "verdicts": [put(root, lineage.Verdicts(*who, draw, SHARD), "verify", 1.4, **graded) for draw in (0, 1)],
+        "golds": [put(root, lineage.Golds("c0"), "check_golds", rows=9, unverifiable=4,
+                      examples={"p3": "odd", "p4": "<b>", "p5": "even", "p6": "left out"}),
+                  put(root, lineage.Golds("b"), "check_golds", rows=4, unverifiable=0, examples={})],
+        "repeats": [put(root, lineage.Repeats(*who), "count_repeats", rows=7, repeated=2, pairs=pairs),
+                    put(root, lineage.Repeats("b", "students/s/base", "greedy"), "count_repeats", rows=4, repeated=0,
+                        pairs={})],
+        "signals": signals,
+    }  # fmt: skip
+
+
+def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
+    """Write the whole tree below `root`; return kind -> files, without the tables of the contrasts."""
+    trained = [arm for arm in ARMS if arm.is_trained]
+    ledger = {"rows_in": 5, "rows_out": 3, "lost": {"not_paired": 2}}
+    files = teachers(root)
+    files["datasets"] = [put(root, lineage.Dataset(d), "mix", rows=3, ledger=ledger, teachers={"teacher": 3},
+                             funnel={"teacher": FUNNEL}) for d in DATASETS]  # fmt: skip
+    whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
+    files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, ledger=whole,
+                             teachers={"teacher": 2}) for d in DATASETS]  # fmt: skip
+    files["models"] = [model(root, arm) for arm in trained]
+    files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
+    files["scores"] = [score(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
+    files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind != "train_logs"
+                           for path in paths]  # fmt: skip
+    return files
+
+
+def as_json(files: Mapping[str, list[Path]]) -> str:
+    """Return files as the option --inputs."""
+    return json.dumps({kind: list(map(str, paths)) for kind, paths in files.items()})
+
+
+def tabulated(root: Path, files: Files, **changes: Any) -> Path:
+    """Run tabulate.py; return its folder."""
+    output = root / lineage.Contrasts().file("scores.csv")
+    inputs = as_json({kind: files[kind] for kind in ("scores", "models", "rendered")})
+    study = recipe(studies={"study": {**STUDY, **changes}})
+    tabulate.main(["--inputs", inputs, "--recipe", study, "--output", str(output)])
+    return output.parent
+
+
+def section(root: Path, name: str, files: Mapping[str, list[Path]]) -> dict[str, Any]:
+    """Run analyse.py; return the section."""
+    output = root / lineage.Analysis(name).file("section.json")
+    analyse.main(["--analysis", name, "--inputs", as_json(files), "--output", str(output)])
+    return read_json(output)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file as text."""
+    return list(csv.DictReader(path.read_text().splitlines()))

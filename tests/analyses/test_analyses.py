@@ -1,0 +1,220 @@
+"""Every analysis on a hand-made tree of results, its rows checked by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from analyses import hand_made
+from helpers import manifest
+
+from distill import analyses
+from distill.config import lineage
+from distill.runtime.errors import InputError
+
+Study = tuple[Path, hand_made.Files]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Return a tree of results with the tables of its contrasts, which no test may change."""
+    root = tmp_path_factory.mktemp("study")
+    files = hand_made.results(root)
+    contrasts = hand_made.tabulated(root, files)
+    return root, {**files, "scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+
+
+def section(study: Study, name: str) -> dict[str, Any]:
+    root, files = study
+    return hand_made.section(root, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
+
+
+@pytest.mark.parametrize("name", analyses.names())
+def test_every_analysis_runs_and_writes_its_table(study: Study, name: str) -> None:
+    found = section(study, name)
+    folder = study[0] / lineage.Analysis(name).folder
+    assert found["order"] == analyses.load(name).ORDER
+    assert found["rows"], "the tree has something to show in every section"
+    assert all(sorted(row) == sorted(found["columns"]) for row in found["rows"])
+    assert (folder / "table.csv").read_text().splitlines()[0] == ",".join(found["columns"])
+    assert len(hand_made.rows_of(folder / "table.csv")) == len(found["rows"])
+    facts = manifest(folder / "table.csv")
+    assert (facts["rows"], facts["identity"]) == (len(found["rows"]), {"kind": "analysis", "analysis": name})
+    assert found["picture"] is None or "<svg" in found["picture"]["svg"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n in analyses.names() for k in analyses.load(n).NEEDS])
+def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, name: str, kind: str) -> None:
+    given = {k: study[1][k] for k in analyses.load(name).NEEDS if k != kind}
+    with pytest.raises(InputError, match=rf"--inputs: the analysis {name} needs files of {kind}$"):
+        hand_made.section(tmp_path, name, given)
+
+
+def test_the_order_of_the_page() -> None:
+    orders = [analyses.load(name).ORDER for name in analyses.names()]
+    assert analyses.names()[:3] == ["gaps", "scores", "graders"]
+    assert len(set(orders)) == len(orders)
+
+
+def test_funnel(study: Study) -> None:
+    rows = section(study, "funnel")["rows"]
+    trained = [arm.path for arm in sorted(hand_made.ARMS) if arm.is_trained]
+    assert [row["arm"] for row in rows] == trained
+    steps = {"in dataset": 3, "within cutoff": 2, "trained on": 1}
+    assert rows[0] == {"arm": "s/t/easy/seed-1", "teacher": "teacher", **hand_made.FUNNEL, **steps}
+
+
+def test_funnel_where_a_training_does_not_say_what_it_saw(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    hand_made.change(files["models"][0], trained_on=None)  # hard, seed 1
+    hand_made.change(files["models"][1], trained_on={})
+    rows = section((tmp_path, files), "funnel")["rows"]
+    seen = {row["arm"]: row["trained on"] for row in rows}
+    assert (seen["s/t/hard/seed-1"], seen["s/t/hard/seed-2"], seen["s/t/easy/seed-1"]) == (None, 0, 1)
+
+
+def test_columns_keep_their_order(study: Study) -> None:
+    assert section(study, "curves")["columns"] == ["arm", "updates", "first loss", "final loss"]
+
+
+def test_verdicts(study: Study) -> None:
+    assert section(study, "verdicts")["rows"] == [
+        {"corpus": "c0", "teacher": "teacher", "responses": 16, "correct": 6, "wrong": 4, "no answer": 4, "other": 2}
+    ]
+
+
+def test_agreement(study: Study) -> None:
+    assert section(study, "agreement")["rows"] == [
+        {"corpus": "c0", "teacher": "teacher", "graders": "rule, matcher", "agree": "6 of 8", "only the first": 2,
+         "only the second": 0}
+    ]  # fmt: skip
+
+
+def test_draws(study: Study) -> None:
+    assert section(study, "draws")["rows"] == [
+        {"corpus": "c0", "who": "teachers/teacher", "draws": 2, "responses": 7, "spared by until_correct": 1,
+         "the same as in an earlier draw": 2}
+    ]  # fmt: skip
+
+
+def test_signals(study: Study) -> None:
+    found = [(row["corpus"], row["what"], row["found"]) for row in section(study, "signals")["rows"]]
+    assert found == [
+        ("c0", "repeats a problem of b", "1 word for word, 2 in their n-grams"),
+        ("c0", "nearly the same as an earlier problem", "2 of 9 problems"),
+        # (4**3 * 64)**(1/4): the mean is over tokens, not over shards
+        ("c0", "responses of teacher", "perplexity 8 to s"),
+    ]
+
+
+def test_golds(study: Study) -> None:
+    assert section(study, "golds")["rows"] == [
+        {"corpus": "c0", "problems": 9, "unverifiable": 4, "for example": "p3: odd; p4: <b>; p5: even"}
+    ]
+
+
+def test_ledger(study: Study) -> None:
+    rows = section(study, "ledger")["rows"]
+    assert rows[0] == {"artefact": "datasets/hard", "in": 5, "out": 3, "lost": "not_paired 2"}
+    assert {"artefact": "rendered/s/t/easy", "in": 3, "out": 2, "lost": "too_long 1"} in rows
+    assert rows[-1] == {"artefact": "models/s/t/mixed/seed-2", "in": 2, "out": 1, "lost": "not_reached 1"}
+    assert len(rows) == 3 + 3 + 6  # the corpus lost nothing
+
+
+def test_parity(study: Study) -> None:
+    rows = section(study, "parity")["rows"]
+    shown = {"updates": 10, "global_batch": 4, "cutoff": 64, "packing": False, "lr": 0.1, "rows": 8, "tokens": 80,
+             "loss_tokens": 40, "final_loss": 0.5}  # fmt: skip
+    assert rows[0]["arm"] == "s/t/easy/seed-1"
+    assert {name: rows[0][name] for name in shown} == shown
+    assert len(rows) == 6
+
+
+def test_graders(study: Study) -> None:
+    found = section(study, "graders")
+    hard = {"arm": "s/t/hard/seed-1", "benchmark": "b", "rule": 0.75, "matcher": 0.125,
+            "matcher against rule": "-62.5 points"}  # fmt: skip
+    assert hard in found["rows"]
+    assert found["rows"][0]["matcher against rule"] == "+12.5 points"  # the student before training
+    assert "Policy of the scores: rule." in found["text"][0]
+
+
+def test_scores_of_two_policies_are_refused(tmp_path: Path) -> None:
+    files = {"scores": [hand_made.score(tmp_path, "b", arm) for arm in hand_made.ARMS[:2]]}
+    hand_made.change(files["scores"][1], policy="judge")
+    with pytest.raises(InputError, match=r"different policies \(judge, rule\); make them again under one"):
+        hand_made.section(tmp_path, "graders", files)
+
+
+def test_cost(study: Study, tmp_path: Path) -> None:
+    files = dict(study[1])
+    other = tmp_path / "provenance.json"
+    other.write_text(json.dumps({"program": "verify.py", "seconds": 7.0, "versions": {"python": "3.12", "torch": "2"}}))
+    rows = {row["program"]: (row["jobs"], row["seconds"]) for row in section((study[0], files), "cost")["rows"]}
+    # Seconds are rounded once, after adding: 2 x 1.4, 6 x 10.2, 7 x 0.25.
+    assert (rows["verify"], rows["train"], rows["score"]) == ((2, 3), (6, 61), (7, 2))
+    assert rows["generate"] == (2, 4)
+    files["provenance"] = [*files["provenance"], other]
+    found = section((tmp_path, files), "cost")
+    assert found["text"] == ["Made with python 3.11 / 3.12, torch 2."]
+
+
+def test_levels(study: Study) -> None:
+    found = section(study, "levels")
+    assert found["rows"][0] == {"benchmark": "b", "arm": "s/base", "level": "1", "problems": 4, "accuracy": 0.0}
+    assert len(found["text"]) == 1
+
+
+@pytest.mark.parametrize(("levels", "rows"), [(40, 40), (41, 0)])
+def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) -> None:
+    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
+    names = [r"$\foo$", *map(str, range(1, levels))]
+    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    found = hand_made.section(tmp_path, "levels", {"scores": [path]})
+    assert len(found["rows"]) == rows
+    assert (r"<!-- $\foo$ -->" in found["picture"]["svg"]) == (rows > 0)
+    said = "Not shown, because their problems have more than 40 levels: b."
+    assert (said in found["text"]) == (rows == 0)
+
+
+def test_curves(study: Study) -> None:
+    found = section(study, "curves")
+    assert found["rows"][0] == {"arm": "s/t/easy/seed-1", "updates": 10, "first loss": 1.0, "final loss": 0.5}
+    assert [row["arm"] for row in found["rows"]] == sorted(arm.path for arm in hand_made.ARMS if arm.is_trained)
+    assert found["picture"]["name"] == "training_curves"
+
+
+def test_scores(study: Study) -> None:
+    found = section(study, "scores")
+    assert [row["accuracy"] for row in found["rows"]] == [0.0, 0.25, 0.25, 0.75, 0.75, 0.5, 0.5]
+    assert found["rows"][3]["dataset"] == "hard"
+    assert "study" not in found["rows"][0]
+
+
+GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
+       "parity": "equal", "plus": "hard", "minus": "easy"}  # fmt: skip
+
+
+def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
+    numbers = [(0.5, 0.25, 0.75, 0.0001), (-0.5, -0.75, -0.25, 0.04), (0.5, -0.1, 0.9, 0.5), (0.5, 0.0, 0.9, 0.001)]
+    rows = [{**GAP, "estimate": e, "ci_low": low, "ci_high": high, "p_value": p} for e, low, high, p in numbers]
+    columns = list(rows[0])
+    lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
+    path = tmp_path / "gaps.csv"
+    path.write_text("".join(",".join(line) + "\n" for line in lines))
+    found = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    assert found["marks"] == ["up", "down", "", ""]
+    assert [row["reading"] for row in found["rows"]] == ["gain", "loss", "includes zero", "includes zero"]
+    assert [row["p"] for row in found["rows"]] == ["<0.001", "0.040", "0.500", "0.001"]
+    first = found["rows"][0]
+    assert (first["difference"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
+    assert (first["arms"], first["problems"], first["seeds"]) == ("hard − easy", 4, 2)  # noqa: RUF001
+    assert found["marked"] == "difference"
+
+
+def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("gap,student\n")
+    found = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    assert (found["rows"], found["text"][-1]) == ([], "The studies name no gaps.")
+    assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()

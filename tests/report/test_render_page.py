@@ -1,0 +1,129 @@
+"""render_page.py on the sections of a hand-made study: one page that works offline, tables and pictures beside it."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import render_page
+from analyses import hand_made
+from helpers import REPOSITORY, manifest, recipe
+
+from distill import analyses
+from distill.config import lineage
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json, write_json
+
+TEMPLATE = REPOSITORY / "scripts/distill/report/templates/report.html.j2"
+SECTION = {"title": "A title", "text": ["Some text."], "rows": [{"b": "two", "a": 1}], "picture": None,
+           "marked": None, "marks": [], "dense": False, "order": 10}  # fmt: skip
+
+
+def cells(rows: list[dict[str, Any]]) -> set[str]:
+    """Return the values of rows as a page shows them."""
+    values = [value for row in rows for value in row.values() if value is not None]
+    return {f"{v:.4g}" if isinstance(v, float) else html.escape(str(v)) for v in values}
+
+
+def rendered(root: Path, sections: list[Path], template: Path = TEMPLATE) -> str:
+    output = root / lineage.Report().file("index.html")
+    options = ["--contrasts", str(root / lineage.Contrasts().folder), "--template", str(template)]
+    studies = recipe(studies={"y": hand_made.STUDY})
+    render_page.main(["--sections", *map(str, sections), "--recipe", studies, *options, "--output", str(output)])
+    return output.read_text()
+
+
+def section(root: Path, name: str, **changes: Any) -> Path:
+    path = root / lineage.Analysis(name).file("section.json")
+    content = {**SECTION, **changes}
+    write_json(path, {**content, "columns": list(content["rows"][0]) if content["rows"] else []})
+    return path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Return a root whose contrasts have tables of a word each."""
+    folder = tmp_path / lineage.Contrasts().folder
+    folder.mkdir(parents=True)
+    for name in render_page.TABLES:
+        (folder / name).write_text(f"{name}!\n")
+    return tmp_path
+
+
+def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = hand_made.results(tmp_path)
+    contrasts = hand_made.tabulated(tmp_path, files)
+    files |= {"scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+    made = {name: hand_made.section(tmp_path, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
+            for name in analyses.names()}  # fmt: skip
+    paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]
+    page = rendered(tmp_path, paths)
+
+    assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
+    assert not re.search(r"@import|url\((?!#)", page)
+    shown = set(re.findall(r"<td[^>]*>(.*?)</td>", page))
+    assert {cell for found in made.values() for cell in cells(found["rows"])} <= shown
+    pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
+    assert page.count("<svg") == len(pictures) == 4
+    assert re.findall(r'<h2 id="(\w+)">', page) == analyses.names()
+    folder = tmp_path / lineage.Report().folder
+    assert {path.stem for path in folder.glob("*.svg")} == set(pictures)
+    for name in render_page.TABLES:
+        assert (folder / name).read_bytes() == (contrasts / name).read_bytes()
+    assert capsys.readouterr().out == (contrasts / "gaps.txt").read_text()
+    assert manifest(folder / "index.html")["sections"] == analyses.names()
+    assert "study y: 1 benchmark(s)" in page
+
+
+def test_ids_of_two_pictures_do_not_meet(empty: Path) -> None:
+    svg = '<?xml version="1.0"?>\n<svg><path id="p"/><use href="#p" clip-path="url(#p)"/></svg>'
+    both = [section(empty, name, picture={"name": name, "svg": svg}) for name in ("one", "two")]
+    page = rendered(empty, both)
+    for name in ("one", "two"):
+        assert f'<svg><path id="{name}-p"/><use href="#{name}-p" clip-path="url(#{name}-p)"/></svg>' in page
+    assert (empty / lineage.Report().file("two.svg")).read_text() == svg
+
+
+def test_a_section_that_no_code_knows_appears_at_its_place(empty: Path) -> None:
+    paths = [section(empty, "alate", order=20), section(empty, "zebra", order=15, title="Stripes"),
+             section(empty, "early", order=10)]  # fmt: skip
+    found = re.findall(r'<h2 id="(\w+)">(.*?)<', page := rendered(empty, paths))
+    assert found == [("early", "A title"), ("zebra", "Stripes"), ("alate", "A title")]
+    assert '<a href="#zebra">Stripes</a>' in page
+
+
+def test_html_in_a_section_is_text(empty: Path) -> None:
+    odd = "<script>x & y</script>"
+    page = rendered(empty, [section(empty, "odd", title=odd, text=[odd], rows=[{odd: odd}])])
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 5  # link, title, paragraph, column, cell
+
+
+def test_columns_numbers_marks_and_empty_cells(empty: Path) -> None:
+    rows = [{"name": "a", "gain": "+1", "n": 0.123456}, {"name": None, "gain": "-1", "n": 7}]
+    page = rendered(empty, [section(empty, "one", rows=rows, marked="gain", marks=["up", ""], dense=True)])
+    assert '<tr><th>name</th><th>gain</th><th class="n">n</th></tr>' in page
+    assert '<tr><td>a</td><td class="n up">+1</td><td class="n">0.1235</td></tr>' in page
+    assert '<tr><td></td><td class="n">-1</td><td class="n">7</td></tr>' in page
+    assert '<table class="dense">' in page
+
+
+def test_a_section_without_rows_says_so(empty: Path) -> None:
+    assert "Nothing to show." in rendered(empty, [section(empty, "one", rows=[])])
+    assert "Nothing to show." not in rendered(empty, [section(empty, "one")])
+
+
+def test_the_template_is_the_one_given(empty: Path) -> None:
+    template = empty / "own.j2"
+    template.write_text("{{ title }}: {{ sections | join(', ') }}")
+    assert rendered(empty, [section(empty, "one")], template) == "Two arms: one\n"
+    facts = read_json(empty / lineage.Report().file("provenance.json"))
+    assert str(template) in facts["inputs"]
+
+
+def test_an_analysis_given_twice_is_refused(empty: Path) -> None:
+    path = section(empty, "one")
+    with pytest.raises(InputError, match=r"--sections: an analysis is given twice"):
+        rendered(empty, [path, path])
+    assert not (empty / lineage.Report().file("index.html")).exists()
