@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import analyse
-import tabulate
+import contrast
 from helpers import recipe
 
 from distill import tables
@@ -137,11 +137,11 @@ def as_json(files: Mapping[str, list[Path]]) -> str:
 
 
 def tabulated(root: Path, files: Files, **changes: Any) -> Path:
-    """Run tabulate.py; return its folder."""
+    """Run contrast.py; return its folder."""
     output = root / lineage.Contrasts().file("scores.csv")
     inputs = as_json({kind: files[kind] for kind in ("scores", "models", "rendered")})
     study = recipe(studies={"study": {**STUDY, **changes}})
-    tabulate.main(["--inputs", inputs, "--recipe", study, "--output", str(output)])
+    contrast.main(["--inputs", inputs, "--recipe", study, "--output", str(output)])
     return output.parent
 
 

@@ -1,4 +1,4 @@
-"""tabulate.py on hand-made scores: scores, gaps, parity, and what is refused."""
+"""contrast.py on hand-made scores: scores, gaps, parity, and what is refused."""
 
 from pathlib import Path
 
