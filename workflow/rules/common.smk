@@ -18,7 +18,6 @@ from distill.problems.fingerprint import fingerprint
 from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible
-from distill.report.page import TEMPLATE
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
 

@@ -126,6 +126,9 @@ def analysis_code(wildcards):
 # Report
 
 
+TEMPLATE = SCRIPTS / "distill/report/templates/report.html.j2"
+
+
 def template(wildcards, threads):
     """Return the page's template; not as an input, because results stay when the workflow's folder moves."""
     return str(TEMPLATE)
