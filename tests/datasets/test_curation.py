@@ -72,6 +72,15 @@ def test_choice_among_draws() -> None:
     assert {picks.count(d) > 25 for d in range(4)} == {True}  # about 50 each
 
 
+def test_the_random_draw_of_a_dataset_follows_its_seed(tmp_path: Path) -> None:
+    asked = {"choose": "random", "max_repetition": 0.3}
+    made = [rows_of(run(tmp_path, f"s{n}", curation=asked, seed=seed, alpha=1.0)) for n, seed in enumerate((0, 0, 1))]
+    draws = [{i: draw for i, (_, draw) in rows.items()} for rows in made]
+    assert draws[0] == draws[1]
+    assert draws[0].keys() == draws[2].keys()  # the problems are the same, the draws are not
+    assert draws[0] != draws[2]
+
+
 def test_perplexity_is_per_token() -> None:
     assert curation.perplexity(-math.log(8), 3) == pytest.approx(2)
     assert curation.perplexity(None, None) is None

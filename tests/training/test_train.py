@@ -121,6 +121,11 @@ def test_equal_inputs_make_equal_bytes_and_another_seed_another_order(
     assert weights(tmp_path / "other/weights") != weights(trained)
 
 
+def test_the_seed_is_that_of_dropout_and_of_the_order(tmp_path: Path) -> None:
+    given = sft.arguments(TrainJob(**KEYS), 7, tmp_path, 1)
+    assert (given.seed, given.data_seed) == (7, 7)
+
+
 def test_accumulation_is_the_same_arithmetic(inputs: Path, trained: Path, tmp_path: Path) -> None:
     run(inputs, tmp_path / "m/weights", micro_batch=4)
     one, two = (load_model(p.parent, dtype="float32").state_dict() for p in (trained, tmp_path / "m/weights"))
