@@ -1,5 +1,6 @@
 """GPUs are taken by locks: never twice, in the order given, freed by a kill, left alone where none is to be taken."""
 
+import fcntl
 import os
 import signal
 import stat
@@ -16,9 +17,10 @@ from distill.runtime.errors import InputError
 
 # Takes GPUs, says which, and keeps them until its input ends.
 HOLDER = """
-import logging, os, sys
+import logging, os, signal, sys
 from pathlib import Path
 from distill.runtime import devices
+signal.alarm(120)  # what waits for ever ends its test
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 devices.take(int(sys.argv[1]), folder=Path(sys.argv[2]) if len(sys.argv) > 2 else None)
 {after}
@@ -83,6 +85,21 @@ def test_two_programs_never_have_the_same_gpu(start: Start) -> None:
     assert waits(third)
     first.stdin.close()
     assert ids(third) == "5"
+
+
+def test_the_locks_are_not_swept_away_while_a_gpu_is_taken(start: Start, tmp_path: Path) -> None:
+    """What empties /tmp of old files passes over a folder that is locked."""
+    program = start(1, CUDA_VISIBLE_DEVICES="0")
+    assert ids(program) == "0"
+    folder = os.open(tmp_path / "locks", os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        program.kill()
+        program.wait()
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(folder)
 
 
 def test_a_kill_frees_a_gpu(start: Start) -> None:
