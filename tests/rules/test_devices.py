@@ -11,9 +11,10 @@ from helpers import REPOSITORY
 
 # Logs what it has while it has it; the lines of all programs stand in the order in which they were written.
 JOB = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from distill.runtime import devices
+signal.alarm(120)  # what waits for ever ends its test
 gpus, name, log, use_all = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4] == "all"
 taken = devices.take(gpus, folder=log.parent / "locks")
 assert os.environ["CUDA_VISIBLE_DEVICES"] == ",".join(taken)
