@@ -65,11 +65,12 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    take(args.gpus)
     recipe = LoglikelihoodJob.model_validate_json(args.recipe)
     inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
     record = Record(
@@ -83,6 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     answered = tables.read(args.responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
     if unknown := set(answered["problem_id"].to_pylist()) - problems.keys():
         raise InputError(f"{args.responses}: problem {min(unknown)!r} is not in {args.statements}")
+    take(args.gpus)
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)

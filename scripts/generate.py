@@ -24,7 +24,7 @@ from typing import Any
 
 from distill import tables
 from distill.config.lineage import identity
-from distill.config.recipes import GenerateJob
+from distill.config.recipes import GenerateJob, needed_gpus
 from distill.config.shards import in_shard, parse_shard
 from distill.models.folders import model_digest
 from distill.models.prompts import Prompt
@@ -178,7 +178,7 @@ def summary(digest: str, totals: Totals) -> dict[str, Any]:
     return {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons, **tokens}
 
 
-def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str) -> tuple[Row, Row]:
+def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str, gpus: int) -> tuple[Row, Row]:
     """Take over and ask for what is missing of a shard, write the table, keep it; `key` is that of all its rows.
 
     Returns the counts of the table, and how its rows were come by. Raises InputError when too many are errors.
@@ -188,6 +188,8 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
     resumed = sum(task.key(i, questions) in journal for i in problems)
     reused = take_over(output.parent, key, task, questions, journal)
     missing = {i: text for i, text in problems.items() if task.key(i, questions) not in journal}
+    if missing:
+        take(gpus, least=needed_gpus(task.recipe))
     begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
     with Progress(len(problems), desc="generate", **begun) as progress:
         errors = task.answer(missing, questions, journal, progress)
@@ -211,11 +213,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--shard", required=True, help="for example 00-of-02")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--execution", default="{}", help='keys of the recipe that change no row: {"max_errors": 0.01}')
-    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    take(args.gpus)
     recipe = GenerateJob.parse(args.recipe, args.execution)
     named = {f"{k}/{i}": p for k in EARLIER for i, p in enumerate(getattr(args, k))}
     inputs = {"statements": args.statements, "model": args.model / "manifest.json", "prompt": args.prompt, **named}
@@ -231,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
     problems = {i: text for i, text in shard.items() if i not in done}
     task = Task(args.model, Prompt(args.prompt, recipe.system), recipe, args.draw, args.shard)
     key = common_key(recipe, model_digest(args.model), record.code)
-    manifest, facts = answer_shard(args.output, task, problems, key)
+    manifest, facts = answer_shard(args.output, task, problems, key, args.gpus)
     ledger = Ledger(len(shard), manifest["rows"], {"already_correct": len(shard) - len(problems)})
     counts = {"asked": manifest["rows"], "saved": len(shard) - len(problems)}
     record.write({**manifest, **counts, "ledger": ledger.check(str(args.output))}, draw=args.draw, shard=args.shard,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from distill import tables
 from distill.config.lineage import identity
-from distill.config.recipes import JudgeJob
+from distill.config.recipes import JudgeJob, needed_gpus
 from distill.models.folders import model_digest
 from distill.responses.engines import load_engine, module_of
 from distill.runtime.devices import take
@@ -54,6 +54,7 @@ def ask_missing(
     kept = {"done": len(asked) - len(missing), "cost": journal.cost, "file": progress_file}
     with Progress(len(asked), desc="judge", **kept) as progress:
         if missing:
+            take(args.gpus, least=needed_gpus(recipe.generation))
             judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
             for _ in judge.ask_all(missing, journal):
                 progress.update()
@@ -70,11 +71,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--execution", default="{}", help='keys of the recipe that change no row: {"max_unclear": 0.05}'
     )
-    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    take(args.gpus)
     recipe = JudgeJob.parse(args.recipe, args.execution)
     inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
     model, engine = args.model / "manifest.json", recipe.generation.engine

@@ -123,6 +123,7 @@ def account(rendered: pa.Table, lost: list[str] | None, output: Path) -> dict[st
 
 def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> dict[str, Any]:
     """Train, write weights, log and ledger; return the manifest."""
+    take(args.gpus)
     trainer = fit(args, recipe, rendered, state)
     save(trainer, args)
     log = tables.build(sft.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
@@ -147,11 +148,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--gpus", type=int, default=0, help="so many of this machine's are taken for this process")
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
+    )
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
 
-    take(args.gpus)
     recipe = TrainJob.model_validate_json(args.recipe)
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
     record = Record(__file__, args.recipe, inputs, args.output.parent, identity(args.output.parent))

@@ -1,11 +1,12 @@
-"""GPUs are lent to one program at a time; which there are is made up here, the locks and processes are real."""
+"""GPUs are taken by locks: never twice, in the order given, freed by a kill, left alone where none is to be taken."""
 
-import json
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,168 +15,242 @@ from helpers import REPOSITORY
 from distill.runtime import devices
 from distill.runtime.errors import InputError
 
-# Takes GPUs, says which, and holds them until its input ends.
-PROGRAM = """
-import sys
+# Takes GPUs, says which, and keeps them until its input ends.
+HOLDER = """
+import logging, os, signal, sys
 from pathlib import Path
-from distill.runtime.devices import take
-print(",".join(take(int(sys.argv[1]), Path(sys.argv[2]))), flush=True)
+from distill.runtime import devices
+signal.alarm(120)  # what waits for ever ends its test
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+devices.take(int(sys.argv[1]), folder=Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+{after}
+print(os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER"), {shown}, flush=True)
 sys.stdin.read()
 """
-
-Holder = subprocess.Popen
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def holders() -> Iterator[list[Holder]]:
-    started: list[Holder] = []
-    yield started
-    for holder in started:
-        holder.kill()
-        holder.wait()
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return an environment that knows no GPU; programs named in `bin` come first."""
+    (tmp_path / "bin").mkdir()
+    own = {n: v for n, v in os.environ.items() if not n.startswith(("CUDA", "SLURM"))}
+    return own | {"PYTHONPATH": str(REPOSITORY / "scripts"), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
 
 
-def hold(holders: list[Holder], folder: Path, count: int, given: str = "0,1,2,3", **variables: str) -> Holder:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts"), devices.VARIABLE: given, **variables}
-    command = [sys.executable, "-c", PROGRAM, str(count), str(folder)]
-    holders.append(subprocess.Popen(command, env=environment, text=True,
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE))  # fmt: skip
-    return holders[-1]
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Return a function that starts a program that takes GPUs."""
+    running = []
+
+    def begin(gpus: int, *, after: str = "", shown: str = "''", default: bool = False, **variables: str):
+        code = HOLDER.format(after=after, shown=shown)
+        command = [sys.executable, "-c", code, str(gpus), *([] if default else [str(tmp_path / "locks")])]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        running.append(subprocess.Popen(command, env=environment | variables, text=True, **pipes))
+        return running[-1]
+
+    yield begin
+    for program in running:
+        program.kill()
+        program.wait()
+        for pipe in (program.stdin, program.stdout, program.stderr):
+            pipe.close()
 
 
-def ids(holder: Holder) -> list[str]:
-    """Wait until a program has its GPUs."""
-    return holder.stdout.readline().strip().split(",")
+def ids(program: subprocess.Popen[str]) -> str:
+    """Wait until a program has its GPUs and return their ids."""
+    return program.stdout.readline().split(" ")[0]
 
 
-def test_programs_at_once_share_no_gpu(tmp_path: Path, holders: list[Holder]) -> None:
-    found = [ids(hold(holders, tmp_path, count)) for count in (1, 2, 1)]
-    assert sorted(gpu for own in found for gpu in own) == ["0", "1", "2", "3"]
+def waits(program: subprocess.Popen[str]) -> bool:
+    """Wait for a program's first line and return whether it says that it must wait."""
+    return program.stderr.readline().startswith("waiting for")
 
 
-@pytest.mark.parametrize("how", ["end", "kill"])
-def test_who_finds_none_free_waits_for_one(tmp_path: Path, holders: list[Holder], how: str) -> None:
-    first = hold(holders, tmp_path, 2, given="0,1")
-    assert ids(first) == ["0", "1"]
-    waiting = hold(holders, tmp_path, 1, given="0,1")
-    with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(1)
-    first.stdin.close() if how == "end" else first.send_signal(signal.SIGKILL)
-    assert ids(waiting) == ["0"]
+def nvidia_smi(tmp_path: Path, uuids: list[str]) -> None:
+    """Make a program that lists GPUs as nvidia-smi does, with a part of one (MIG) below the first."""
+    lines = [f"GPU {i}: NVIDIA H100 80GB HBM3 (UUID: {u})" for i, u in enumerate(uuids)]
+    lines.insert(1, "  MIG 1g.10gb     Device  0: (UUID: MIG-c7ff)")
+    program = tmp_path / "bin/nvidia-smi"
+    program.write_text("#!/bin/sh\ncat <<'EOF'\n" + "\n".join(lines) + "\nEOF\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
 
-def test_two_that_want_all_do_not_wait_for_each_other(tmp_path: Path, holders: list[Holder]) -> None:
-    one = hold(holders, tmp_path, 1)
-    assert ids(one) == ["0"]
-    greedy = [hold(holders, tmp_path, 4) for _ in range(2)]
+def test_two_programs_never_have_the_same_gpu(start: Start) -> None:
+    first = start(1, CUDA_VISIBLE_DEVICES="5,3")
+    assert ids(first) == "5"
+    assert ids(start(1, CUDA_VISIBLE_DEVICES="5,3")) == "3"
+    third = start(1, CUDA_VISIBLE_DEVICES="5,3")
+    assert waits(third)
+    first.stdin.close()
+    assert ids(third) == "5"
+
+
+def test_the_locks_are_not_swept_away_while_a_gpu_is_taken(start: Start, tmp_path: Path) -> None:
+    """What empties /tmp of old files passes over a folder that is locked."""
+    program = start(1, CUDA_VISIBLE_DEVICES="0")
+    assert ids(program) == "0"
+    folder = os.open(tmp_path / "locks", os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        program.kill()
+        program.wait()
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(folder)
+
+
+def test_a_kill_frees_a_gpu(start: Start) -> None:
+    first = start(1, CUDA_VISIBLE_DEVICES="0")
+    assert ids(first) == "0"
+    second = start(1, CUDA_VISIBLE_DEVICES="0")
+    assert waits(second)
+    first.send_signal(signal.SIGKILL)
+    assert ids(second) == "0"
+
+
+def test_a_forked_worker_keeps_the_gpu_and_another_program_does_not(start: Start) -> None:
+    """A worker that outlives its parent still has its memory on the GPU."""
+    fork = "child = os.fork()\nif child == 0:\n    import time; time.sleep(600)"
+    parent = start(1, after=fork, shown="child", CUDA_VISIBLE_DEVICES="0")
+    worker = int(parent.stdout.readline().split()[2])
+    waiting = start(1, CUDA_VISIBLE_DEVICES="0")
+    try:
+        assert waits(waiting)
+        parent.kill()
+        parent.wait()
+        late = start(1, CUDA_VISIBLE_DEVICES="0")
+        assert waits(late)
+        late.kill()
+    finally:
+        os.kill(worker, signal.SIGKILL)
+    assert ids(waiting) == "0"
+
+    anew = "import subprocess\nchild = subprocess.Popen(['sleep', '600'], stdout=2, stdin=2, close_fds=False).pid"
+    waiting.kill()
+    waiting.wait()
+    parent = start(1, after=anew, shown="child", CUDA_VISIBLE_DEVICES="0")
+    other = int(parent.stdout.readline().split()[2])
+    parent.kill()
+    parent.wait()
+    try:
+        assert ids(start(1, CUDA_VISIBLE_DEVICES="0")) == "0"
+        os.kill(other, 0)
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
+def test_several_are_taken_in_the_order_given_and_are_waited_for_one_by_one(start: Start) -> None:
+    holders = [start(1, CUDA_VISIBLE_DEVICES=i) for i in "01"]
+    assert [ids(h) for h in holders] == ["0", "1"]
+    several = start(2, CUDA_VISIBLE_DEVICES="0,1")
+    assert waits(several)
+    holders[1].stdin.close()
+    holders[1].wait()
+    # It has taken 1 when a program that wants just 1 must wait for it.
+    while not waits(probe := start(1, CUDA_VISIBLE_DEVICES="1")):
+        probe.kill()
+        probe.wait()
+    holders[0].stdin.close()
+    assert ids(several) == "0,1"
+    several.stdin.close()
+    assert ids(probe) == "1"
+
+
+def test_two_that_need_several_do_not_wait_for_each_other(start: Start) -> None:
+    holder = start(1, CUDA_VISIBLE_DEVICES="2")
+    assert ids(holder) == "2"
+    one = start(3, CUDA_VISIBLE_DEVICES="0,1,2")
+    assert waits(one)
+    other = start(3, CUDA_VISIBLE_DEVICES="2,1,0")
+    holder.stdin.close()
+    assert ids(one) == "0,1,2"
     one.stdin.close()
-    done = 0
-    while greedy:
-        (ready,) = [g for g in greedy if g is first_ready(greedy)]
-        assert ids(ready) == ["0", "1", "2", "3"]
-        ready.stdin.close()
-        greedy.remove(ready)
-        done += 1
-    assert done == 2
+    assert ids(other) == "2,1,0"
 
 
-def first_ready(programs: list[Holder]) -> Holder:
-    import select
-
-    readable, _, _ = select.select([p.stdout for p in programs], [], [], 300)
-    return next(p for p in programs if p.stdout is readable[0])
-
-
-def test_other_names_of_gpus_are_locked_too(tmp_path: Path, holders: list[Holder]) -> None:
-    given = "GPU-8932f937-d72c,MIG-GPU-1/2/0"
-    assert ids(hold(holders, tmp_path, 1, given)) == ["GPU-8932f937-d72c"]
-    assert ids(hold(holders, tmp_path, 1, given)) == ["MIG-GPU-1/2/0"]
-    assert len({p.name for p in tmp_path.iterdir()}) == 3
+def test_all_gpus_of_the_machine_are_those_that_nvidia_smi_lists(start: Start, tmp_path: Path) -> None:
+    nvidia_smi(tmp_path, ["GPU-aa-0", "GPU-ab-1"])
+    both = start(2)
+    assert both.stdout.readline().split() == ["0,1", "PCI_BUS_ID"]
+    both.kill()
+    assert sorted(p.name for p in (tmp_path / "locks").iterdir()) == ["GPU-aa-0.lock", "GPU-ab-1.lock", "several.lock"]
 
 
-def test_what_a_scheduler_has_given_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(devices.VARIABLE, "2,3")
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert devices.take(1, tmp_path / "locks") == ["2", "3"]
-    assert os.environ[devices.VARIABLE] == "2,3"
+def test_a_number_and_a_uuid_are_one_gpu(start: Start, tmp_path: Path) -> None:
+    nvidia_smi(tmp_path, ["GPU-aa-0", "GPU-ab-1"])
+    assert ids(start(1, CUDA_VISIBLE_DEVICES="1")) == "1"
+    assert waits(start(1, CUDA_VISIBLE_DEVICES="GPU-ab"))
+    assert ids(start(1, CUDA_VISIBLE_DEVICES="GPU-ab,GPU-aa-0")) == "GPU-aa-0"
+    assert ids(start(1, CUDA_VISIBLE_DEVICES="MIG-GPU-aa/1/0")) == "MIG-GPU-aa/1/0"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given", "seen"),
+    [(0, {"CUDA_VISIBLE_DEVICES": "0,1"}, "0,1"), (0, {}, "None"), (1, {"CUDA_VISIBLE_DEVICES": ""}, ""),
+     (1, {"CUDA_VISIBLE_DEVICES": "-1,0"}, "-1,0"), (1, {"SLURM_JOB_ID": "7"}, "None")],
+)  # fmt: skip
+def test_nothing_is_taken_or_changed(start: Start, tmp_path: Path, gpus: int, given: dict[str, str], seen: str) -> None:
+    nvidia_smi(tmp_path, ["GPU-aa-0", "GPU-ab-1"])
+    program = start(gpus, **given)
+    assert program.stdout.readline().rstrip() == f"{seen} None"
     assert not (tmp_path / "locks").exists()
 
 
-def test_too_few_gpus_are_an_error_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(devices.VARIABLE, "0,1")
-    with pytest.raises(InputError, match=r"4 GPUs are needed, 2 are here \(CUDA_VISIBLE_DEVICES=0,1\)"):
-        devices.take(4, tmp_path)
+def test_a_machine_without_gpus_has_nothing_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    monkeypatch.setattr(os, "environ", environment | {"PATH": str(tmp_path / "bin")})
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "driver")
+    assert devices.take(4, least=4, folder=tmp_path / "locks") == []
+    (tmp_path / "driver/0000:17:00.0").mkdir(parents=True)
+    (tmp_path / "driver/0000:65:00.0").mkdir()
+    assert devices.visible() == {"0": "0", "1": "1"}, "a driver, but no nvidia-smi"
 
 
-def test_the_process_sees_only_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holders: list[Holder]) -> None:
-    assert ids(hold(holders, tmp_path, 1, "5,6")) == ["5"]
-    monkeypatch.setenv(devices.VARIABLE, "5,6")
-    monkeypatch.setattr(devices, "_TAKEN", [])
-    assert devices.take(1, tmp_path) == ["6"]
-    assert os.environ[devices.VARIABLE] == "6"
-    for lock in devices._TAKEN:
-        os.close(lock)
+def test_slurm_jobs_keep_what_they_were_given(start: Start) -> None:
+    """Two jobs of one machine may both call their GPU 0; within one job, programs share out what it was given."""
+    jobs = [f"{os.getpid()}-{i}" for i in range(2)]
+    folders = [Path(f"/tmp/mixdistill-gpus-{os.getuid()}-job-{job}") for job in jobs]
+    try:
+        alone = start(2, default=True, SLURM_JOB_ID=jobs[0], CUDA_VISIBLE_DEVICES="1,0")
+        assert alone.stdout.readline().split() == ["1,0", "None"]
+        one, two = (start(1, default=True, SLURM_JOB_ID=jobs[1], CUDA_VISIBLE_DEVICES="0,1") for _ in range(2))
+        assert sorted([ids(one), ids(two)]) == ["0", "1"]
+        assert [stat.S_IMODE(f.stat().st_mode) for f in folders] == [0o700, 0o700]
+    finally:
+        for folder in folders:
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
 
 
-def test_nothing_is_taken_for_none_or_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(devices.VARIABLE, "0,1")
-    assert devices.take(0, tmp_path / "locks") == []
-    monkeypatch.setenv(devices.VARIABLE, "")
-    assert devices.take(2, tmp_path / "locks") == []
-    assert not (tmp_path / "locks").exists()
+def test_a_folder_of_somebody_else_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    job = f"{os.getpid()}-link"
+    monkeypatch.setenv("SLURM_JOB_ID", job)
+    link = Path(f"/tmp/mixdistill-gpus-{os.getuid()}-job-{job}")
+    link.symlink_to(tmp_path)
+    try:
+        with pytest.raises(InputError, match="not a folder of yours"):
+            devices._own_folder()
+    finally:
+        link.unlink()
 
 
-def test_gpus_of_the_machine_are_listed_by_its_own_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text('#!/bin/sh\necho "GPU 0: NVIDIA H100 (UUID: GPU-1)"\necho "GPU 1: NVIDIA H100 (UUID: GPU-2)"\n')
-    tool.chmod(0o755)
-    monkeypatch.delenv(devices.VARIABLE, raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert devices.visible() == ["0", "1"]
-    tool.unlink()
-    assert devices.visible() == []
+def test_impossible_numbers_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(devices.VISIBLE, "0,1")
+    with pytest.raises(InputError, match=r"--gpus 3: there are 2 here \(0, 1\)"):
+        devices.take(3, folder=tmp_path)
+    with pytest.raises(InputError, match="--gpus 1: the recipe needs 2 GPUs; raise `resources: gpu` of the profile"):
+        devices.take(1, least=2, folder=tmp_path)
 
 
-SNAKEFILE = """
-rule all:
-    input:
-        expand("{name}.json", name=config["names"].split("-")),
-
-
-rule hold:
-    output:
-        "{name}.json",
-    resources:
-        gpu=lambda wildcards: 2 if wildcards.name.startswith("b") else 1,
-    shell:
-        "{PYTHON} job.py {resources.gpu} {output}"
-"""
-JOB = """
-import json, os, sys, time
-from pathlib import Path
-from distill.runtime.devices import take
-ids = take(int(sys.argv[1]), Path("locks"))
-held = [os.open(f"in-use-{i}", os.O_CREAT | os.O_EXCL) for i in ids]  # fails where another job has the GPU
-for _ in range(20):
-    time.sleep(0.01)
-for i in ids:
-    os.unlink(f"in-use-{i}")
-Path(sys.argv[2]).write_text(json.dumps(ids))
-"""
-
-
-def test_jobs_of_two_snakemakes_never_share_a_gpu(tmp_path: Path) -> None:
-    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("{PYTHON}", sys.executable))
-    (tmp_path / "job.py").write_text(JOB)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts"), devices.VARIABLE: "0,1,2,3"}
-    names = ["-".join(f"{kind}{run}{i}" for kind in "abc" for i in range(3)) for run in range(2)]
-    command = [sys.executable, "-m", "snakemake", "--cores", "8", "--resources", "gpu=4", "--nolock", "--config"]
-    runs = [subprocess.Popen([*command, f"names={n}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True) for n in names]  # fmt: skip
-    for run in runs:
-        said, _ = run.communicate()
-        assert run.returncode == 0, said
-    taken = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
-    assert len(taken) == 18
-    assert all(len(own) == len(set(own)) for own in taken)
-    assert {gpu for own in taken for gpu in own} == {"0", "1", "2", "3"}
+def test_it_takes_gpus_once_and_before_torch(start: Start) -> None:
+    again = "devices.take(2, folder=Path(sys.argv[2]))"
+    assert ids(start(1, after=again, CUDA_VISIBLE_DEVICES="0,1")) == "0"
+    late = start(
+        1, after="sys.modules['torch'] = sys; devices._HELD.clear(); devices.take(1)", CUDA_VISIBLE_DEVICES="1"
+    )
+    assert "before torch" in late.communicate()[1]

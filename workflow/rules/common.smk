@@ -13,11 +13,10 @@ from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.plan import Plan
-from distill.config.recipes import canonical_json
+from distill.config.recipes import canonical_json, needed_gpus
 from distill.problems.fingerprint import fingerprint
 from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
-from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
 
@@ -82,18 +81,9 @@ def corpus_fingerprint(corpus):
     return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
 
 
-# Resources. Without GPUs here jobs ask for none, else they would run one by one; a cluster's front end asks all the same.
-HAS_GPUS = bool(visible()) or workflow.non_local_exec
-
-
-def one_gpu(wildcards):
-    """Return the GPUs of a job that uses one where there is one."""
-    return int(HAS_GPUS)
-
-
 def engine_gpus(answering):
     """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
-    return lambda wildcards: jobs.gpus(answering(wildcards)) if HAS_GPUS else 0
+    return lambda wildcards: needed_gpus(answering(wildcards))
 
 
 # Inputs. A small manifest stands for each artefact; the big file beside it rides as `ancient`.

@@ -79,7 +79,7 @@ rule train:
     conda:
         "../../envs/train.yaml"
     resources:
-        gpu=one_gpu,
+        gpu=1,
     params:
         program=program("train"),
         recipe=train_recipe,

@@ -79,7 +79,7 @@ rule compute_loglikelihood:
     conda:
         "../../envs/generate.yaml"
     resources:
-        gpu=one_gpu,
+        gpu=1,
     params:
         program=program("compute_loglikelihood"),
         recipe=loglikelihood_recipe,

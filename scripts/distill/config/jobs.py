@@ -117,13 +117,6 @@ def source_files(rows: Rows) -> list[str]:
     return [rows.path] if rows.path else []
 
 
-def gpus(answering: Answering) -> int:
-    """Return how many GPUs an engine shares a model over; none where the model is served elsewhere."""
-    if answering.engine == "openai":
-        return 0
-    return answering.vllm.tensor_parallel if answering.vllm else 1
-
-
 def environment(answering: Answering) -> str:
     """Return the name of the environment that an engine runs in."""
     return "vllm" if answering.engine == "vllm" else "generate"

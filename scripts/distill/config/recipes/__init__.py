@@ -14,6 +14,7 @@ from distill.config.recipes.answering import (
     Rewrite,
     StudentRecipe,
     TeacherRecipe,
+    needed_gpus,
 )
 from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonical_json
 from distill.config.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
@@ -70,4 +71,5 @@ __all__ = [
     "TrainingRecipe",
     "VllmRecipe",
     "canonical_json",
+    "needed_gpus",
 ]

@@ -79,6 +79,13 @@ class Answering(Recipe):
         return self
 
 
+def needed_gpus(answering: Answering) -> int:
+    """Return how many GPUs an engine shares a model over; none where the model is served elsewhere."""
+    if answering.engine == "openai":
+        return 0
+    return answering.vllm.tensor_parallel if answering.vllm else 1
+
+
 class GenerateJob(Answering):
     """What one generation job reads: how the model answers, and how its tokens are chosen."""
 
