@@ -6,14 +6,19 @@ on the base).
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import read_json, text_digest
 
 WEIGHTS = "weights"
+_CHUNK = 1 << 24  # bytes of a tensor held at once
+_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+          "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
+          "F8_E5M2": "float8_e5m2"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,26 @@ def model_digest(folder: Path) -> str:
 
 
 def weights_digest(folder: Path) -> str:
-    """Return the sha256 over the names, shapes and bytes of all tensors in a folder of safetensors."""
-    import torch
-    from safetensors import safe_open
+    """Return the sha256 over the names, types, shapes and bytes of all tensors in a folder of safetensors.
 
+    The files are read without torch (their format: https://github.com/huggingface/safetensors#format). Raises
+    InputError when one is no such file.
+    """
     hasher = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, "pt") as tensors:
-            for name in sorted(tensors.keys()):
-                tensor = tensors.get_tensor(name).contiguous()
-                hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                hasher.update(tensor.flatten().view(dtype=torch.uint8).numpy().tobytes())
+        with open(path, "rb") as file:
+            try:
+                start = 8 + int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(start - 8))
+                for name in sorted(header.keys() - {"__metadata__"}):
+                    tensor = header[name]
+                    hasher.update(f"{name} torch.{_TYPES[tensor['dtype']]} {tuple(tensor['shape'])}".encode())
+                    first, end = tensor["data_offsets"]
+                    file.seek(start + first)
+                    for size in range(end - first, 0, -_CHUNK):
+                        hasher.update(file.read(min(size, _CHUNK)))
+            except (ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError) as error:
+                raise InputError(f"{path}: not a safetensors file ({first_line(error)})") from None
     return hasher.hexdigest()
 
 
