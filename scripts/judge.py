@@ -25,7 +25,8 @@ from distill.runtime.journal import Journal
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
-from distill.verdicts.judging import JUDGED, Judge, Question, check_clear, judgement
+from distill.tables.words import REJECTED
+from distill.verdicts.judging import Judge, Question, check_clear, judgement
 
 
 def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:
@@ -38,7 +39,7 @@ def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]
     found = {}
     for batch in tables.stream(verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict", "extracted"]):
         for row in batch.to_pylist():
-            if row["verdict"] not in JUDGED or row["extracted"] is None:
+            if row["verdict"] not in REJECTED or row["extracted"] is None:
                 continue
             if row["problem_id"] not in known:
                 raise InputError(f"{verdicts}: problem {row['problem_id']!r} is not in {problems}")

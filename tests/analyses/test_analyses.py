@@ -177,6 +177,14 @@ def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) 
     assert (said in found["text"]) == (rows == 0)
 
 
+def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
+    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
+    names = ["Level 10", "Level 2", "11", "9"]
+    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
+    assert [row["level"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
+
+
 def test_curves(study: Study) -> None:
     found = section(study, "curves")
     assert found["rows"][0] == {"arm": "s/t/easy/seed-1", "updates": 10, "first loss": 1.0, "final loss": 0.5}

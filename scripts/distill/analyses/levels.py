@@ -1,5 +1,8 @@
 """Accuracy by difficulty, where problems have a level."""
 
+import re
+from typing import Any
+
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
@@ -13,7 +16,9 @@ def analyse(inputs: Inputs) -> Section:
     """Return the section on levels, from the scores' manifests."""
     from distill.analyses import plots
 
-    scores = sorted(map(read_json, inputs["scores"]), key=lambda m: (m["identity"]["corpus"], Arm.of(m["identity"])))
+    scores = sorted(
+        map(_ordered, map(read_json, inputs["scores"])), key=lambda m: (m["identity"]["corpus"], Arm.of(m["identity"]))
+    )
     rows = [
         {"benchmark": m["identity"]["corpus"], "arm": Arm.of(m["identity"]).path, "level": level,
          "problems": found["n_problems"], "accuracy": found["accuracy"]}
@@ -27,3 +32,15 @@ def analyse(inputs: Inputs) -> Section:
     shown = [m for m in scores if m["identity"]["corpus"] not in crowded]
     kept = [row for row in rows if row["benchmark"] not in crowded]
     return Section("Levels", tuple(text), kept, Picture("accuracy_by_level", plots.accuracy_by_level(shown)))
+
+
+def _ordered(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a score's manifest with its levels in a reader's order: level 10 comes after level 2."""
+    levels = manifest["by_level"]
+    return {**manifest, "by_level": {level: levels[level] for level in sorted(levels, key=_natural)}}
+
+
+def _natural(level: str) -> list[tuple[bool, int, str]]:
+    return [
+        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", level) if part
+    ]

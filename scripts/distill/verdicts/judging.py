@@ -13,7 +13,6 @@ from typing import NamedTuple
 from distill.responses.engines import Engine, Request
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
-from distill.tables.words import REJECTED as JUDGED  # noqa: F401 (judge.py takes it from here)
 from distill.tables.words import FinishReason, Judgement
 from distill.verdicts.answers import after_think
 
