@@ -11,6 +11,19 @@ from study import Study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# The files that take longest are begun first, so that no process has one of them left to do alone.
+SLOW = ("rules/test_study.py", "rules/test_study_runs.py", "responses/test_generate_kills.py",
+        "config/keys/test_every_key.py", "verdicts/test_workers.py", "rules/test_deployment.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        return SLOW.index(file) if file in SLOW else len(SLOW)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     own = tmp_path_factory.mktemp("finished") / "study"
