@@ -53,7 +53,7 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
         ("catalogue/datasets.yaml", "corpus: toy-train", "corpus: toy-trian", "did you mean 'toy-train'?"),
         ("catalogue/datasets.yaml", "toy-short-arm:", "base:", "'base' is reserved"),
         ("catalogue/datasets.yaml", "toy-short-arm:", "Toy_Short:", "'Toy_Short' is no name"),
-        ("catalogue/datasets.yaml", "toy-short-arm:", "toy-long-arm:", "line 7: key 'toy-long-arm' stands"),
+        ("catalogue/datasets.yaml", "toy-short-arm:", "toy-long-arm:", "line 8: key 'toy-long-arm' stands"),
         ("catalogue/trainings.yaml", "global_batch: 16", "global_batch: 20", "20 is no multiple of `micro_batch` 16"),
         ("catalogue/trainings.yaml", "lr: 2.0e-3", "rate: 2.0e-3", "toy-sft.lr: is missing"),
         ("catalogue/decodings.yaml", "temperature: 0.7", "temperature: 0", "would repeat one response"),

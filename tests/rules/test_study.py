@@ -364,3 +364,11 @@ def test_a_change_remakes_exactly(study: Study, change: Callable[[Study], set[st
 def test_a_second_run_has_nothing_to_do(finished: Study) -> None:
     done = finished.snakemake()
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("place", ["datasets/toy-mix-long", "models/toy-xs/toy-sft/toy-mix-long/seed-1",
+                                   "scores/toy-test/students/toy-xs/base/toy-greedy"])  # fmt: skip
+def test_what_is_deleted_is_missed(study: Study, place: str) -> None:
+    shutil.rmtree(study.folder / "results" / place)
+    made = {"datasets": "mix", "models": "train", "scores": "score"}[place.split("/")[0]]
+    assert f"{made}/{place.split('/', 1)[1]}" in study.planned()

@@ -84,7 +84,7 @@ def test_killed_programs_leave_a_run_that_ends_as_an_undisturbed_one(finished: S
     # Last the whole group, Snakemake with its programs, while one arm is trained again.
     shutil.rmtree(results / f"models/{arms()[0]}")
     shutil.rmtree(study.folder / "logs/train")
-    run = background(study, "report")
+    run = background(study)
     while not in_work(study, "train"):
         assert run.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
