@@ -195,6 +195,7 @@ def _import() -> Any:
         import vllm
         import vllm.exceptions
         import vllm.lora.request
+        import vllm.sampling_params
         from vllm.platforms import current_platform
     except ImportError as error:
         raise InputError(
