@@ -92,7 +92,7 @@ class Study:
         return {m[1] for m in re.finditer(r"^ +log: logs/(\S+)\.log", done.stdout + done.stderr, re.MULTILINE)}
 
     def contents(self) -> dict[str, bytes]:
-        """Return the bytes of all tables and manifests; provenance and the analysis of cost hold times and are left out."""
+        """Return the bytes of all tables and manifests; provenance and the analysis of cost hold times: left out."""
         root = self.folder / "results"
         tables = [p for kind in MADE for p in (root / kind).rglob("*.parquet")]
         return {str(p.relative_to(root)): p.read_bytes() for p in [*tables, *root.rglob("manifest.json")]
