@@ -127,6 +127,15 @@ def test_another_base_is_trained_and_the_same_one_elsewhere_is_not(arms: Arms) -
     assert arms.train("other") == 1
 
 
+def test_a_model_that_is_taken_over_names_its_own_base(arms: Arms) -> None:
+    shutil.copytree(arms.folder / "data", arms.folder / "elsewhere")
+    train.main(options(arms.folder / "elsewhere", arms.output("other"), 1, max_updates=2))
+    assert arms.fits == 1
+    facts = manifest(arms.output("other"))
+    assert facts["base"] == str(arms.folder / "elsewhere/base")
+    assert facts["identity"]["dataset"] == "other"
+
+
 def test_other_code_is_trained(arms: Arms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("distill.runtime.record.code_hash", lambda *_: "other")
     assert arms.train() == 1
