@@ -11,7 +11,7 @@ from distill.responses.buffers import is_plain, plain_cache
 if TYPE_CHECKING:
     import torch
 
-# One in so many lines has to be free before the cache is copied.
+# The cache is copied, to drop finished rows, once one in so many of its rows is finished.
 WORTH = 8
 # Rows join while at least this share of the cache holds tokens; beside one very long row the rest would be padding.
 LEAST_FILLED = 0.25

@@ -1,4 +1,4 @@
-"""A key-value cache that grows in place, and from which rows leave and into which others come in one copy.
+"""A key-value cache for batches whose rows change: it grows in place, and rows are dropped and added in one copy.
 
 The library's dynamic cache copies all keys and values at every step. Imports torch: only engines may import it.
 """
@@ -31,7 +31,12 @@ class Buffers(DynamicLayer):
         return self.keys, self.values
 
     def merge(self, index: torch.Tensor, other: "Buffers | None", width: int) -> None:
-        """Keep the rows of `index`, add those of `other` below, all cut or padded with zeros on the left."""
+        """Keep some rows, add those of another cache below them, and set the number of columns.
+
+        `index` holds the places of the rows that stay, shape (rows,); `width` is the new number of columns (tokens).
+        Longer rows are cut on the left, shorter ones padded there with zeros. Keys and values have the shape (rows,
+        heads, width, size of a head).
+        """
         parts = [(self.keys, other.keys), (self.values, other.values)] if other else [(self.keys,), (self.values,)]
         self._all = tuple(_merged(index, *pair, width=width) for pair in parts)
         self._show(width)

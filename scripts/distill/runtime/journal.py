@@ -1,4 +1,4 @@
-"""What a program has been given and paid for, kept line by line: killed at any moment, it goes on where it was.
+"""A file of rows that were paid for, appended one by one, so that a killed program goes on where it was.
 
 A journal is a file of JSON lines `{"key": [...], "row": ...}`, with `"cost": ...` between them where a row cost
 money. Every line goes to the system whole as it comes, so a killed process loses at most the line it was writing; only

@@ -59,7 +59,7 @@ class Counter:
             self.tokens, self.loss_tokens = log[-1]["tokens"], log[-1]["loss_tokens"]
 
     def stamp(self, entry: dict[str, Any], before: int) -> None:
-        """Write the counts, and the speed since the last entry, into a log entry."""
+        """Write the counts and the speed into a log entry; `before` are the tokens at the entry before it."""
         now = time.monotonic()
         speed = (self.tokens - before) / max(now - self.since, 1e-9)
         entry.update(tokens=self.tokens, loss_tokens=self.loss_tokens, tokens_per_second=speed)
