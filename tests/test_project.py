@@ -167,3 +167,11 @@ def test_a_toy_model_is_made_the_same_twice(tmp_path: Path) -> None:
         build(spec, tmp_path / name, set(), lambda _: None)
     one, two = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("a", "b"))
     assert one == two
+
+
+def test_no_program_reads_yaml() -> None:
+    names = sorted(p.stem for p in (REPOSITORY / "scripts").glob("*.py"))
+    code = f"import sys; sys.modules['yaml'] = None; import {', '.join(names)}"  # most stages' environments lack it
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")})  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""YAML read and checked against recipes; each mistake becomes one line.
+"""Data checked against recipes; each mistake becomes one line.
 
 A mistake names the file, the path of the key, what was expected, and the nearest valid name.
 """
@@ -9,42 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from distill.config.recipes import NAME_PATTERN, Recipe
-
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice (plain YAML silently keeps the last)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any]:
-    try:
-        data = yaml.load(path.read_text(), _Loader) or {}
-    except FileNotFoundError:
-        mistakes.append(f"{path}: no such file")
-        return {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        mistakes.append(f"{path}:{line} {getattr(error, 'problem', None) or error}")
-        return {}
-    if not isinstance(data, dict):
-        mistakes.append(f"{path}: expected names and recipes (a mapping), not {type(data).__name__}")
-        return {}
-    return data
 
 
 def parse(
