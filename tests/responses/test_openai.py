@@ -112,21 +112,35 @@ def test_a_refused_prompt_is_an_error_row_and_is_not_asked_again(server: ChatSer
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_honoured_by_all_rows(server: ChatServer, model: Path, form: str) -> None:
+def test_retry_after_is_honoured_by_all_rows(
+    server: ChatServer, model: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_pause, post, ends, early = endpoint.Endpoint._asked_pause, httpx2.AsyncClient.post, [], []
+
+    def noted(client: endpoint.Endpoint, response: httpx2.Response) -> float:
+        seconds = asked_pause(client, response)
+        ends.append(time.monotonic() + seconds)
+        return seconds
+
+    async def checked(client: httpx2.AsyncClient, *args: object, **kwargs: object) -> httpx2.Response:
+        early.append(bool(ends) and time.monotonic() < ends[-1] - 0.01)
+        return await post(client, *args, **kwargs)
+
     def later(handler: faults.Handler, code: int) -> None:  # the date counts from the answer, however late that is
         asked = "1.2" if form == "seconds" else formatdate(time.time() + 2.5, usegmt=True)
         faults.status(code, Retry_After=asked)(handler)
 
-    server.plan["Say 0."] = [lambda handler: later(handler, 429)]
+    monkeypatch.setattr(endpoint.Endpoint, "_asked_pause", noted)
+    monkeypatch.setattr(httpx2.AsyncClient, "post", checked)
+    for text, code in (("Say 0.", 429), ("Say 3.", 503)):
+        server.plan[text] = [lambda handler, code=code: later(handler, code)]
     found = ask(engine(model, server.url, concurrency=1), 3)
     assert [found[i].text for i in range(3)] == ["0", "1", "2"]
-    first, second = server.asked["Say 0."]
-    assert second - first >= 1.2
-    server.plan["Say 3."] = [lambda handler: later(handler, 503)]
-    server.seconds = 0.3
+    assert len(early) == 3 + 1
     ask(engine(model, server.url, concurrency=2), 6)
-    pause = server.asked["Say 3."][0]
-    assert not [t for text in ("Say 4.", "Say 5.") for t in server.asked[text] if pause + 0.3 < t < pause + 1]
+    assert len(early) == 3 + 1 + 6 + 1
+    assert not any(early)
+    assert len(ends) == 2
 
 
 def test_pauses_double_and_differ(monkeypatch: pytest.MonkeyPatch, server: ChatServer, model: Path) -> None:
