@@ -14,6 +14,30 @@ class FinishReason(StrEnum):
     ERROR = "error"
 
 
+# What servers, engines and published sets call the end of a response, in small letters with `_` for space and hyphen.
+_FINISH_WORDS = {
+    FinishReason.STOP: (
+        "stop eos eos_token eos_found end end_turn end_of_turn end_of_text stop_sequence stop_token stop_string stop_str "
+        "complete completed done finish finished natural"
+    ),
+    FinishReason.LENGTH: (
+        "length max_tokens max_token max_length max_new_tokens max_output_tokens max_completion_tokens token_limit "
+        "length_limit model_length model_context_window_exceeded context_length_exceeded max_context_length truncated "
+        "incomplete"
+    ),
+    FinishReason.ERROR: (
+        "error failed failure network_error server_error timeout abort aborted cancelled canceled content_filter filtered "
+        "safety recitation blocklist prohibited_content refusal"
+    ),
+}
+FINISH_SYNONYMS = {word: reason for reason, words in _FINISH_WORDS.items() for word in words.split()}
+
+
+def finish_reason_of(word: str) -> FinishReason | None:
+    """Return what a server's or a publisher's word for the end of a response means; None for a word nobody knows."""
+    return FINISH_SYNONYMS.get(word.strip().lower().replace("-", "_").replace(" ", "_"))
+
+
 class Verdict(StrEnum):
     """What a grader says of a response; `distill.verdicts.grading` says when."""
 
