@@ -17,8 +17,8 @@ class FinishReason(StrEnum):
 # What servers, engines and published sets call the end of a response, in small letters with `_` for space and hyphen.
 _FINISH_WORDS = {
     FinishReason.STOP: (
-        "stop eos eos_token eos_found end end_turn end_of_turn end_of_text stop_sequence stop_token stop_string stop_str "
-        "complete completed done finish finished natural"
+        "stop eos eos_token eos_found end end_turn end_of_turn end_of_text stop_sequence stop_token stop_string "
+        "stop_str complete completed done finish finished natural"
     ),
     FinishReason.LENGTH: (
         "length max_tokens max_token max_length max_new_tokens max_output_tokens max_completion_tokens token_limit "
@@ -26,8 +26,8 @@ _FINISH_WORDS = {
         "incomplete"
     ),
     FinishReason.ERROR: (
-        "error failed failure network_error server_error timeout abort aborted cancelled canceled content_filter filtered "
-        "safety recitation blocklist prohibited_content refusal"
+        "error failed failure network_error server_error timeout abort aborted cancelled canceled content_filter "
+        "filtered safety recitation blocklist prohibited_content refusal"
     ),
 }
 FINISH_SYNONYMS = {word: reason for reason, words in _FINISH_WORDS.items() for word in words.split()}
