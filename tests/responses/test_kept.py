@@ -17,6 +17,7 @@ from helpers import PROMPTS, manifest, problems_table, recipe, verdicts_table
 from distill import tables
 from distill.config.shards import in_shard
 from distill.responses import kept
+from distill.runtime import record
 
 ROWS = {f"p{i:04d}": f"Say {i}." for i in range(60)}
 DRAW = {"temperature": 0.7, "max_new_tokens": 9}
@@ -136,6 +137,14 @@ def test_what_changes_a_row_asks_for_all(teacher: Teacher, keys: dict[str, Any])
     teacher.generate(rows)
     assert teacher.generate(rows, **keys) == 5
     assert teacher.generate(rows) == 0  # changed back
+
+
+def test_other_code_asks_for_all(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = dict(list(ROWS.items())[:5])
+    teacher.generate(rows)
+    monkeypatch.setattr(record, "code_hash", lambda *modules, **options: "another")
+    assert teacher.generate(rows) == 5
+    assert teacher.generate(rows) == 0
 
 
 def test_another_draw_asks_for_all(teacher: Teacher) -> None:
