@@ -35,19 +35,19 @@ PIECE = 1024  # responses that are sorted by length and rated together
 def rate(
     rows: list[dict[str, Any]], problems: dict[str, str], renderer: Renderer, scorer: LoglikelihoodModel
 ) -> list[Any]:
-    """Return one row of the loglikelihoods table per response row."""
-    found = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
-    asked = []
+    """Return one row of the loglikelihoods table per response row, its values absent where it cannot be rated."""
+    ratings: list[dict[str, Any]] = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
+    sequences = []
     for index, row in enumerate(rows):
         if row["finish_reason"] == "error":
             continue
         rendered = renderer.render(row["problem_id"], problems[row["problem_id"]], row["response"])
         if rendered is not None and len(rendered[0]) <= scorer.context:
-            asked.append((index, *rendered))
-    values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in asked])
-    for (index, ids, prompt), value in zip(asked, values, strict=True):
-        found[index] |= {"loglikelihood": round(value, 6), "tokens": len(ids) - prompt}
-    return found
+            sequences.append((index, *rendered))
+    values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in sequences])
+    for (index, ids, prompt), value in zip(sequences, values, strict=True):
+        ratings[index] |= {"loglikelihood": round(value, 6), "tokens": len(ids) - prompt}
+    return ratings
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -88,13 +88,13 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:
         for start in range(0, answered.num_rows, PIECE):
-            found += rate(answered.slice(start, PIECE).to_pylist(), problems, renderer, scorer)
-            progress.update(len(found) - start, tokens=sum(r.get("tokens", 0) for r in found[start:]))
-    digest = tables.write(args.output, tables.build(found, tables.LOGLIKELIHOODS), tables.LOGLIKELIHOODS)
-    record.write({"kind": "loglikelihoods", "digest": digest, **summary(found)})
+            rows += rate(answered.slice(start, PIECE).to_pylist(), problems, renderer, scorer)
+            progress.update(len(rows) - start, tokens=sum(r.get("tokens", 0) for r in rows[start:]))
+    digest = tables.write(args.output, tables.build(rows, tables.LOGLIKELIHOODS), tables.LOGLIKELIHOODS)
+    record.write({"kind": "loglikelihoods", "digest": digest, **summary(rows)})
 
 
 if __name__ == "__main__":

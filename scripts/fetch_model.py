@@ -24,16 +24,16 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
 def check_folder(folder: Path, has_template: bool) -> None:
-    """Check that a folder holds a model that can be run and talked to. Raises InputError that says what lacks."""
+    """Check that a folder holds a model that can be run and talked to. Raises InputError that names what is missing."""
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder}: no config.json, so this is no model folder")
     if not any(any(folder.glob(pattern)) for pattern in WEIGHT_FILES):
         raise InputError(f"{folder}: no weights ({' or '.join(WEIGHT_FILES)})")
-    if not has_template and not _own_template(folder):
+    if not has_template and not _folder_has_template(folder):
         raise InputError(f"{folder}: the model has no chat template; name one under `model.chat_template`")
 
 
-def _own_template(folder: Path) -> bool:
+def _folder_has_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
     config = folder / "tokenizer_config.json"

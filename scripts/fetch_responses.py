@@ -29,8 +29,8 @@ LABEL = pa.field("label", pa.bool_())
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def own_rows(rows: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict[str, Any]]:
-    """Return the rows that belong to this teacher: those that match `where` and `id_pattern`."""
+def teacher_rows(rows: list[dict[str, Any]], recipe: PublishedRecipe) -> list[dict[str, Any]]:
+    """Return the rows of this teacher: those that match `where` and `id_pattern`. Raises InputError for none."""
     rows = [r for r in rows if all(as_text(r[c]) == value for c, value in recipe.where.items())]
     if recipe.id_pattern and recipe.columns.problem_id:
         rows = [r for r in rows if re.search(recipe.id_pattern, as_text(r[recipe.columns.problem_id]))]
@@ -47,21 +47,24 @@ def normal_text(statement: str) -> str:
 def join(
     rows: list[dict[str, Any]], problems: dict[str, str], recipe: PublishedRecipe
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return problem_id -> its rows, in their order; rows of unknown problems stand under ''."""
+    """Return problem_id -> its rows, in their order; rows of unknown problems stand under ''.
+
+    Raises InputError when all problems are unknown.
+    """
     columns = recipe.columns
     if columns.problem:
-        known = {normal_text(text): problem_id for problem_id, text in sorted(problems.items())}
+        ids_by_key = {normal_text(text): problem_id for problem_id, text in sorted(problems.items())}
         keys = [normal_text(as_text(r[columns.problem])) for r in rows]
     else:
-        known = {problem_id: problem_id for problem_id in problems}
+        ids_by_key = {problem_id: problem_id for problem_id in problems}
         keys = [_expand(as_text(r[columns.problem_id]), recipe) for r in rows]
     joined: dict[str, list[dict[str, Any]]] = {}
     for key, row in zip(keys, rows, strict=True):
-        joined.setdefault(known.get(key, ""), []).append(row)
+        joined.setdefault(ids_by_key.get(key, ""), []).append(row)
     if set(joined) == {""}:
         raise InputError(
             f"{origin_name(recipe)}: none of {len(rows)} rows belongs to a problem of the corpus; the first key is "
-            f"{keys[0][:80]!r}, the corpus has e.g. {next(iter(known))[:80]!r}"
+            f"{keys[0][:80]!r}, the corpus has e.g. {next(iter(ids_by_key))[:80]!r}"
         )
     return joined
 
@@ -72,7 +75,10 @@ def _expand(text: str, recipe: PublishedRecipe) -> str:
 
 
 def response_row(problem_id: str, draw: int, row: dict[str, Any], recipe: PublishedRecipe) -> dict[str, Any]:
-    """Return one row of the responses table (without token counts), its rewrites applied."""
+    """Return one row of the responses table (without token counts), its rewrites applied.
+
+    Raises InputError for a finish reason or a label that is none.
+    """
     columns = recipe.columns
     response = as_text(row[columns.response])
     for rewrite in recipe.rewrites:
@@ -114,17 +120,17 @@ def main(argv: list[str] | None = None) -> None:
         identity(args.output.parent),
     )
     index, count = parse_shard(args.shard)
-    wanted = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)
-    published = own_rows(read_rows(recipe, list(dict.fromkeys(wanted))), recipe)
+    columns = [c for c in recipe.columns.model_dump().values() if c] + list(recipe.where)
+    published = teacher_rows(read_rows(recipe, list(dict.fromkeys(columns))), recipe)
     joined = join(published, statements(*args.statements), recipe)
     unknown = len(joined.pop("", []))
-    ours = {i: found for i, found in joined.items() if in_shard(i, index, count)}
-    chosen = {i: found[args.draw] for i, found in ours.items() if args.draw < len(found)}
+    shard = {i: draws for i, draws in joined.items() if in_shard(i, index, count)}
+    chosen = {i: draws[args.draw] for i, draws in shard.items() if args.draw < len(draws)}
     rows = [response_row(i, args.draw, row, recipe) for i, row in chosen.items()]
 
-    known = len(published) - unknown
-    here = sum(len(found) for found in ours.values())
-    lost = {"unknown_problem": unknown, "other_shard": known - here, "other_draw": here - len(rows)}
+    known_rows = len(published) - unknown
+    shard_rows = sum(len(draws) for draws in shard.values())
+    lost = {"unknown_problem": unknown, "other_shard": known_rows - shard_rows, "other_draw": shard_rows - len(rows)}
     ledger = Ledger(len(published), len(rows), lost).check(str(args.output))
     table = tables.build(rows, tables.RESPONSES, [LABEL] if recipe.columns.label else [])
     manifest = {

@@ -54,7 +54,7 @@ def select(path: Path, shard: str) -> dict[str, str]:
 
 @dataclass
 class Task:
-    """One shard of one draw: who answers, and how."""
+    """One draw of one shard, with the model, prompt and recipe that answer it."""
 
     model: Path
     prompt: Prompt
@@ -63,7 +63,7 @@ class Task:
     shard: str
 
     def questions(self, problems: Mapping[str, str]) -> dict[str, Question]:
-        """Return problem_id -> what decides its row."""
+        """Return problem_id -> question, which holds all that decides its row."""
         place = self.draw, self.shard
         return {i: question(self.recipe, self.prompt.messages(text), i, *place) for i, text in problems.items()}
 
@@ -78,11 +78,11 @@ class Task:
         if not problems:
             return {}
         decoding = self.recipe.decoding
-        own = shard_seed(decoding.seed, self.shard, self.draw)
-        engine = load_engine(self.model, self.recipe, own)
+        common_seed = shard_seed(decoding.seed, self.shard, self.draw)
+        engine = load_engine(self.model, self.recipe, common_seed)
         ids = list(problems)
         by_row = engine.seeds == "row" or not decoding.temperature  # greedy rows are the same whatever the seed
-        seeds = [row_seed(decoding.seed, i, self.draw) if by_row else own for i in ids]
+        seeds = [row_seed(decoding.seed, i, self.draw) if by_row else common_seed for i in ids]
         requests = [Request(self.prompt.messages(problems[i]), s) for i, s in zip(ids, seeds, strict=True)]
         errors: Errors = {}
         for index, completion in engine.generate(requests):
@@ -96,8 +96,8 @@ class Task:
 
 
 def take_over(folder: Path, key: str, task: Task, questions: Mapping[str, Question], journal: Journal) -> int:
-    """Put what earlier generations were given to the same questions into the journal; return how many rows."""
-    missing = {i: asked for i, asked in questions.items() if task.key(i, questions) not in journal}
+    """Put the rows of earlier generations for the same questions into the journal; return their number."""
+    missing = {i: questions[i] for i in questions if task.key(i, questions) not in journal}
     rows = 0
     for problem_id, row in find_rows(folder, key, task.draw, missing):
         journal.add(task.key(problem_id, questions), row)
@@ -118,23 +118,23 @@ def _row(completion: Completion, seed: int, engine: str) -> Row:
     }
 
 
-def check_errors(errors: Errors, asked: int, most: float, where: Path) -> None:
+def check_errors(errors: Errors, total: int, most: float, where: Path) -> None:
     """Raise InputError when more than the share `most` of the responses asked for are errors."""
-    if len(errors) <= most * asked:
+    if len(errors) <= most * total:
         return
     kinds = Counter(str(row["error"]) for row in errors.values())
     for text, count in kinds.most_common(5):
         logging.info("%d errors: %s", count, text)
     first = next(iter(errors))
     raise InputError(
-        f"{where}: {len(errors)} of {asked} responses are errors, more than max_errors {most} allows; the first is of "
+        f"{where}: {len(errors)} of {total} responses are errors, more than max_errors {most} allows; the first is of "
         f"{first}: {errors[first]['error']}. The other responses are kept; the next start asks only for these"
     )
 
 
 @dataclass
 class Totals:
-    """What the manifest counts of the rows."""
+    """Counts of the rows: finish reasons, tokens, and the token columns that an engine left `unknown`."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
@@ -150,7 +150,7 @@ class Totals:
 
     @property
     def rows(self) -> int:
-        """Return how many rows were counted."""
+        """Return the number of rows."""
         return self.reasons.total()
 
 
@@ -181,7 +181,8 @@ def summary(digest: str, totals: Totals) -> dict[str, Any]:
 def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str, gpus: int) -> tuple[Row, Row]:
     """Take over and ask for what is missing of a shard, write the table, keep it; `key` is that of all its rows.
 
-    Returns the counts of the table, and how its rows were come by. Raises InputError when too many are errors.
+    Returns the manifest's counts, and for the provenance how many rows were resumed, reused and asked and their cost in
+    US dollars. Raises InputError when too many are errors.
     """
     questions, state = task.questions(problems), output.parent / "state"
     journal = Journal(state / f"{key}.jsonl")

@@ -38,7 +38,7 @@ def texts(paths: list[Path]) -> Iterator[str]:
 
 
 def build_tokenizer(paths: list[Path], vocabulary: int) -> Any:
-    """Train a byte-level BPE tokenizer with a chat template; every text has a spelling in it."""
+    """Train a byte-level BPE tokenizer with a chat template; it can encode every text."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -11,7 +11,9 @@ Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --mode
 import argparse
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distill import tables
 from distill.config.lineage import identity
@@ -28,37 +30,60 @@ from distill.runtime.run import run
 from distill.tables.words import REJECTED
 from distill.verdicts.judging import Judge, Question, check_clear, judgement
 
+Row = dict[str, Any]
 
-def questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:
+
+def read_questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:
     """Return (problem_id, draw) -> question for each rejected response with an answer.
 
     Raises InputError for a verdict on an unknown problem.
     """
     rows = tables.read(problems, tables.PROBLEMS, ["problem_id", "problem", "answer"]).to_pylist()
-    known = {r["problem_id"]: (r["problem"], r["answer"]) for r in rows}
-    found = {}
+    problem_texts = {r["problem_id"]: (r["problem"], r["answer"]) for r in rows}
+    questions = {}
     for batch in tables.stream(verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict", "extracted"]):
         for row in batch.to_pylist():
             if row["verdict"] not in REJECTED or row["extracted"] is None:
                 continue
-            if row["problem_id"] not in known:
+            if row["problem_id"] not in problem_texts:
                 raise InputError(f"{verdicts}: problem {row['problem_id']!r} is not in {problems}")
-            found[row["problem_id"], row["draw"]] = Question(*known[row["problem_id"]], row["extracted"])
-    return found
+            question = Question(*problem_texts[row["problem_id"]], row["extracted"])
+            questions[row["problem_id"], row["draw"]] = question
+    return questions
+
+
+def open_journal(args: argparse.Namespace, recipe: JudgeJob) -> Journal:
+    """Open the journal of replies. What a reply depends on names it, so replies stay when the verdicts change."""
+    parts = recipe.generation.canonical(), model_digest(args.model), file_digest(args.prompt)
+    return Journal(args.output.with_name("kept") / f"{text_digest(''.join(parts))[:16]}.jsonl")
 
 
 def ask_missing(
-    asked: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgeJob, progress_file: Path
+    questions: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgeJob, progress_file: Path
 ) -> None:
     """Ask what the journal does not hold; the judge is only loaded if there is something to ask."""
-    missing = sorted(question for question in asked if question not in journal)
-    kept = {"done": len(asked) - len(missing), "cost": journal.cost, "file": progress_file}
-    with Progress(len(asked), desc="judge", **kept) as progress:
+    missing = sorted(question for question in questions if question not in journal)
+    begun = {"done": len(questions) - len(missing), "cost": journal.cost, "file": progress_file}
+    with Progress(len(questions), desc="judge", **begun) as progress:
         if missing:
             take(args.gpus, least=needed_gpus(recipe.generation))
             judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
             for _ in judge.ask_all(missing, journal):
                 progress.update()
+
+
+def judgement_rows(questions: Mapping[tuple[str, int], Question], replies: Mapping[Question, str]) -> list[Row]:
+    """Return one row of the judgements table per question of a response."""
+    return [
+        {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}
+        for (i, d), q in questions.items()
+    ]
+
+
+def summary(digest: str, rows: list[Row]) -> dict[str, Any]:
+    """Return the counts of a judgements table."""
+    counts = dict(sorted(Counter(row["judgement"] for row in rows).items()))
+    return {"kind": "judgements", "digest": digest, "rows": len(rows), "judgements": counts}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -89,26 +114,15 @@ def main(argv: list[str] | None = None) -> None:
         identity(args.output.parent),
         also=(module_of(engine),),
     )
-    asked = questions(args.verdicts, args.problems)
-    # Only what a reply depends on: verdicts that come out otherwise leave the replies that are there.
-    shown = (recipe.generation.canonical(), model_digest(args.model), file_digest(args.prompt))
-    state = args.output.parent / "state"
-    journal = Journal(args.output.with_name("kept") / f"{text_digest(''.join(shown))[:16]}.jsonl")
-    distinct = set(asked.values())
+    questions = read_questions(args.verdicts, args.problems)
+    journal, state = open_journal(args, recipe), args.output.parent / "state"
+    distinct = set(questions.values())
     ask_missing(distinct, journal, args, recipe, state / "progress.json")
     replies = {question: journal[question] for question in distinct}
     check_clear(replies.values(), recipe.max_unclear)
-    rows = [
-        {"problem_id": i, "draw": d, "judgement": judgement(replies[q]), "reply": replies[q]}
-        for (i, d), q in asked.items()
-    ]
-    manifest = {
-        "kind": "judgements",
-        "digest": tables.write(args.output, tables.build(rows, tables.JUDGEMENTS), tables.JUDGEMENTS),
-        "rows": len(rows),
-        "judgements": dict(sorted(Counter(r["judgement"] for r in rows).items())),
-    }
-    record.write(manifest, cost=round(journal.cost, 6))
+    rows = judgement_rows(questions, replies)
+    digest = tables.write(args.output, tables.build(rows, tables.JUDGEMENTS), tables.JUDGEMENTS)
+    record.write(summary(digest, rows), cost=round(journal.cost, 6))
     journal.close()
     shutil.rmtree(state, ignore_errors=True)
 

@@ -33,10 +33,10 @@ def main(argv: list[str] | None = None) -> None:
     folder = args.output.parent
     paths = [*args.sections, *(args.contrasts / name for name in TABLES), args.template]
     record = Record(__file__, args.recipe, {str(path): path for path in paths}, folder, identity(folder))
-    found = {path.parent.name: read_json(path) for path in args.sections}
-    if len(found) < len(args.sections):
+    sections = {path.parent.name: read_json(path) for path in args.sections}
+    if len(sections) < len(args.sections):
         raise InputError("--sections: an analysis is given twice")
-    sections = dict(sorted(found.items(), key=lambda item: (item[1]["order"], item[0])))
+    sections = dict(sorted(sections.items(), key=lambda item: (item[1]["order"], item[0])))
     for name in TABLES:
         write_text(folder / name, (args.contrasts / name).read_text())
     for section in sections.values():

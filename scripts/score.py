@@ -113,7 +113,7 @@ def summary(table: pa.Table, verdicts: Iterable[str], tokens_known: bool) -> Row
 
 
 def correct_share(verdicts: Iterable[str]) -> float:
-    """Return the share of correct verdicts."""
+    """Return the share of correct verdicts, in 0..1."""
     is_correct = [verdict == Verdict.CORRECT for verdict in verdicts]
     return round(sum(is_correct) / len(is_correct), 6)
 

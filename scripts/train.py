@@ -95,7 +95,7 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int)
 
 
 def rows_lost(trainer: Any, rendered: pa.Table, where: str) -> list[str] | None:
-    """Return the problems whose row no update has seen; None where packing hides which.
+    """Return the ids of the problems whose row no update has seen; None where packing hides which.
 
     Raises RuntimeError (a bug of ours) when the rows do not hold the tokens that the model was shown.
     """
@@ -103,22 +103,22 @@ def rows_lost(trainer: Any, rendered: pa.Table, where: str) -> list[str] | None:
     if seen is None:
         return None
     counted = [e for e in trainer.state.log_history if "tokens" in e][-1]["tokens"]
-    if trainer.state.epoch < 1 and (own := sum(rendered["length"].take(seen).to_pylist())) != counted:
-        raise RuntimeError(f"{where}: the rows seen hold {own} tokens, the model was shown {counted}")
+    if trainer.state.epoch < 1 and (tokens := sum(rendered["length"].take(seen).to_pylist())) != counted:
+        raise RuntimeError(f"{where}: the rows seen hold {tokens} tokens, the model was shown {counted}")
     ids, reached = rendered["problem_id"].to_pylist(), set(seen)
     return [problem_id for index, problem_id in enumerate(ids) if index not in reached]
 
 
 def account(rendered: pa.Table, lost: list[str] | None, output: Path) -> dict[str, Any]:
-    """Write the ledger: the rows that no update has seen; return what the manifest says of the rows trained on."""
+    """Write the ledger: the rows that no update has seen; return the manifest's `trained_on` and `ledger`."""
     teachers = dict(zip(rendered["problem_id"].to_pylist(), rendered["teacher"].to_pylist(), strict=True))
     rows = [{"teacher": teachers[i], "problem_id": i, "reason": "not_reached"} for i in lost or ()]
     tables.write(output.with_name("ledger.parquet"), tables.build(rows, tables.LEDGER), tables.LEDGER)
     if lost is None:
         return {"trained_on": None, "ledger": None}
-    seen = Counter(teacher for problem_id, teacher in teachers.items() if problem_id not in set(lost))
-    ledger = Ledger(rendered.num_rows, seen.total(), {"not_reached": len(lost)}).check(str(output))
-    return {"trained_on": dict(sorted(seen.items())), "ledger": ledger}
+    rows_by_teacher = Counter(teacher for problem_id, teacher in teachers.items() if problem_id not in set(lost))
+    ledger = Ledger(rendered.num_rows, rows_by_teacher.total(), {"not_reached": len(lost)}).check(str(output))
+    return {"trained_on": dict(sorted(rows_by_teacher.items())), "ledger": ledger}
 
 
 def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
 
 
 def take_over(args: argparse.Namespace, rendered: pa.Table, place: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Put a kept training in place of one; return its manifest with the names of this run."""
+    """Restore a kept training as the output, with its ledger; return its manifest with the names of this run."""
     logging.info("the same training stands in %s; it is taken over", place)
     restore(place, args.output)
     lost = tables.read(place / "ledger.parquet", tables.LEDGER)["problem_id"].to_pylist()
@@ -160,8 +160,8 @@ def main(argv: list[str] | None = None) -> None:
     rendered = tables.read(args.rendered, tables.RENDERED)
     key = training_key(rendered, model_digest(args.model), recipe, args.seed, record.code)
     states = args.output.parent / "state"
-    if found := find_training(args.output.parent, key):
-        manifest, facts = take_over(args, rendered, *found), {"reused_from": str(found[0])}
+    if earlier := find_training(args.output.parent, key):
+        manifest, facts = take_over(args, rendered, *earlier), {"reused_from": str(earlier[0])}
     else:
         manifest, facts = train(args, recipe, rendered, own_state(states, key)), {}
     record.write(manifest, seed=args.seed, tokens=manifest["tokens"], **facts)

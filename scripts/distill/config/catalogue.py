@@ -45,7 +45,7 @@ class Catalogue:
         return arms_of(self.studies[study])
 
     def draws(self, model_path: str, decoding: str) -> range:
-        """Return the draws of a model_path (`teachers/x` or `students/...`) under a decoding."""
+        """Return the draws of a model path (`teachers/x` or `students/...`) under a decoding."""
         if decoding != PUBLISHED:
             return range(self.decodings[decoding].draws)
         published = self.teachers[model_path.removeprefix("teachers/")].published

@@ -86,7 +86,7 @@ def contrasts_job(catalogue: Catalogue) -> str:
 
 
 def base_model(catalogue: Catalogue, name: str) -> ModelRecipe:
-    """Return the weights behind the name of a student or teacher (of the same name they are the same).
+    """Return the model recipe of a student or teacher (those of one name share it).
 
     Raises ValueError for a teacher that has published its responses: it has none.
     """

@@ -97,8 +97,8 @@ class Place:
     @classmethod
     def match(cls, path: str) -> Self | None:
         """Return the place of a folder's path below `results/`, None where it is of another kind."""
-        found = re.fullmatch(_expression(cls.PATTERN), path)
-        return cls.named(found.groupdict()) if found else None
+        match = re.fullmatch(_expression(cls.PATTERN), path)
+        return cls.named(match.groupdict()) if match else None
 
     @classmethod
     def named(cls, names: Mapping[str, Any]) -> Self:
@@ -142,7 +142,7 @@ class Statements(Place):
 
 @dataclass(frozen=True, order=True)
 class Answers(Place):
-    """Base of what is kept per shard of a draw."""
+    """Base of the places that hold one shard of one draw each."""
 
     corpus: str
     model_path: str
@@ -238,7 +238,7 @@ class TrainedModel(Place):
 
 @_place("scores", "scores/{corpus}/{model_path}/{decoding}")
 class Score(Place):
-    """An arm on a benchmark."""
+    """The scores of an arm on a benchmark."""
 
     corpus: str
     model_path: str
@@ -271,9 +271,9 @@ def parse(folder: str | PurePath) -> Place:
     parts = PurePath(folder).parts
     if ROOT in parts:
         below = "/".join(parts[len(parts) - parts[::-1].index(ROOT) :])
-        for place in PLACES:
-            if found := place.match(below):
-                return found
+        for kind in PLACES:
+            if place := kind.match(below):
+                return place
     raise ValueError(f"{folder} is no folder of {ROOT}/")
 
 
@@ -292,7 +292,7 @@ def identity(folder: Path) -> dict[str, Any]:
 
 
 def model_place(model_path: str) -> BaseModel | TrainedModel:
-    """Return where the weights lie of one who answers."""
+    """Return the place of a model's weights. Raises ValueError when the model path is none."""
     if model_path.startswith("teachers/"):
         return BaseModel(model_path.removeprefix("teachers/"))
     arm = Arm.parse(model_path)

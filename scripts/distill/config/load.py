@@ -32,10 +32,10 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             recipe = parse(model, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
             if recipe is not None:
                 getattr(catalogue, kind)[name] = recipe
-    known = sorted(p.stem for p in (root / "studies").glob("*.yaml"))
+    studies = sorted(p.stem for p in (root / "studies").glob("*.yaml"))
     for name in checked.studies:
-        if name not in known:
-            mistakes.append(f"{root / 'config.yaml'}: studies: {unknown(name, 'study', known)}")
+        if name not in studies:
+            mistakes.append(f"{root / 'config.yaml'}: studies: {unknown(name, 'study', studies)}")
             continue
         path = root / "studies" / f"{name}.yaml"
         study = parse(StudyRecipe, read_yaml(path, mistakes), path, "", mistakes)
@@ -52,18 +52,19 @@ class _Loader(yaml.SafeLoader):
     """A YAML loader that refuses a key given twice (plain YAML silently keeps the last)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if key in keys:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any]:
+    """Return the mapping of a YAML file; what is wrong with the file goes to `mistakes`, and the mapping is empty."""
     try:
         data = yaml.load(path.read_text(), _Loader) or {}
     except FileNotFoundError:

@@ -18,6 +18,10 @@ def parse(
     model: type[Recipe], data: Any, path: Path, key: str, mistakes: list[str], name: bool = False,
     reserved: str | None = None,
 ) -> Any:  # fmt: skip
+    """Return data as a `model`, or None with a line per mistake added to `mistakes`.
+
+    `path` and `key` say where the data stand. With `name` the key must be a catalogue name other than `reserved`.
+    """
     if name and (not re.fullmatch(NAME_PATTERN, key) or key == reserved):
         rule = "is reserved" if key == reserved else "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
         mistakes.append(f"{path}: {key!r} {rule}")
@@ -34,15 +38,15 @@ def _mistake(model: type[BaseModel], item: Any, path: Path, key: str) -> str:
     """Return one line for one of pydantic's errors."""
     where = ".".join([key, *(str(part) for part in item["loc"] if part != "[key]")]).strip(".")
     if item["type"] == "extra_forbidden":
-        known = _keys_at(model, item["loc"][:-1])
-        return f"{path}: {where}: {unknown(str(item['loc'][-1]), 'key', known)}"
+        keys = _keys_at(model, item["loc"][:-1])
+        return f"{path}: {where}: {unknown(str(item['loc'][-1]), 'key', keys)}"
     if item["type"] == "missing":
         return f"{path}: {where}: is missing"
     message = item["msg"].removeprefix("Value error, ")
-    given = (
+    value = (
         "" if isinstance(item["input"], (dict, list)) or item["type"] == "value_error" else f", not {item['input']!r}"
     )
-    return f"{path}: {where}: {message[0].lower()}{message[1:]}{given}"
+    return f"{path}: {where}: {message[0].lower()}{message[1:]}{value}"
 
 
 def _keys_at(model: type[BaseModel], loc: Iterable[Any]) -> list[str]:
@@ -65,6 +69,7 @@ def _is_recipe(annotation: Any) -> bool:
 
 
 def unknown(name: str, kind: str, known: Iterable[str]) -> str:
+    """Return the message for a name that is not among the `known` ones of its kind, with the nearest of them."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, 1, 0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}"

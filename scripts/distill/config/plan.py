@@ -114,7 +114,7 @@ class Plan:
         return [Problems(corpus) for corpus in self.corpora()]
 
     def golds(self) -> list[Golds]:
-        """Return what is known of the corpora's gold answers."""
+        """Return the checks of gold answers, one per corpus."""
         return [Golds(corpus) for corpus in self.corpora()]
 
     def dataset_inputs(self, dataset: str) -> list[Needed]:
@@ -132,9 +132,9 @@ class Plan:
             for kind in kinds
         ]
         for teacher in recipe.teachers if curation.student else []:
-            answered = self._teacher_answers(Responses, corpus, teacher)
-            rates = [Loglikelihoods(**asdict(place), student=curation.student) for place in answered]
-            needed.append(Needed(Loglikelihoods.KIND, teacher, rates))
+            responses = self._teacher_answers(Responses, corpus, teacher)
+            signals = [Loglikelihoods(**asdict(place), student=curation.student) for place in responses]
+            needed.append(Needed(Loglikelihoods.KIND, teacher, signals))
         needed += [Needed("contamination", None, [Contamination(corpus)])] if curation.decontaminate else []
         needed += [Needed("duplicates", None, [Duplicates(corpus)])] if curation.deduplicate else []
         return needed
@@ -170,9 +170,9 @@ class Plan:
         return unique([*self.teacher_answers(kind), *students])
 
     def repeats(self) -> list[Repeats]:
-        """Return what is known of identical samples, for every model that answers."""
-        answered = self.all_answers(Responses)
-        return unique(Repeats(p.corpus, p.model_path, p.decoding) for p in answered)
+        """Return the counts of identical samples, one for every model, corpus and decoding."""
+        responses = self.all_answers(Responses)
+        return unique(Repeats(p.corpus, p.model_path, p.decoding) for p in responses)
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets."""

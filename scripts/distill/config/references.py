@@ -14,16 +14,17 @@ class References:
 
     def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Iterable[str]]):
         self._c, self._root, self._names = catalogue, root, names
-        self._found: list[str] = []
+        self._lines: list[str] = []
 
     def mistakes(self) -> list[str]:
+        """Return one line per mistake."""
         for name, teacher in self._c.teachers.items():
             self._answering("teachers", name, teacher.prompt)
             if teacher.decoding:
                 self._name("teachers", f"{name}.decoding", teacher.decoding, "decodings", "decoding")
             twin = self._c.students.get(name)
             if twin and twin.model != teacher.model:
-                self._say("teachers", f"{name}.model", "differs from the student of the same name; they share weights")
+                self._add("teachers", f"{name}.model", "differs from the student of the same name; they share weights")
         for name, student in self._c.students.items():
             self._answering("students", name, student.prompt)
             for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
@@ -34,46 +35,46 @@ class References:
             self._judge(self._c.settings.judge)
         for name, study in self._c.studies.items():
             self._study(name, study)
-        return self._found
+        return self._lines
 
-    def _say(self, kind: str, key: str, message: str) -> None:
+    def _add(self, kind: str, key: str, message: str) -> None:
         folder = "studies" if kind not in KINDS else "catalogue"
-        self._found.append(f"{self._root / folder / kind}.yaml: {key}: {message}")
+        self._lines.append(f"{self._root / folder / kind}.yaml: {key}: {message}")
 
     def _name(self, kind: str, key: str, name: str, target: str, word: str) -> bool:
         if name not in self._names[target]:
-            self._say(kind, key, unknown(name, word, self._names[target]))
+            self._add(kind, key, unknown(name, word, self._names[target]))
         return name in getattr(self._c, target)
 
     def _answering(self, kind: str, name: str, prompt: str) -> None:
         folder = self._root / "prompts"
-        known = [p.stem for p in folder.glob("*.jinja")]
-        if prompt not in known:
-            self._say(kind, f"{name}.prompt", f"{unknown(prompt, 'prompt', known)} (files in {folder})")
+        prompts = [p.stem for p in folder.glob("*.jinja")]
+        if prompt not in prompts:
+            self._add(kind, f"{name}.prompt", f"{unknown(prompt, 'prompt', prompts)} (files in {folder})")
 
     def _dataset(self, name: str, dataset: DatasetRecipe) -> None:
-        asked = dataset.curation
-        known = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
-        if known and self._c.corpora[dataset.corpus].benchmark:
-            self._say("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
+        curation = dataset.curation
+        exists = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
+        if exists and self._c.corpora[dataset.corpus].benchmark:
+            self._add("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
         for teacher in dataset.teachers:
             self._name("datasets", f"{name}.teachers", teacher, "teachers", "teacher")
-        if asked.pass_rate:
-            self._rater(f"{name}.curation.pass_rate.teacher", asked.pass_rate.teacher)
-        if asked.student:
-            self._name("datasets", f"{name}.curation.student", asked.student, "students", "student")
-        if asked.decontaminate and not self._c.benchmarks():
-            self._say("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+        if curation.pass_rate:
+            self._rater(f"{name}.curation.pass_rate.teacher", curation.pass_rate.teacher)
+        if curation.student:
+            self._name("datasets", f"{name}.curation.student", curation.student, "students", "student")
+        if curation.decontaminate and not self._c.benchmarks():
+            self._add("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
 
     def _judge(self, judge: JudgeRecipe) -> None:
         folder = self._root / "prompts" / "judges"
         prompts, path = [p.stem for p in folder.glob("*.jinja")], self._root / "config.yaml"
         if judge.prompt not in prompts:
-            self._found.append(f"{path}: judge.prompt: {unknown(judge.prompt, 'prompt', prompts)} (files in {folder})")
+            self._lines.append(f"{path}: judge.prompt: {unknown(judge.prompt, 'prompt', prompts)} (files in {folder})")
         if judge.teacher not in self._names["teachers"]:
-            self._found.append(f"{path}: judge.teacher: {unknown(judge.teacher, 'teacher', self._names['teachers'])}")
+            self._lines.append(f"{path}: judge.teacher: {unknown(judge.teacher, 'teacher', self._names['teachers'])}")
         elif (teacher := self._c.teachers.get(judge.teacher)) and teacher.model is None:
-            self._found.append(f"{path}: judge.teacher: {judge.teacher!r} has published its responses; it cannot judge")
+            self._lines.append(f"{path}: judge.teacher: {judge.teacher!r} has published its responses; it cannot judge")
 
     def _rater(self, key: str, teacher: str) -> None:
         """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""
@@ -81,7 +82,7 @@ class References:
             return
         decoding = self._c.decodings.get(self._c.decoding_of(teacher))
         if decoding and decoding.until_correct:
-            self._say("datasets", key, f"{teacher!r} draws `until_correct`, so its share of correct draws is no rate")
+            self._add("datasets", key, f"{teacher!r} draws `until_correct`, so its share of correct draws is no rate")
 
     def _study(self, name: str, study: StudyRecipe) -> None:
         for i, block in enumerate(study.arms):
@@ -92,15 +93,15 @@ class References:
                 if dataset != BASE:
                     self._name(name, f"arms.{i}.datasets", dataset, "datasets", "dataset")
         for benchmark in study.benchmarks:
-            known = self._name(name, "benchmarks", benchmark, "corpora", "corpus")
-            if known and not self._c.corpora[benchmark].benchmark:
-                self._say(name, "benchmarks", f"{benchmark!r} must be marked `benchmark: true` in its recipe")
-        known = self._name(name, "decoding", study.decoding, "decodings", "decoding")
-        if known and self._c.decodings[study.decoding].until_correct:
+            exists = self._name(name, "benchmarks", benchmark, "corpora", "corpus")
+            if exists and not self._c.corpora[benchmark].benchmark:
+                self._add(name, "benchmarks", f"{benchmark!r} must be marked `benchmark: true` in its recipe")
+        exists = self._name(name, "decoding", study.decoding, "decodings", "decoding")
+        if exists and self._c.decodings[study.decoding].until_correct:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
-            self._say(name, "decoding", f"{study.decoding!r} {message}")
+            self._add(name, "decoding", f"{study.decoding!r} {message}")
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
             for dataset in (recipe.plus, *recipe.minus):
                 if dataset not in trained:
-                    self._say(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
+                    self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))

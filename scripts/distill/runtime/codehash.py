@@ -100,12 +100,12 @@ class _Tree:
             yield from ((path, bound) for bound in module.bound if bound != "__all__")
         for origin, _ in module.imports.get("*", ()):
             yield from self._imported(origin, ())
-        found = module.uses(name)
-        for imported in found.entered:
+        uses = module.uses(name)
+        for imported in uses.entered:
             yield from self._entries(imported)
-        for chain in found.names:
+        for chain in uses.names:
             yield from self._named(path, chain)
-        for origin, chain in found.origins:
+        for origin, chain in uses.origins:
             yield from self._imported(origin, chain)
 
     def _named(self, path: Path, chain: Chain, trail: tuple[Target, ...] = ()) -> Iterator[Target]:
@@ -149,8 +149,8 @@ class _Tree:
     def _file(self, name: str) -> Path | None:
         if name not in self._files:
             base = self._root.joinpath(*name.split("."))
-            found = (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
-            self._files[name] = next(found, None)
+            files = (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
+            self._files[name] = next(files, None)
         return self._files[name]
 
 
@@ -175,16 +175,16 @@ class _Module:
     def uses(self, name: str) -> "_Uses":
         """Return what a definition reads and imports."""
         if name not in self._uses:
-            found = self._uses[name] = _Uses(self.package)
-            found.entered.update(self.entered if name == ENTRY else ())
+            uses = self._uses[name] = _Uses(self.package)
+            uses.entered.update(self.entered if name == ENTRY else ())
             for statement in self._statements(name):
-                found.visit(statement)
+                uses.visit(statement)
         return self._uses[name]
 
     def _statements(self, name: str) -> list[ast.stmt]:
         statements = self.runs if name == ENTRY else self.bound.get(name, [])
-        kept = [_STRIP.visit(statement) for statement in statements]
-        return [statement for statement in kept if statement is not None]
+        stripped = [_STRIP.visit(statement) for statement in statements]
+        return [statement for statement in stripped if statement is not None]
 
     def collect(self, statements: Sequence[ast.stmt], top: bool = True) -> None:
         """Note what top-level statements bind, import and run; those inside `if` or `try` run as a whole."""

@@ -48,7 +48,7 @@ def take(gpus: int, least: int = 0, folder: Path | None = None) -> list[str]:
         raise InputError(f"--gpus {gpus}: there are {len(names)} here ({', '.join(names)}); ask for fewer")
     if "torch" in sys.modules:
         raise RuntimeError("GPUs are taken before torch is imported")
-    _HELD.update(_wait(names, gpus, folder or _own_folder()))
+    _HELD.update(_wait(names, gpus, folder or _locks_folder()))
     os.environ[VISIBLE] = ",".join(_HELD)
     if "SLURM_JOB_ID" not in os.environ:
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
@@ -63,14 +63,14 @@ def visible() -> dict[str, str]:
     which are both number 0 to their jobs are two. Without CUDA_VISIBLE_DEVICES these are all GPUs of the machine,
     numbered as nvidia-smi does; `take` tells CUDA to number them so as well.
     """
-    given = os.environ.get(VISIBLE)
-    if given is None and "SLURM_JOB_ID" in os.environ:
+    devices = os.environ.get(VISIBLE)
+    if devices is None and "SLURM_JOB_ID" in os.environ:
         return {}
     uuids = _uuids()
-    if given is None:
+    if devices is None:
         return {str(i): uuid or str(i) for i, uuid in enumerate(uuids)}
     names = {}
-    for text in (part.strip() for part in given.split(",")):
+    for text in (part.strip() for part in devices.split(",")):
         if not text or text.startswith("-"):
             break  # as CUDA reads it: the list ends here
         names[text] = _name(text, uuids)
@@ -94,7 +94,7 @@ def _uuids() -> list[str]:
     return _LISTED.findall(listed)
 
 
-def _own_folder() -> Path:
+def _locks_folder() -> Path:
     """Return the folder of the locks, made if need be; a fixed place, since TMPDIR may differ between two runs.
 
     Raises InputError when somebody else has made it.

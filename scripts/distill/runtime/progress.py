@@ -37,7 +37,7 @@ class Reading:
     updated: str
 
     def to_json(self) -> str:
-        """Return the one line that says it."""
+        """Return the reading as one line of JSON."""
         return json.dumps(asdict(self))
 
     def speed_and_cost(self) -> str:
@@ -60,9 +60,8 @@ class Progress:
     """Counts rows (or updates), tokens and cost of a running program; a context manager.
 
     On a terminal it is a tqdm bar. Elsewhere it writes a `Reading` as a line of JSON at the start, at most every 5 s,
-    and at the end. `done` rows and `cost` (US dollars) are of
-    earlier runs: they count in the totals, not in the speed and not in the time left. `file` is replaced at most every
-    2 s and when the block ends.
+    and at the end. `done` rows and `cost` (US dollars) are of earlier runs: they count in the totals, not in the speed
+    and not in the time left. `file` is replaced at most every 2 s and when the block ends.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Progress:
         self._total, self._unit, self._desc = total, unit, desc
         self._done = self._first = done
         self._tokens, self.cost, self._file = 0, cost, file
-        self._start = self._said = self._filed = time.monotonic()
+        self._start = self._last_line = self._last_file = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> "Progress":
@@ -80,7 +79,7 @@ class Progress:
 
             self._bar = tqdm(total=self._total, initial=self._done, unit=f" {self._unit}", desc=self._desc)
         else:
-            self._say()
+            self._print()
         self._write()
         return self
 
@@ -90,11 +89,11 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
         elif kind is None:
-            self._say()
+            self._print()
         self._write()
 
     def update(self, rows: int = 1, tokens: int = 0, cost: float = 0.0) -> None:
-        """Count rows that are done, the tokens they took and what they cost."""
+        """Count rows that are done, their tokens and their cost in US dollars."""
         self._done += rows
         self._tokens += tokens
         self.cost += cost
@@ -102,11 +101,11 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(self.reading().speed_and_cost(), False)
             self._bar.update(rows)
-        elif now - self._said >= LINE_SECONDS:
-            self._said = now
-            self._say()
-        if now - self._filed >= FILE_SECONDS:
-            self._filed = now
+        elif now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
+            self._print()
+        if now - self._last_file >= FILE_SECONDS:
+            self._last_file = now
             self._write()
 
     def reading(self) -> Reading:
@@ -125,7 +124,7 @@ class Progress:
             updated=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
-    def _say(self) -> None:
+    def _print(self) -> None:
         print(self.reading().to_json(), file=sys.stderr, flush=True)
 
     def _write(self) -> None:

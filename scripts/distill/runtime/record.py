@@ -90,13 +90,13 @@ class Record:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed libraries that can change a row."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in RECORDED:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def hardware() -> dict[str, Any]:

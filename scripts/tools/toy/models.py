@@ -130,7 +130,7 @@ def batches(rows: Sequence[tuple[list[int], list[int]]], seed: int) -> Iterator[
 
 
 def train(
-    model: "Qwen3ForCausalLM", rows: Sequence[tuple[list[int], list[int]]], spec: Spec, say: Callable[[str], Any]
+    model: "Qwen3ForCausalLM", rows: Sequence[tuple[list[int], list[int]]], spec: Spec, log: Callable[[str], Any]
 ) -> None:
     """One epoch of AdamW over `rows`, in place: 5 % linear warm-up, cosine to zero, gradients clipped to norm 1."""
     import torch
@@ -155,10 +155,10 @@ def train(
         schedule.step()
         optimizer.zero_grad()
         if update % 250 == 0 or update == updates:
-            say(f"update {update} of {updates}, loss {loss.item():.4f}")
+            log(f"update {update} of {updates}, loss {loss.item():.4f}")
 
 
-def build(spec: Spec, folder: Path, excluded: Collection[object], say: Callable[[str], Any] = print) -> None:
+def build(spec: Spec, folder: Path, excluded: Collection[object], log: Callable[[str], Any] = print) -> None:
     """Trains the model of `spec` and writes it with its tokenizer to `folder` (which must exist)."""
     import torch
     from transformers import GenerationConfig
@@ -168,7 +168,7 @@ def build(spec: Spec, folder: Path, excluded: Collection[object], say: Callable[
     tokenizer, model = make_tokenizer(), make_model(spec)
     ids = {word: index for index, word in enumerate(toy.vocabulary())}
     pairs = toy.examples(spec.seed, spec.examples, spec.styles, spec.levels, excluded)
-    train(model, [encode(pair, ids) for pair in pairs], spec, say)
+    train(model, [encode(pair, ids) for pair in pairs], spec, log)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
