@@ -60,7 +60,7 @@ def cost_per_row(folder: Path, size: int, rows: int) -> float:
         journal = Journal(folder / f"cost-{size}-{run}.jsonl")
         started = time.perf_counter()
         for n in range(rows):
-            journal.add((f"p{n:07d}", 0), made[n % len(made)])
+            journal.add((f"p{n:07d}", 0, "0" * 16), made[n % len(made)])
         best = min(best, (time.perf_counter() - started) / rows)
         journal.close()
     return best
@@ -73,7 +73,7 @@ def fill(path: Path, rows: int, size: int) -> None:
     numbers = list(range(rows))
     random.Random(0).shuffle(numbers)
     for n in numbers:
-        journal.add((f"p{n:07d}", 0), made[n % len(made)])
+        journal.add((f"p{n:07d}", 0, "0" * 16), made[n % len(made)])
     journal.close()
 
 
@@ -81,14 +81,17 @@ def restart(path: Path, rows: int, write: bool) -> dict[str, float]:
     """Open the journal and find what is missing; write the table if asked. Return seconds and peak MB."""
     import generate
 
-    ids = [f"p{n:07d}" for n in range(rows + 10)]
+    from distill.responses.kept import Question
+
+    questions = {f"p{n:07d}": Question("0" * 16, None) for n in range(rows + 10)}
+    task = generate.Task(Path(), None, None, 0, "00-of-01")
     started = time.perf_counter()
     journal = Journal(path)
-    missing = [i for i in ids if (i, 0) not in journal]
+    missing = [i for i in questions if task.key(i, questions) not in journal]
     assert len(missing) == 10
     opened = time.perf_counter() - started
     if write:
-        generate.write(path.with_suffix(".parquet"), ids[:rows], 0, journal, {})
+        generate.write(path.with_suffix(".parquet"), task, dict(list(questions.items())[:rows]), journal, {})
     seconds = time.perf_counter() - started - opened if write else opened
     return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
