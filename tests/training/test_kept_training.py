@@ -98,9 +98,18 @@ def test_another_name_of_a_teacher_stands_in_ledger_and_manifest(arms: Arms) -> 
     assert facts["ledger"] == manifest(arms.output())["ledger"]
 
 
+def move_a_token(rows: list[dict]) -> None:
+    """Give the last token of a row to the next: all tokens in a line stay what they were."""
+    for column in ("input_ids", "loss_mask"):
+        rows[4][column].insert(0, rows[3][column].pop())
+    for row in rows[3:5]:
+        row["length"] = len(row["input_ids"])
+
+
 CHANGES: dict[str, Callable[[list[dict]], None]] = {
     "a token": lambda rows: rows[3]["input_ids"].__setitem__(-2, 7),
     "a mask": lambda rows: rows[3]["loss_mask"].__setitem__(-2, 0),
+    "a boundary": move_a_token,
     "a row fewer": lambda rows: rows.pop(),
     "a problem": lambda rows: rows[-1].update(problem_id="99"),
     "two rows swapped": lambda rows: [rows[0].update(problem_id="01"), rows[1].update(problem_id="00")],
