@@ -53,7 +53,8 @@ def test_shards_have_their_names_and_rows(tmp_path: Path) -> None:
     assert list(digests(tmp_path, ROWS, shards=3)) == ["00-of-03", "01-of-03", "02-of-03"]
     row = {"problem_id": "a", "problem": "p", "solution": None}
     assert len(set(fingerprint_rows([row], ["00-of-02", "01-of-02"]).values())) == 2  # one of them is empty
-    assert fingerprint_rows([{**row, "problem": "q"}], ["00-of-01"]) != fingerprint_rows([row], ["00-of-01"])
+    for other in ({"problem": "q"}, {"problem_id": "b"}):
+        assert fingerprint_rows([{**row, **other}], ["00-of-01"]) != fingerprint_rows([row], ["00-of-01"])
 
 
 def test_rows_are_read_again_only_when_file_recipe_or_code_change(
