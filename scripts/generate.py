@@ -17,7 +17,7 @@ import argparse
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from distill.models.prompts import Prompt
 from distill.problems.statements import statements
 from distill.responses.engines import Completion, Request, load_engine, module_of
 from distill.responses.kept import Question, common_key, find_rows, keep, question, row_seed, shard_seed
+from distill.responses.refusals import FirstRefusals
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal, Key
@@ -85,6 +86,7 @@ class Task:
         seeds = [row_seed(decoding.seed, i, self.draw) if by_row else common_seed for i in ids]
         requests = [Request(self.prompt.messages(problems[i]), s) for i, s in zip(ids, seeds, strict=True)]
         errors: Errors = {}
+        refusals = FirstRefusals()
         for index, completion in engine.generate(requests):
             row = _row(completion, seeds[index], engine.version)
             if completion.finish_reason == FinishReason.ERROR:
@@ -92,7 +94,23 @@ class Task:
             else:
                 journal.add(self.key(ids[index], questions), row, completion.cost)
             progress.update(1, completion.response_tokens or 0, completion.cost)
+            refusals.add(completion)
+            if refusals.message and len(errors) > self.recipe.max_errors * len(questions):
+                raise InputError(refusals.message)
         return errors
+
+
+def drop_unfit(journal: Journal, path: Path, keys: Iterable[Key]) -> None:
+    """Drop kept rows that the responses table cannot hold, each with a line: they are asked again."""
+    for key in keys:
+        if key not in journal:
+            continue
+        try:
+            row, place = journal[key], {"problem_id": key[0], "draw": key[1]}
+            tables.check_row({**row, **place} if isinstance(row, dict) else row, tables.RESPONSES, path)
+        except InputError as error:
+            logging.info("%s: the kept row does not fit the table and is asked again (%s)", key[0], error)
+            journal.drop(key)
 
 
 def take_over(folder: Path, key: str, task: Task, questions: Mapping[str, Question], journal: Journal) -> int:
@@ -185,7 +203,8 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
     US dollars. Raises InputError when too many are errors.
     """
     questions, state = task.questions(problems), output.parent / "state"
-    journal = Journal(state / f"{key}.jsonl")
+    journal = Journal(kept := state / f"{key}.jsonl")
+    drop_unfit(journal, kept, [task.key(i, questions) for i in problems])
     resumed = sum(task.key(i, questions) in journal for i in problems)
     reused = take_over(output.parent, key, task, questions, journal)
     missing = {i: text for i, text in problems.items() if task.key(i, questions) not in journal}

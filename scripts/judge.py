@@ -62,6 +62,9 @@ def ask_missing(
     questions: set[Question], journal: Journal, args: argparse.Namespace, recipe: JudgeJob, progress_file: Path
 ) -> None:
     """Ask what the journal does not hold; the judge is only loaded if there is something to ask."""
+    for question in questions:
+        if question in journal and not isinstance(journal[question], str):
+            journal.drop(question)
     missing = sorted(question for question in questions if question not in journal)
     begun = {"done": len(questions) - len(missing), "cost": journal.cost, "file": progress_file}
     with Progress(len(questions), desc="judge", **begun) as progress:

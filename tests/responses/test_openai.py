@@ -22,7 +22,6 @@ from distill import tables
 from distill.config.recipes import GenerateJob, ModelRecipe, StudentRecipe, TeacherRecipe
 from distill.responses import endpoint
 from distill.responses.engines import Completion, Request, load_engine
-from distill.responses.engines.openai import whole_text
 from distill.runtime.errors import InputError
 
 TRANSIENT = [faults.status(429), faults.status(500), faults.status(503), faults.reset, faults.half,
@@ -256,7 +255,7 @@ def test_tokens_and_their_price(server: ChatServer, model: Path) -> None:
         ({"finish_reason": "length"}, "length", None),
         ({"finish_reason": "eos_token"}, "stop", None),
         ({"finish_reason": "content_filter"}, "error", "finish_reason 'content_filter'"),
-        ({"finish_reason": None}, "error", "finish_reason None"),
+        ({"finish_reason": None}, "error", "finish_reason 'none'"),
     ],
 )
 def test_how_a_response_ended(server: ChatServer, model: Path, choice: Any, reason: str, error: str | None) -> None:
@@ -264,15 +263,6 @@ def test_how_a_response_ended(server: ChatServer, model: Path, choice: Any, reas
     found = ask(engine(model, server.url), 1)[0]
     assert (found.text, found.finish_reason) == ("0", reason)
     assert found.error is None if error is None else error in found.error
-
-
-@pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
-@pytest.mark.parametrize("thought", ["Hm, 2.", "\nHm, 2.\n"])
-def test_thinking_is_put_back(key: str, thought: str) -> None:
-    assert whole_text({"content": "\n\n2", key: thought}) == "<think>\nHm, 2.\n</think>\n\n2"
-    assert whole_text({"content": None, key: thought}) == "<think>\nHm, 2."
-    assert whole_text({"content": "2", key: None}) == "2"
-    assert whole_text({"content": None}) == ""
 
 
 def test_as_many_requests_at_a_time_as_the_layout_says(server: ChatServer, model: Path) -> None:
@@ -328,7 +318,7 @@ def test_a_recipe_comes_back_from_its_text_and_its_layout() -> None:
     moved = GenerateJob.parse(whole.canonical(), json.dumps({**whole.execution(), "batch_size": 4}))
     assert GenerateJob.parse(whole.canonical(), json.dumps(whole.execution())) == whole
     assert (moved.batch_size, moved.canonical()) == (4, whole.canonical())
-    assert set(whole.execution()["server"]) == set(type(whole.server).model_fields) - {"extra_body"}
+    assert set(whole.execution()["server"]) == set(type(whole.server).model_fields) - {"extra_body", "finish_reasons"}
 
 
 @pytest.mark.parametrize(

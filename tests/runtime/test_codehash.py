@@ -315,7 +315,7 @@ EDITS = [
     ("distill/models/loglikelihood.py", "WINDOW = ", "WINDOW = 1 + ", {"compute_loglikelihood"}),
     (f"{ENGINE}/__init__.py", "default=len(text)", "default=0", each("generate", "judge")),
     (f"{ENGINE}/vllm.py", "AHEAD = 4096", "AHEAD = 4097", engine("vllm")),
-    (f"{ENGINE}/openai.py", "ENDS.get(reason", "ENDS.get(str(reason)", engine("openai")),
+    (f"{ENGINE}/openai.py", "cut(answer.text", "cut(str(answer.text)", engine("openai")),
     ("distill/responses/endpoint.py", "no answer within", "nothing within", engine("openai")),  # stands in the row
     ("distill/responses/batch.py", "class Batch:", "class Batch(object):", engine("transformers")),
     ("distill/responses/repeats.py", "digest_size=12", "digest_size=13", {"count_repeats"}),

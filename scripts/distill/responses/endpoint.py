@@ -7,14 +7,15 @@ answer them. httpx2 carries the requests, tenacity repeats what may go better la
 import asyncio
 import json
 import logging
-import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from distill.responses.api_keys import masked, read_key
+from distill.responses.replies import NotAReplyError, PassingError, Reply, UnfitReplyError
 from distill.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ LATER = (408, 409, 425, 429)  # and every 5xx: the same request may go well late
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 LONGEST_ASKED_PAUSE_SECONDS = 3600.0  # a Retry-After above it is not believed
 CONNECT_SECONDS = 30.0
+# So many conversations are under way until a first one is answered, or so long: what refuses one may refuse all.
+PROBES, PROBE_SECONDS = 8, 5.0
 
 Body = dict[str, Any]
 
@@ -47,11 +50,16 @@ class Limits:
 
 
 class Endpoint:
-    """The server at a base URL (`http://localhost:8000/v1`)."""
+    """The server at a base URL (`http://localhost:8000/v1`).
 
-    def __init__(self, url: str, limits: Limits):
-        self._url, self._execution = url.rstrip("/"), limits
-        self._stopping = asyncio.Event()
+    `read` turns the JSON of a reply into its checked form, or raises what `distill.responses.replies` names. The key
+    stands in no message. Raises InputError for a key that cannot be sent.
+    """
+
+    def __init__(self, url: str, limits: Limits, read: Callable[[Any], Reply]):
+        self._url, self._execution, self._read_reply = url.rstrip("/"), limits, read
+        self._key = read_key(limits.key_variable)
+        self._stopping, self._proven, self._begun = asyncio.Event(), asyncio.Event(), 0
         self._not_before = 0.0  # a server that asks for a pause gets it from all workers
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request
 
@@ -81,8 +89,8 @@ class Endpoint:
             return str(httpx2.get(f"{root}/version", headers=self._headers(), timeout=5).json()["version"])
         return ""
 
-    def ask_all(self, bodies: Sequence[Body]) -> Iterator[tuple[int, Body | Refusal]]:
-        """Yield (index, chat completion or refusal) as answers come, each body once.
+    def ask_all(self, bodies: Sequence[Body]) -> Iterator[tuple[int, Reply | Refusal]]:
+        """Yield (index, reply or refusal) as answers come, each body once.
 
         Raises InputError for what would fail every request (wrong key, unknown model, server gone): after no further
         request was started, and the answers to those under way were yielded.
@@ -98,15 +106,16 @@ class Endpoint:
     def stop(self) -> None:
         """Start no further request; `ask_all` goes on with the answers to those under way, and ends."""
         self._stopping.set()
+        self._proven.set()
 
-    async def _answers(self, bodies: Sequence[Body]) -> AsyncIterator[tuple[int, Body | Refusal]]:
+    async def _answers(self, bodies: Sequence[Body]) -> AsyncIterator[tuple[int, Reply | Refusal]]:
         import httpx2
 
         limit = min(self._execution.concurrency, len(bodies))
         pool = httpx2.Limits(max_connections=limit, max_keepalive_connections=limit)
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request has its own limit
         todo, done = iter(enumerate(bodies)), asyncio.Queue[Any]()
-        self._stopping = asyncio.Event()  # an event belongs to one loop
+        self._stopping, self._proven, self._begun = asyncio.Event(), asyncio.Event(), 0  # an event belongs to one loop
         async with httpx2.AsyncClient(headers=self._headers(), timeout=timeout, limits=pool) as client:
             workers = [asyncio.create_task(self._work(client, todo, done)) for _ in range(limit)]
             try:
@@ -132,7 +141,11 @@ class Endpoint:
         """Answer one conversation after the other; put None at the end."""
         try:
             for index, body in todo:
-                done.put_nowait((index, await self._ask(client, body)))
+                await self._probe()
+                answer = await self._ask(client, body)
+                if isinstance(answer, Reply):
+                    self._proven.set()
+                done.put_nowait((index, answer))
         except _StoppedError:
             pass
         except Exception as error:
@@ -141,7 +154,15 @@ class Endpoint:
         finally:
             done.put_nowait(None)
 
-    async def _ask(self, client: "httpx2.AsyncClient", body: Body) -> Body | Refusal:
+    async def _probe(self) -> None:
+        """Let the first conversations through; hold the others until one is answered, or the time for that is over."""
+        self._begun += 1
+        if self._begun > PROBES and not self._proven.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._proven.wait(), PROBE_SECONDS)
+            self._proven.set()
+
+    async def _ask(self, client: "httpx2.AsyncClient", body: Body) -> Reply | Refusal:
         """Send one conversation until it is answered, refused, or its attempts are over."""
         import tenacity
 
@@ -157,11 +178,11 @@ class Endpoint:
         except _UnreachableError as error:
             raise self._down(error) from None
         except _LaterError as error:
-            return Refusal(f"{error} ({self._execution.attempts} attempts)")
+            return Refusal(masked(f"{error} ({self._execution.attempts} attempts)", self._key))
         except _RefusedError as error:
-            return Refusal(str(error))
+            return Refusal(masked(str(error), self._key))
 
-    async def _post(self, client: "httpx2.AsyncClient", body: Body) -> Body:
+    async def _post(self, client: "httpx2.AsyncClient", body: Body) -> Reply:
         import httpx2
 
         await self._sleep(self._not_before - time.monotonic())
@@ -178,21 +199,22 @@ class Endpoint:
             raise _LaterError(f"{type(error).__name__}: {error}") from None
         return self._read(response)
 
-    def _read(self, response: "httpx2.Response") -> Body:
+    def _read(self, response: "httpx2.Response") -> Reply:
         code = response.status_code
         if code >= 500 or (code in LATER and "insufficient_quota" not in response.text):
-            raise _LaterError(_said(response), self._asked_pause(response))
+            raise _LaterError(_message(response), self._asked_pause(response))
         if code in (401, 402, 403, 404, 429) or response.is_redirect:
             raise self._fatal(response)
         if code >= 400:
-            raise _RefusedError(_said(response))
+            raise _RefusedError(_message(response))
         try:
-            answer = response.json()
-            if isinstance(answer["choices"][0]["message"], dict):
-                return answer
-        except (ValueError, LookupError, TypeError):
-            pass
-        raise _LaterError(f"not a chat completion: {response.text[:200]!r}")
+            return self._read_reply(response.json())
+        except UnfitReplyError as error:
+            raise _RefusedError(str(error)) from None
+        except PassingError as error:
+            raise _LaterError(str(error)) from None
+        except (NotAReplyError, ValueError, RecursionError):
+            raise _LaterError(f"not a chat completion: {response.text[:200]!r}") from None
 
     def _asked_pause(self, response: "httpx2.Response") -> float:
         """Return the seconds of Retry-After (a number or a date) and let all workers wait for them."""
@@ -223,16 +245,17 @@ class Endpoint:
                 await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self._execution.key_variable, "").strip()
-        return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        return {"Content-Type": "application/json"} | authorization
 
     def _down(self, error: Exception) -> InputError:
-        return InputError(f"no server answers at {self._url} ({error}); start it, or correct the URL")
+        reason = masked(str(error), self._key)
+        return InputError(f"no server answers at {self._url} ({reason}); start it, or correct the URL")
 
     def _fatal(self, response: "httpx2.Response") -> InputError:
         """Return the error for a status that every request would get."""
         variable, code = self._execution.key_variable, response.status_code
-        held = "refused" if os.environ.get(variable) else "not set"
+        held = "refused" if self._key else "not set"
         advice = {
             401: f"the key in ${variable} is {held}",
             403: f"the key in ${variable} is {held}, or has no right to this model",
@@ -240,14 +263,14 @@ class Endpoint:
             404: "is the model's name one of the server's, and does the URL end as its documentation says (`/v1`)?",
             429: "the account has no credit",
         }.get(code, f"it sends elsewhere ({response.headers.get('Location')}); give the final URL")
-        return InputError(f"{self._url}: {_said(response)}; {advice}")
+        return InputError(f"{self._url}: {masked(_message(response), self._key)}; {advice}")
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:
     return await anext(items, None)
 
 
-def _said(response: "httpx2.Response") -> str:
+def _message(response: "httpx2.Response") -> str:
     """Return status and message of an error response on one line."""
     text = response.text
     with suppress(ValueError, LookupError, TypeError):

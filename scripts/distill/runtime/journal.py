@@ -95,6 +95,10 @@ class Journal:
             self._end += len(line)
             self.cost += cost
 
+    def drop(self, key: Key) -> None:
+        """Forget a row, as if it had never come; its line stays in the file, and its cost was paid."""
+        self._places.pop(key, None)
+
     def close(self) -> None:
         """Close the file; the rows stay on the disk."""
         os.close(self._file)

@@ -1,6 +1,6 @@
 """Tables: the contract of each (schemas, words), how they are read and written (parquet), responses joined (graded)."""
 
-from distill.tables.parquet import ROW_GROUP, Writer, build, footer, read, stream, write
+from distill.tables.parquet import ROW_GROUP, Writer, build, check_row, footer, read, stream, write
 from distill.tables.schemas import (
     CONTAMINATION,
     DUPLICATES,
@@ -40,6 +40,7 @@ __all__ = [
     "Contract",
     "Writer",
     "build",
+    "check_row",
     "footer",
     "read",
     "stream",

@@ -81,6 +81,26 @@ def build(rows: Sequence[dict[str, Any]], contract: Contract, extra: Sequence[pa
     return pa.table(columns, schema=schema).sort_by([(k, "ascending") for k in contract.key])
 
 
+def check_row(row: Any, contract: Contract, where: Path) -> None:
+    """Raise InputError unless a row (a dict, read back from elsewhere) is one that a table of the contract can hold."""
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: a {type(row).__name__} is no row of {contract.name}")
+    for field in contract.schema:
+        value = row.get(field.name)
+        if value is None and not field.nullable:
+            raise InputError(f"{where}: no {field.name!r} for {contract.name}")
+        try:
+            kept = pa.array([_clean(value)], type=field.type)[0].as_py()
+        except (pa.ArrowException, TypeError, OverflowError):
+            kept = None
+        # Arrow cuts the fraction off a number, and takes True for 1.
+        spoilt = isinstance(value, (bool, float)) and (type(kept) is not type(value) or kept != value)
+        if value is not None and (kept is None or spoilt):
+            raise InputError(f"{where}: {field.name!r} of {contract.name} cannot hold {value!r:.80}")
+    table = build([row], contract)
+    _check_words(where, contract, table)
+
+
 def _clean(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from distill.responses.engines import Engine, Request
+from distill.responses.refusals import FirstRefusals
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
 from distill.tables.words import FinishReason, Judgement
@@ -58,8 +59,12 @@ class Judge:
         """
         missing = [q for q in dict.fromkeys(questions) if q not in journal]
         failed: list[str] = []
+        refusals = FirstRefusals()
         try:
             for index, completion in self._engine.generate([self._request(q) for q in missing]):
+                refusals.add(completion)
+                if refusals.message:
+                    raise InputError(refusals.message)
                 if completion.finish_reason == FinishReason.ERROR:
                     failed.append(str(completion.error))
                     continue

@@ -41,13 +41,15 @@ def run(job: GenerateJob, model: Path, problems: str = "say.parquet") -> tuple[s
     return ran(generate.main, *options, "--recipe", job.canonical(), "--output", output), output
 
 
-def on_server(job: GenerateJob, served: str = MODEL, refuse: int = 0, busy: bool = False, seconds: float = 0) -> Asked:
-    """Run generate.py on a server that refuses the first rows, is busy, or takes some seconds."""
+def on_server(
+    job: GenerateJob, served: str = MODEL, refuse: int = 0, busy: bool = False, seconds: float = 0, ends: str = "stop"
+) -> Asked:
+    """Run generate.py on a server that refuses the first rows, is busy, takes some seconds, or `ends` in odd words."""
     model = scratch()
     fetch_model.main(["--recipe", written(served=served), "--output", str(model / "manifest.json")])
     with ExitStack() as stack:
         here, elsewhere = (stack.enter_context(faults.running()) for _ in range(2))
-        here.seconds = seconds
+        here.seconds, here.choice = seconds, {"finish_reason": ends}
         for i in range(refuse):
             here.plan[f"Say {i}."] = [faults.status(400)]
         if busy:

@@ -153,7 +153,7 @@ def _answering(probe: Any, served: dict[str, Any], *systems: Any) -> dict[str, A
         "batch_size": key(2, probe),
         "max_errors": key(0.5, probe),
         "vllm": key({"quantization": "fp8"}, probe, engine="vllm"),
-        "server": key({"url": HERE, "extra_body": {"n": 1}}, probe, **served),
+        "server": key({"url": HERE, "extra_body": {"user": "x"}}, probe, **served),
     }
 
 
@@ -180,7 +180,7 @@ KEYS = {
         "batch_size": key(2, together, same=generated),
         "max_errors": key(0.5, lambda r: on_server(r, refuse=1).error, same=rows_of, **SERVED),
         "vllm": key({"quantization": "fp8"}, vllm_keys, engine="vllm"),
-        "server": key({"url": HERE, "extra_body": {"n": 1}}, sent, **SERVED),
+        "server": key({"url": HERE, "extra_body": {"user": "x"}}, sent, **SERVED),
         "decoding": key({"max_new_tokens": 5}, sent, generated, **SERVED),
     }),
     DecodingRecipe: Keys(WARM, {

@@ -20,6 +20,10 @@ def rows(recipe: ServerRecipe) -> Any:
     return on_server(job(recipe)).rows
 
 
+def ended(recipe: ServerRecipe) -> Any:
+    return on_server(job(recipe, max_errors=1), ends="fertig").rows
+
+
 def elsewhere(recipe: ServerRecipe) -> Any:
     return on_server(job(recipe)).elsewhere
 
@@ -47,7 +51,8 @@ def cost(recipe: ServerRecipe) -> Any:
 KEYS = {
     ServerRecipe: Keys({"url": HERE}, {
         "url": key(ELSEWHERE, elsewhere, same=rows),
-        "extra_body": key({"n": 1}, bodies),
+        "extra_body": key({"user": "x"}, bodies),
+        "finish_reasons": key({"fertig": "length"}, ended),
         "concurrency": key(1, at_a_time, same=rows),
         "timeout_seconds": key(1, in_time, same=rows, attempts=1),
         "attempts": key(2, tries, same=rows),

@@ -17,7 +17,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 class Recipe(BaseModel):
     """Base of all recipes: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     def canonical(self) -> str:
         """Return the recipe as one JSON string with sorted keys, defaults filled in, `execution` keys left out."""

@@ -1,10 +1,29 @@
 """The keys of single engines: a server that somebody runs, and vLLM in our own process."""
 
-from typing import Any
+import re
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
+
+# What a request says by the recipe: taken away by a null where a server does not know it, but never replaced.
+SAID = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k",
+        "min_p": "min_p", "stop": "stop", "seed": "seed"}  # fmt: skip
+NEVER = ("model", "messages", "n", "best_of", "stream", "use_beam_search", "echo", "tools", "functions", "prompt")
+_SECRET = re.compile(r"(^|[_-])(key|api_?key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE)
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def _has_secret(data: Any) -> str | None:
+    """Return the name of a key, at any depth, that asks for a secret."""
+    if isinstance(data, list):
+        return next((name for part in data if (name := _has_secret(part))), None)
+    if not isinstance(data, dict):
+        return None
+    names = (str(name) for name, value in data.items() if _SECRET.search(str(name)) and isinstance(value, str))
+    return next(names, None) or _has_secret(list(data.values()))
 
 
 class ServerRecipe(Recipe):
@@ -12,7 +31,6 @@ class ServerRecipe(Recipe):
 
     url: str = Field(
         ...,
-        pattern=r"^https?://",
         description="Base URL such as `http://localhost:8000/v1`. The model's name says what answers, so a server "
         "that moves re-makes nothing.",
         json_schema_extra=EXECUTION,
@@ -21,6 +39,11 @@ class ServerRecipe(Recipe):
         {},
         description="Further keys of each request, such as `chat_template_kwargs`; a null takes away a key that the "
         "server does not know (`seed: null`).",
+    )
+    finish_reasons: dict[str, Literal["stop", "length", "error"]] = Field(
+        {},
+        description="What the server's own words for the end of a response mean (stop, length, error), beside those "
+        "that are known; `none` is a reply that does not say it.",
     )
     concurrency: Positive = Field(64, description="Requests at the same time.", json_schema_extra=EXECUTION)
     timeout_seconds: Positive = Field(
@@ -44,6 +67,49 @@ class ServerRecipe(Recipe):
     output_price: float = Field(
         0.0, ge=0, description="US dollars per million response tokens.", json_schema_extra=EXECUTION
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_base(cls, url: str) -> str:
+        """Refuse what is no base URL, or holds a secret; the message does not show it."""
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) and url.isprintable()
+        except ValueError:
+            whole = False
+        if not whole or " " in url:
+            raise ValueError("no URL of a server, such as `http://localhost:8000/v1`")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError(
+                "a URL is written down in many places, so no name, password or `?` may stand in it; a key goes "
+                "into the variable that `key_variable` names"
+            )
+        if re.search(r"/(chat/completions|completions|models)/?$", parts.path):
+            raise ValueError("give the base URL, which ends before `/chat/completions`")
+        return url
+
+    @field_validator("key_variable")
+    @classmethod
+    def _is_a_variable(cls, name: str) -> str:
+        """Refuse a key in place of the variable's name; the message does not show it."""
+        if not _VARIABLE.fullmatch(name) or (len(name) >= 16 and "_" not in name):
+            raise ValueError(
+                "no name of an environment variable, such as `OPENAI_API_KEY` (capitals); the key "
+                "itself never stands in a file"
+            )
+        return name
+
+    @field_validator("extra_body")
+    @classmethod
+    def _adds_only(cls, body: dict[str, Any]) -> dict[str, Any]:
+        for name, value in body.items():
+            if name in NEVER:
+                raise ValueError(f"`{name}` is none of its keys: requests are made by the workflow")
+            if name in SAID and value is not None:
+                raise ValueError(f"`{name}` is said by `{SAID[name]}` of the decoding")
+        if name := _has_secret(body):
+            raise ValueError(f"`{name}` looks like a secret; a key goes into the variable that `key_variable` names")
+        return body
 
 
 class NgramRecipe(Recipe):

@@ -5,6 +5,7 @@ them from the model's generation config unless it is started with `--generation-
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from distill.config.recipes import DecodingRecipe, GenerateJob, ServerRecipe
 from distill.models.folders import served_name
 from distill.responses.endpoint import Endpoint, Limits, Refusal
 from distill.responses.engines import Completion, Request, cut
+from distill.responses.replies import Reply, read_reply
 from distill.runtime.errors import InputError
+from distill.tables.words import FinishReason
 
-# What servers call the two ways a response ends.
-ENDS = {"stop": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "model_length": "length"}
 SEEDS = 2**31  # servers keep a seed in 32 bits, or in a number of JavaScript
 MILLION = 1e6
 
@@ -35,9 +36,9 @@ class OpenAIEngine:
 
     def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe):
         self._name, self._server, self._decoding = name, server, decoding
-        self._endpoint = Endpoint(
-            server.url, Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
-        )
+        limits = Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
+        reasons = {word: FinishReason(reason) for word, reason in server.finish_reasons.items()}
+        self._endpoint = Endpoint(server.url, limits, partial(read_reply, finish_reasons=reasons))
         known = self._endpoint.models()
         if known and name not in known:
             names = ", ".join(sorted(known)[:10])
@@ -71,28 +72,11 @@ class OpenAIEngine:
         body |= {"stop": list(decoding.stop)} if decoding.stop else {}
         return {k: v for k, v in {**body, **self._server.extra_body}.items() if v is not None}
 
-    def _completion(self, answer: dict[str, Any] | Refusal) -> Completion:
+    def _completion(self, answer: Reply | Refusal) -> Completion:
         if isinstance(answer, Refusal):
-            return Completion("", "error", None, None, answer.reason)
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        text, reason = whole_text(choice["message"]), choice.get("finish_reason")
-        prompt, response = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            return Completion("", FinishReason.ERROR, None, None, answer.reason)
+        prompt, response = answer.prompt_tokens, answer.response_tokens
         cost = (prompt or 0) * self._server.input_price + (response or 0) * self._server.output_price
-        error = None if reason in ENDS else f"the server ended the response with finish_reason {reason!r}"
         # Thinking comes apart from the text that the server cuts.
-        return Completion(
-            cut(text, self._decoding.stop), ENDS.get(reason, "error"), prompt, response, error, cost / MILLION
-        )
-
-
-def whole_text(message: dict[str, Any]) -> str:
-    """Return a message's text; thinking that a server's reasoning parser took out is put back in its tags.
-
-    Thinking without any text after it was cut off, so its tag stays open.
-    """
-    content = message.get("content") or ""
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    if not thinking:
-        return content
-    opened = "<think>\n" + thinking.strip("\n")
-    return f"{opened}\n</think>\n\n{content.lstrip(chr(10))}" if content else opened
+        text = cut(answer.text, self._decoding.stop)
+        return Completion(text, answer.finish_reason, prompt, response, answer.error, cost / MILLION)
