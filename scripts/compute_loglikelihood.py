@@ -28,6 +28,7 @@ from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
+from distill.tables.words import FinishReason
 
 PIECE = 1024  # responses that are sorted by length and rated together
 
@@ -39,7 +40,7 @@ def rate(
     ratings: list[dict[str, Any]] = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
     sequences = []
     for index, row in enumerate(rows):
-        if row["finish_reason"] == "error":
+        if row["finish_reason"] == FinishReason.ERROR:
             continue
         rendered = renderer.render(row["problem_id"], problems[row["problem_id"]], row["response"])
         if rendered is not None and len(rendered[0]) <= scorer.context:

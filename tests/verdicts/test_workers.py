@@ -14,7 +14,7 @@ import pytest
 from helpers import REPOSITORY
 
 from distill.verdicts import grading, symbolic
-from distill.verdicts.grading import Outcome, compare, grade
+from distill.verdicts.grading import Comparison, compare, grade
 from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.workers import check_golds, grade_all
 
@@ -34,7 +34,7 @@ def words(rows: list[str], **keys: Any) -> list[tuple[str, str]]:
     return [(v.verdict, v.method) for v in grade_all(pairs, compare_pair=play, **keys)]
 
 
-def play(_gold: str, answer: str, timeout_seconds: int) -> Outcome:
+def play(_gold: str, answer: str, timeout_seconds: int) -> Comparison:
     """Compare as a broken library would."""
     word = answer.partition("+")[0]
     if word == "kill":
@@ -43,11 +43,11 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Outcome:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGPROF])
         time.sleep(600)
     if word == "fill":
-        return Outcome("wrong", str(len(bytearray(1 << 36))))
+        return Comparison("wrong", str(len(bytearray(1 << 36))))
     if word == "spent":  # as `compare` says it
-        return Outcome("error", "memory")
+        return Comparison("error", "memory")
     if word == "power":
-        return Outcome("wrong", str(9 ** (9**9)))  # one call, in C, for many minutes
+        return Comparison("wrong", str(9 ** (9**9)))  # one call, in C, for many minutes
     try:
         with cpu_limit(timeout_seconds):
             if word == "sleep":
@@ -57,8 +57,8 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Outcome:
             if word.startswith("work"):
                 burn(0.7)
     except ExpiredError:
-        return Outcome("timeout", "symbolic")
-    return Outcome(*GOOD)
+        return Comparison("timeout", "symbolic")
+    return Comparison(*GOOD)
 
 
 def test_one_hostile_row_costs_its_own_verdict_only() -> None:
@@ -87,7 +87,7 @@ class Once:
     def __init__(self, folder: Path, failure: str):
         self.folder, self.failure = folder, failure
 
-    def __call__(self, gold: str, answer: str, timeout_seconds: int) -> Outcome:
+    def __call__(self, gold: str, answer: str, timeout_seconds: int) -> Comparison:
         """Note the process; fail if it is the first, or if others work at the same time."""
         seen = self.folder / f"{answer[0]}-{os.getpid()}"
         first = not list(self.folder.glob(f"{answer[0]}-*"))

@@ -1,6 +1,6 @@
 """Is the answer of a response equal to the gold answer? One verdict for each pair.
 
-    grade(gold, response) -> Verdict          one pair, in this process
+    grade(gold, response) -> Grade          one pair, in this process
     workers.grade_all(pairs, ...)             many pairs, in worker processes that can be killed
 
 A response is graded in three steps. `examine` finds the answer (policies in `distill.answers`); `decide` settles
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from distill.tables.words import FinishReason, Verdict
 from distill.verdicts import symbolic
 from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, after_think, clean, depth, last_box, normalise
 from distill.verdicts.limits import ExpiredError, cpu_limit
@@ -35,11 +36,12 @@ from distill.verdicts.values import same_value
 
 TIMEOUT_SECONDS = 3
 """Default limit of one comparison, in CPU seconds."""
+_UNBOXED = {FinishReason.LENGTH: Verdict.CUT_OFF, FinishReason.ERROR: Verdict.ERROR}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The verdict on one response.
+class Grade:
+    """What the grader says of one response.
 
     verdict: one of the words in the table of this module; extracted: what the last box holds, cut to
     `MAX_ANSWER` characters and free of what Parquet cannot store, None where there is no answer; method: the step
@@ -47,15 +49,15 @@ class Verdict:
     worker, request).
     """
 
-    verdict: str
+    verdict: Verdict
     extracted: str | None
     method: str
 
 
-class Outcome(NamedTuple):
+class Comparison(NamedTuple):
     """How a comparison of two answers ended: the verdict and the method that settled it."""
 
-    verdict: str
+    verdict: Verdict
     method: str
 
 
@@ -72,7 +74,7 @@ class Pair(NamedTuple):
 
 def grade(
     gold: str, response: str, finish_reason: str | None = None, *, timeout_seconds: int = TIMEOUT_SECONDS
-) -> Verdict:
+) -> Grade:
     """Grade one response against a gold answer (bare LaTeX), in this process.
 
     The limit counts CPU time of this thread, so that a busy machine does not change the verdict. It interrupts Python
@@ -89,26 +91,27 @@ def grade(
         RuntimeError: The pair needs a comparison and this is not the main thread.
     """
     check_seconds("timeout_seconds", timeout_seconds)
-    found = examine(gold, response, finish_reason)
-    if isinstance(found, Verdict):
-        return found
-    outcome = compare(found.gold, found.answer, timeout_seconds)
-    return Verdict(outcome.verdict, found.extracted, outcome.method)
+    examined = examine(gold, response, finish_reason)
+    if isinstance(examined, Grade):
+        return examined
+    comparison = compare(examined.gold, examined.answer, timeout_seconds)
+    return Grade(comparison.verdict, examined.extracted, comparison.method)
 
 
-def examine(gold: str, response: str | None, finish_reason: str | None = None) -> Verdict | Pair:
+def examine(gold: str, response: str | None, finish_reason: str | None = None) -> Grade | Pair:
     """Find the answer of a response and settle what needs no mathematics; linear in the response, never hangs."""
     final = after_think(response or "")
     box = None if final is None else last_box(final)
     extracted = None if box is None else clean(box)
     if not extracted or not (answer := normalise(extracted)):
-        word = {"length": "cut_off", "error": "error"} if box is None else {}
-        verdict = word.get(finish_reason or "", "no_answer")
-        return Verdict(verdict, None, "request" if verdict == "error" else "box")
+        verdict = Verdict.NO_ANSWER if box is not None else _UNBOXED.get(finish_reason or "", Verdict.NO_ANSWER)
+        return Grade(verdict, None, "request" if verdict == Verdict.ERROR else "box")
     gold_answer = _gold(gold)
-    outcome = decide(gold_answer, answer)
+    comparison = decide(gold_answer, answer)
     extracted = extracted[:MAX_ANSWER]
-    return Pair(gold_answer, answer, extracted) if outcome is None else Verdict(outcome[0], extracted, outcome[1])
+    return (
+        Pair(gold_answer, answer, extracted) if comparison is None else Grade(comparison[0], extracted, comparison[1])
+    )
 
 
 def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
@@ -127,7 +130,7 @@ def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
         return False
     if _number(text) or _BASED.fullmatch(text) or _CLOCK.fullmatch(text) or _words(text):
         return True
-    return compare(text, text, timeout_seconds).verdict == "correct"
+    return compare(text, text, timeout_seconds).verdict == Verdict.CORRECT
 
 
 def check_seconds(name: str, value: int) -> None:
@@ -154,21 +157,21 @@ _FUNCTIONS = frozenset("sin cos tan cot sec csc sinh cosh tanh arcsin arccos arc
 _LETTERS = re.compile(r"[A-Za-z]+")
 
 
-def decide(gold: str, answer: str) -> Outcome | None:
+def decide(gold: str, answer: str) -> Comparison | None:
     """Settle a pair of normal spellings by text alone, or return None where mathematics is needed."""
     if not gold:
-        return Outcome("unverifiable", "literal")
+        return Comparison(Verdict.UNVERIFIABLE, "literal")
     if gold == answer:
-        return Outcome("correct", "text")
+        return Comparison(Verdict.CORRECT, "text")
     if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
-        return Outcome("wrong", "length")
+        return Comparison(Verdict.WRONG, "length")
     for method, rule in (("base", _same_base), ("base", _same_clock), ("number", _same_number),
                          ("words", _same_words), ("value", same_value), ("equation", _same_kind)):  # fmt: skip
         same = rule(gold, answer)
         if same is not None:
-            return Outcome("correct" if same else "wrong", method)
+            return Comparison(Verdict.CORRECT if same else Verdict.WRONG, method)
     if re.search(r"\d \d", answer):  # two numbers without an operator: math-verify would add them
-        return Outcome("wrong", "literal")
+        return Comparison(Verdict.WRONG, "literal")
     return None
 
 
@@ -230,9 +233,9 @@ def _words(text: str) -> tuple[str, ...] | None:
     inner = re.fullmatch(r"\\text\{([^{}\\]*)\}", text)
     plain = inner[1] if inner else text
     if not inner:  # bare letters are words only where they are no product of variables and no function
-        found = _LETTERS.findall(plain)
+        words_held = _LETTERS.findall(plain)
         bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9 .,:'-]*", plain)
-        words = bare and any(len(word) > 3 for word in found) and not _FUNCTIONS.intersection(found)
+        words = bare and any(len(w) > 3 for w in words_held) and not _FUNCTIONS.intersection(words_held)
         if not words and not re.fullmatch(r"\d?\d:\d\d ?[a-zA-Z.]+", plain):  # a time of day is words, too
             return None
     letters = "".join(char for char in plain.lower() if char.isalnum())
@@ -275,7 +278,7 @@ def _is_prose(text: str) -> bool:
 # --- what math-verify settles ---------------------------------------------------------------------------------
 
 
-def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> Outcome:
+def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> Comparison:
     """Compare two answers in normal spelling with math-verify, within a limit in CPU seconds.
 
     Never raises for what the answers say: running out of time is `timeout`, out of memory `error`. The libraries are
@@ -289,20 +292,21 @@ def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> O
         with cpu_limit(timeout_seconds):
             return _symbolic(gold, answer)
     except ExpiredError:
-        return Outcome("timeout", "symbolic")
+        return Comparison(Verdict.TIMEOUT, "symbolic")
     except MemoryError:
-        return Outcome("error", "memory")
+        return Comparison(Verdict.ERROR, "memory")
 
 
-def _symbolic(gold: str, answer: str) -> Outcome:
+def _symbolic(gold: str, answer: str) -> Comparison:
     """Parse both sides and verify; the gold answer comes first, as math-verify is not symmetric."""
     gold_value = None if _is_prose(gold) else symbolic.parse(gold)
     if gold_value is None:
-        return Outcome("unverifiable", "literal")
+        return Comparison(Verdict.UNVERIFIABLE, "literal")
     choice = _CHOICE.fullmatch(answer)
     if choice and choice[0].startswith("\\text") and choice[3]:
         answer = normalise(choice[3])  # \text{(C)}20 against the value of the choice
     answer_value = symbolic.parse(answer)
     if answer_value is None:
-        return Outcome("wrong", "literal")
-    return Outcome("correct" if symbolic.same(gold, answer, gold_value, answer_value) else "wrong", "symbolic")
+        return Comparison(Verdict.WRONG, "literal")
+    is_same = symbolic.same(gold, answer, gold_value, answer_value)
+    return Comparison(Verdict.CORRECT if is_same else Verdict.WRONG, "symbolic")

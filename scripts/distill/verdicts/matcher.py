@@ -8,6 +8,7 @@ Linear in the text, safe on any text.
 
 import re
 
+from distill.tables.words import FinishReason, Verdict
 from distill.verdicts.answers import after_think, last_box
 
 LONGEST = 1000  # characters; no answer is longer, and equal texts beyond it are equal without being rewritten
@@ -44,7 +45,7 @@ def uniform(answer: str) -> str:
     return text
 
 
-def match(gold: str, response: str | None, finish_reason: str | None = None) -> str:
+def match(gold: str, response: str | None, finish_reason: str | None = None) -> Verdict:
     """Return `correct`, `wrong`, `no_answer` or `cut_off` for a response.
 
     The answer is found as the grader finds it: the last closed box after the last think; without one the response was
@@ -53,5 +54,5 @@ def match(gold: str, response: str | None, finish_reason: str | None = None) -> 
     final = after_think(response or "")
     box = None if final is None else last_box(final)
     if box is None or not box.strip():
-        return "cut_off" if box is None and finish_reason == "length" else "no_answer"
-    return "correct" if uniform(box) == uniform(gold) else "wrong"
+        return Verdict.CUT_OFF if box is None and finish_reason == FinishReason.LENGTH else Verdict.NO_ANSWER
+    return Verdict.CORRECT if uniform(box) == uniform(gold) else Verdict.WRONG

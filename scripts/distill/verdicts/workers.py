@@ -3,7 +3,7 @@
 Plain text settles most rows in the parent. The others are compared once per distinct (gold, answer) in worker
 processes. So one hostile row costs its own verdict and no other. Four things can end a comparison:
 
-| limit | held by | what is ended | outcome |
+| limit | held by | what is ended | comparison |
 |---|---|---|---|
 | timeout_seconds of CPU | the worker (`limits.cpu_limit`) | Python code | timeout, symbolic |
 | 1 to 2 CPU seconds more | the kernel (`limits.kill_after`) | C code | timeout, deadline |
@@ -11,8 +11,8 @@ processes. So one hostile row costs its own verdict and no other. Four things ca
 | deadline_seconds of wall-clock time | the parent | what waits and does not compute | timeout, deadline |
 
 The first two do not see how busy the machine is. The others may, or what their worker did before: a pair that met one
-of them, or whose worker died, is tried once more, alone, in a fresh worker, and that outcome counts. So the same pair
-gets the same verdict, unless it needs just about its limit of CPU seconds, or the machine is so busy that in
+of them, or whose worker died, is tried once more, alone, in a fresh worker, and that comparison counts. So the same
+pair gets the same verdict, unless it needs just about its limit of CPU seconds, or the machine is so busy that in
 `deadline_seconds` it twice gives a comparison less than `timeout_seconds` + 2 of CPU.
 """
 
@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from distill.tables.words import Verdict
 from distill.verdicts import symbolic
 from distill.verdicts.grading import (
     TIMEOUT_SECONDS,
-    Outcome,
+    Comparison,
+    Grade,
     Pair,
-    Verdict,
     check_seconds,
     compare,
     examine,
@@ -34,7 +35,7 @@ from distill.verdicts.grading import (
 from distill.verdicts.limits import KILLED, confine, kill_after
 
 Row = tuple[str, str | None, str | None]
-Compare = Callable[[str, str, int], Outcome]
+Compare = Callable[[str, str, int], Comparison]
 DEADLINE_SECONDS = 120
 MEMORY_MB = 4096
 CHUNK = 4096
@@ -49,10 +50,10 @@ def grade_all(
     deadline_seconds: int = DEADLINE_SECONDS,
     memory_mb: int = MEMORY_MB,
     compare_pair: Compare = compare,
-) -> Iterator[Verdict]:
+) -> Iterator[Grade]:
     """Yield one verdict per row (gold, response, finish_reason), in order, whatever the number of workers.
 
-    Rows are taken in chunks of some thousands and outcomes are kept for the last `REMEMBERED` distinct pairs, so memory
+    Rows are taken in chunks of some thousands; comparisons are kept for the last `REMEMBERED` distinct pairs, so memory
     does not grow with the rows. The limits are those of this module's table; `timeout_seconds` are CPU seconds.
 
     Raises:
@@ -62,23 +63,23 @@ def grade_all(
     check_seconds("deadline_seconds", deadline_seconds)
     if workers < 1:
         raise ValueError(f"workers is {workers}: expected 1 or more")
-    outcomes: dict[tuple[str, str], Outcome] = {}
+    comparisons: dict[tuple[str, str], Comparison] = {}
     source = iter(rows)
     with _Pool(workers, timeout_seconds, deadline_seconds, memory_mb, compare_pair) as pool:
         while chunk := list(islice(source, CHUNK)):
             found = [examine(*row) for row in chunk]
             new = dict.fromkeys((f.gold, f.answer) for f in found if isinstance(f, Pair))
-            outcomes.update(pool.compare([pair for pair in new if pair not in outcomes]))
+            comparisons.update(pool.compare([pair for pair in new if pair not in comparisons]))
             for pair in new:
-                outcomes[pair] = outcomes.pop(pair)  # the oldest come first
+                comparisons[pair] = comparisons.pop(pair)  # the oldest come first
             for each in found:
                 if isinstance(each, Pair):
-                    outcome = outcomes[each.gold, each.answer]
-                    yield Verdict(outcome.verdict, each.extracted, outcome.method)
+                    comparison = comparisons[each.gold, each.answer]
+                    yield Grade(comparison.verdict, each.extracted, comparison.method)
                 else:
                     yield each
-            for pair in list(islice(outcomes, max(0, len(outcomes) - REMEMBERED))):
-                del outcomes[pair]
+            for pair in list(islice(comparisons, max(0, len(comparisons) - REMEMBERED))):
+                del comparisons[pair]
 
 
 def check_golds(
@@ -93,12 +94,12 @@ def check_golds(
     check_seconds("timeout_seconds", timeout_seconds)
     with _Pool(workers, timeout_seconds, deadline_seconds, memory_mb, _self_check) as pool:
         found = pool.compare([(gold, gold) for gold in dict.fromkeys(golds)])
-    return {gold: outcome.verdict == "correct" for (gold, _), outcome in found.items()}
+    return {gold: comparison.verdict == Verdict.CORRECT for (gold, _), comparison in found.items()}
 
 
-def _self_check(gold: str, _gold: str, timeout_seconds: int) -> Outcome:
+def _self_check(gold: str, _gold: str, timeout_seconds: int) -> Comparison:
     verifiable = is_verifiable(gold, timeout_seconds=timeout_seconds)
-    return Outcome("correct" if verifiable else "unverifiable", "gold")
+    return Comparison(Verdict.CORRECT if verifiable else "unverifiable", "gold")
 
 
 class _Pool:
@@ -117,16 +118,16 @@ class _Pool:
             self._pool.stop()
             self._pool.join()
 
-    def compare(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Outcome]:
-        """Return the outcome of each pair."""
+    def compare(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Comparison]:
+        """Return the comparison of each pair."""
         if not pairs:
             return {}
         if self._pool is None:
             symbolic.load()  # workers are forked: they all start with the same loaded libraries
             self._pool = self._started(self._workers)
         futures = [self._asked(self._pool, pair) for pair in pairs]
-        found = {pair: _outcome(future) for pair, future in zip(pairs, futures, strict=True)}
-        return {pair: self._alone(pair) if outcome is None else outcome for pair, outcome in found.items()}
+        found = {pair: _comparison(future) for pair, future in zip(pairs, futures, strict=True)}
+        return {pair: self._alone(pair) if comparison is None else comparison for pair, comparison in found.items()}
 
     def _started(self, workers: int) -> Any:
         from pebble import ProcessPool
@@ -136,27 +137,27 @@ class _Pool:
     def _asked(self, pool: Any, pair: tuple[str, str]) -> Any:
         return pool.schedule(_limited, args=[self._compare, *pair, self._timeout], timeout=self._deadline)
 
-    def _alone(self, pair: tuple[str, str]) -> Outcome:
-        """Return the outcome of a pair in a worker of its own, while the others wait."""
+    def _alone(self, pair: tuple[str, str]) -> Comparison:
+        """Return the comparison of a pair in a worker of its own, while the others wait."""
         with self._started(1) as pool:
             future = self._asked(pool, pair)
-            return _outcome(future) or _failure(future)
+            return _comparison(future) or _failure(future)
 
 
-def _limited(compare_pair: Compare, gold: str, answer: str, timeout_seconds: int) -> Outcome:
+def _limited(compare_pair: Compare, gold: str, answer: str, timeout_seconds: int) -> Comparison:
     kill_after(timeout_seconds)
     return compare_pair(gold, answer, timeout_seconds)
 
 
-def _outcome(future: Any) -> Outcome | None:
-    """Return the outcome of a comparison, or None where the machine or the worker's past may have caused its end."""
+def _comparison(future: Any) -> Comparison | None:
+    """Return the comparison of a comparison, or None where the machine or the worker's past may have caused its end."""
     failure = future.exception()
     if failure is not None:
         return _failure(future) if getattr(failure, "exitcode", None) == KILLED else None
-    return None if future.result().verdict == "error" else future.result()
+    return None if future.result().verdict == Verdict.ERROR else future.result()
 
 
-def _failure(future: Any) -> Outcome:
+def _failure(future: Any) -> Comparison:
     """Return what a comparison that failed counts as; what is no failure of a comparison is raised."""
     from concurrent.futures import TimeoutError as FutureTimeoutError
 
@@ -165,10 +166,14 @@ def _failure(future: Any) -> Outcome:
     try:
         return future.result()
     except (TimeoutError, FutureTimeoutError):
-        return Outcome("timeout", "deadline")
+        return Comparison(Verdict.TIMEOUT, "deadline")
     except MemoryError:
-        return Outcome("error", "memory")
+        return Comparison(Verdict.ERROR, "memory")
     except ProcessExpired as failure:
-        return Outcome("timeout", "deadline") if failure.exitcode == KILLED else Outcome("error", "worker")
+        return (
+            Comparison(Verdict.TIMEOUT, "deadline")
+            if failure.exitcode == KILLED
+            else Comparison(Verdict.ERROR, "worker")
+        )
     except RecursionError:
-        return Outcome("error", "worker")
+        return Comparison(Verdict.ERROR, "worker")

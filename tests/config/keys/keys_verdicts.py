@@ -32,26 +32,26 @@ from distill.config.recipes import (
     TeacherRecipe,
     canonical_json,
 )
-from distill.verdicts.grading import Outcome
+from distill.verdicts.grading import Comparison
 from distill.verdicts.workers import grade_all
 
 SERVED = {"engine": "openai", "server": {"url": HERE}}
 PAIR = ("x+1", r"\boxed{1+x+0}")
 
 
-def limits_of(_gold: str, _answer: str, timeout: int) -> Outcome:
+def limits_of(_gold: str, _answer: str, timeout: int) -> Comparison:
     """Say what limits a comparison is under, in the worker."""
-    return Outcome("wrong", f"{timeout} s, {resource.getrlimit(resource.RLIMIT_AS)[0]} bytes")
+    return Comparison("wrong", f"{timeout} s, {resource.getrlimit(resource.RLIMIT_AS)[0]} bytes")
 
 
-def linger(_gold: str, _answer: str, _timeout: int) -> Outcome:
+def linger(_gold: str, _answer: str, _timeout: int) -> Comparison:
     """Take longer than the least deadline."""
     time.sleep(3)
-    return Outcome("wrong", "lingered")
+    return Comparison("wrong", "lingered")
 
 
 def _verified(grading: GradingRecipe, compare: Any) -> list[tuple[str, str]]:
-    """Verdict and method of verify.py's rows where workers compare by `compare`."""
+    """Grade and method of verify.py's rows where workers compare by `compare`."""
     row = {"problem_id": "p", "draw": 0, "response": PAIR[1], "finish_reason": "stop"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "grade_all", partial(grade_all, compare_pair=compare))
