@@ -1,7 +1,8 @@
 """Make a corpus: read problems from a local file or the hub, map their columns, give them stable ids.
 
 Input: a corpus recipe. Outputs: a problems table, and `ledger.parquet` beside it with the rows that have no usable
-answer or repeat another.
+answer or repeat another. With `--preview N --recipe JSON` alone it prints what the first rows become, and writes
+nothing.
 
 Run as: python scripts/fetch_problems.py --recipe JSON --output results/problems/C/problems.parquet
 """
@@ -15,6 +16,7 @@ from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import CorpusRecipe
 from distill.problems.mapping import read_corpus
+from distill.problems.preview import is_preview, preview_corpus
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 
@@ -23,14 +25,19 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the command line, read and map the rows, write the table and its ledger."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--preview", type=int, metavar="N", help="print the first N problems and end")
+    if not is_preview(argv):
+        parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
     recipe = CorpusRecipe.model_validate_json(args.recipe)
+    if args.preview is not None:
+        preview_corpus(read_corpus(recipe), args.preview)
+        return
     record = Record(
         __file__,
         args.recipe,
-        {"rows": Path(recipe.path) if recipe.path else None},
+        {f"rows/{i}": path for i, path in enumerate(recipe.local_files())},
         args.output.parent,
         identity(args.output.parent),
     )

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe, (index, count) = CorpusRecipe.model_validate_json(args.recipe), parse_shard(args.shard)
-    folder, source = args.output.parent, {"rows": Path(recipe.path) if recipe.path else None}
+    folder, source = args.output.parent, {f"rows/{i}": path for i, path in enumerate(recipe.local_files())}
     record = Record(__file__, args.recipe, source, folder, identity(folder))
     rows = [
         {"problem_id": row["problem_id"], "problem": row["problem"]}

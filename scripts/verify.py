@@ -33,9 +33,13 @@ Row = dict[str, Any]
 
 
 def gold_answers(path: Path) -> dict[str, str]:
-    """Return problem_id -> gold answer of a problems table. Raises InputError for an empty one."""
+    """Return problem_id -> gold answer of a problems table, '' throughout for a corpus without gold answers.
+
+    Raises InputError where only some are empty.
+    """
     problems = tables.read(path, tables.PROBLEMS, ["problem_id", "answer"])
-    if empty := [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]:
+    empty = [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]
+    if 0 < len(empty) < len(problems):
         raise InputError(f"{path}: problem {empty[0]} has an empty answer; nothing can be graded against it")
     return dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
 

@@ -17,7 +17,7 @@ import pytest
 from helpers import REPOSITORY, TOY, jsonl, manifest, problems_table, recipe
 
 from distill import tables
-from distill.problems import mapping
+from distill.problems import cells, mapping
 from distill.runtime.errors import InputError
 
 ROWS = [{"id": f"p{i}", "question": f"{i} + 1?", "gold": str(i + 1)} for i in range(4)]
@@ -64,7 +64,7 @@ def test_without_an_id_column_the_id_is_a_hash_of_the_statement(tmp_path: Path) 
     ],
 )
 def test_gold(cell: Any, answer_format: str, gold: str) -> None:
-    assert mapping.gold_answer(cell, answer_format) == gold
+    assert mapping.gold_answer(cells.cell_text(cell, "x", "y"), answer_format) == gold
 
 
 def test_start_and_stop_choose_rows(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_problem_without_gold_is_a_ledger_entry_where_the_recipe_allows_it(tmp
         ([*ROWS, ROWS[0]], {}, "1 ids occur more than once in column 'id': p0"),
         ([*ROWS, {"id": "x", "question": " ", "gold": "1"}], {}, "row 4 has an empty 'question'"),
         (ROWS, {"path": "missing.jsonl"}, "missing.jsonl: no such file"),
-        (ROWS, {"path": __file__}, "expected a .parquet or .jsonl file"),
+        (ROWS, {"path": __file__}, r"expected a \.parquet, \.jsonl, \.json or \.csv"),
         (ROWS, {"start": 9}, "no problems between row 9 and None"),
     ],
 )
@@ -174,7 +174,7 @@ def test_traces_are_joined_by_text_whatever_the_white_space(tmp_path: Path) -> N
         ({"columns": {"problem_id": "id", "response": "text"}}, "none of 6 rows belongs to a problem.*'m:0'"),
         (
             {**MINE, "columns": {"problem_id": "id", "response": "text", "label": "text"}},
-            "label .* expected true or false",
+            r"column 'text' holds .*; expected true or false",
         ),
         ({**MINE, "columns": {"problem_id": "id", "response": "txt"}}, "no column 'txt'.*did you mean 'text'"),
     ],

@@ -114,7 +114,7 @@ def model_files(catalogue: Catalogue, name: str) -> list[str]:
 
 def source_files(rows: Rows) -> list[str]:
     """Return the local files that rows from outside are read from; none for a hub dataset."""
-    return [rows.path] if rows.path else []
+    return [str(path) for path in rows.local_files()]
 
 
 def environment(answering: Answering) -> str:

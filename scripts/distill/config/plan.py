@@ -30,6 +30,7 @@ from distill.config.lineage import (
     TrainedModel,
     Verdicts,
 )
+from distill.config.recipes import Rows
 from distill.config.shards import shard_names
 
 T = TypeVar("T")
@@ -208,11 +209,13 @@ class Plan:
             named["teachers", judge.teacher] = catalogue.teachers[judge.teacher]
         compared = catalogue.benchmarks() if self._of_datasets("contamination") else []
         for name in unique([*self.corpora(), *compared]):
-            yield "corpora", name, catalogue.corpora[name].path
+            yield from (("corpora", name, path) for path in _source_paths(catalogue.corpora[name]))
         for (kind, name), recipe in named.items():
-            origin = recipe.model or recipe.published
-            yield kind, name, origin.path
-            yield kind, name, getattr(origin, "chat_template", None)
+            if recipe.model is None:
+                yield from ((kind, name, path) for path in _source_paths(recipe.published))
+            else:
+                yield kind, name, recipe.model.path
+                yield kind, name, recipe.model.chat_template
 
     def missing_files(self) -> list[str]:
         """Return one line for each of these files that is not there.
@@ -224,3 +227,8 @@ class Plan:
             for kind, name, path in self.local_files()
             if path and not Path(path).exists()
         ]
+
+
+def _source_paths(rows: Rows) -> list[str]:
+    """Return the local files of rows from outside; in place of a pattern that finds none the pattern."""
+    return [str(file) for path in rows.paths() for file in rows.files_of(path) or [path]]

@@ -57,6 +57,8 @@ class References:
         exists = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
         if exists and self._c.corpora[dataset.corpus].benchmark:
             self._add("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
+        if exists and self._c.corpora[dataset.corpus].columns.answer is None:
+            self._without_golds(name, dataset)
         for teacher in dataset.teachers:
             self._name("datasets", f"{name}.teachers", teacher, "teachers", "teacher")
         if curation.pass_rate:
@@ -65,6 +67,19 @@ class References:
             self._name("datasets", f"{name}.curation.student", curation.student, "students", "student")
         if curation.decontaminate and not self._c.benchmarks():
             self._add("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+
+    def _without_golds(self, name: str, dataset: DatasetRecipe) -> None:
+        """Check that a dataset of a corpus without gold answers needs none."""
+        if dataset.pairing != "unfiltered":
+            why = "only `pairing: unfiltered` can use it, for nothing can be called correct"
+            self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}")
+        if dataset.curation.pass_rate:
+            self._add("datasets", f"{name}.curation.pass_rate", f"{dataset.corpus!r} has no gold answers to pass by")
+        for teacher in dataset.teachers:
+            decoding = self._c.decodings.get(self._c.decoding_of(teacher)) if teacher in self._c.teachers else None
+            if decoding and decoding.until_correct:
+                why = f"{teacher!r} draws `until_correct`, and {dataset.corpus!r} has no gold answers"
+                self._add("datasets", f"{name}.teachers", why)
 
     def _judge(self, judge: JudgeRecipe) -> None:
         folder = self._root / "prompts" / "judges"

@@ -29,7 +29,7 @@ def fingerprint(recipe: CorpusRecipe, code: str, cache: Path) -> dict[str, str]:
     names = shard_names(recipe.shards)
     if recipe.path is None:
         return dict.fromkeys(names, text_digest(recipe.canonical() + code))
-    key = text_digest(json.dumps([recipe.canonical(), recipe.shards, code, _stamp(Path(recipe.path))]))
+    key = text_digest(json.dumps([recipe.canonical(), recipe.shards, code, *map(_stamp, recipe.local_files())]))
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(cache.read_text())
         if kept["key"] == key:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.config.recipes import CorpusRecipe
-from distill.problems.readers import as_text, origin_name, read_rows
+from distill.problems.cells import Row
+from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.verdicts.answers import last_box
 
@@ -22,15 +23,15 @@ class Corpus:
 
 def read_corpus(recipe: CorpusRecipe) -> Corpus:
     """Read and map a corpus. Raises InputError when its rows cannot be had, or too many are unusable."""
-    wanted = [c for c in recipe.columns.model_dump().values() if c]
-    found = read_rows(recipe, list(dict.fromkeys(wanted)))[recipe.start : recipe.stop]
-    rows, lost = split_usable(problem_rows(found, recipe), recipe)
-    return Corpus(rows, lost, len(found))
+    columns = [c for c in recipe.columns.model_dump().values() if c]
+    source = read_rows(recipe, columns, recipe.start, recipe.stop)
+    rows, lost = split_usable(problem_rows(source, recipe), recipe)
+    return Corpus(rows, lost, len(source))
 
 
-def gold_answer(cell: Any, answer_format: str) -> str:
-    """Return the bare gold answer in a cell, or '' where there is none."""
-    text = as_text(cell).strip()
+def gold_answer(text: str, answer_format: str) -> str:
+    """Return the bare gold answer in a text, or '' where there is none."""
+    text = text.strip()
     if answer_format == "boxed":
         text = last_box(text) or ""
     elif answer_format == "hashes":
@@ -42,25 +43,29 @@ def gold_answer(cell: Any, answer_format: str) -> str:
     return text
 
 
-def problem_rows(source: list[dict[str, Any]], recipe: CorpusRecipe) -> list[dict[str, Any]]:
+def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]]:
     """Map source rows to rows of the problems table (answer '' where there is none), in their order.
 
-    Raises InputError for a row without a statement.
+    Raises InputError for a row without a statement, and for a cell that is no text.
     """
     columns, rows = recipe.columns, []
-    for number, row in enumerate(source, recipe.start):
-        statement = as_text(row[columns.problem]).strip()
-        if not statement:
-            raise InputError(f"{origin_name(recipe)}: row {number} has an empty {columns.problem!r}")
-        given = as_text(row[columns.problem_id]) if columns.problem_id else _text_id(statement)
-        optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
+    optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
+    for row in source:
+        statement = row.text(columns.problem)
+        for rewrite in recipe.rewrites:
+            statement = rewrite.apply(statement)
+        if not (statement := statement.strip()):
+            raise InputError(f"{row.place} has an empty {columns.problem!r}")
+        problem_id = row.text(columns.problem_id) if columns.problem_id else _text_id(statement)
+        if not problem_id.strip():
+            raise InputError(f"{row.place} has an empty {columns.problem_id!r}")
         rows.append(
             {
-                "problem_id": given,
+                "problem_id": problem_id,
                 "problem": statement,
-                "answer": gold_answer(row[columns.answer], recipe.answer_format),
+                "answer": gold_answer(row.text(columns.answer), recipe.answer_format) if columns.answer else "",
                 "origin": origin_name(recipe),
-                **{n: as_text(row[c]) or None if c else None for n, c in optional.items()},
+                **{n: row.text(c) or None if c else None for n, c in optional.items()},
             }
         )
     return rows
@@ -84,10 +89,13 @@ def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list
             )
     usable: dict[str, dict[str, Any]] = {}
     lost: dict[str, str] = {}
+    none = {word.casefold() for word in recipe.no_answer}
     for number, row in enumerate(rows, recipe.start):
         if row["problem_id"] in usable:
             lost[f"{row['problem_id']} (row {number})"] = "repeated_problem"
-        elif not row["answer"]:
+        elif row["answer"].casefold() in none:
+            lost[row["problem_id"]] = "said_to_have_none"
+        elif not row["answer"] and recipe.columns.answer is not None:
             lost[row["problem_id"]] = "no_answer"
         else:
             usable[row["problem_id"]] = row
@@ -99,5 +107,6 @@ def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list
             f"{recipe.max_unusable} allows: {', '.join(empty[:5])}"
         )
     if not usable:
-        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {recipe.stop}")
+        where = f" that match where={recipe.where}" if recipe.where else ""
+        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {recipe.stop}{where}")
     return list(usable.values()), lost

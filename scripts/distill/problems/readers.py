@@ -1,94 +1,203 @@
-"""Rows from outside: local Parquet and JSONL files, and datasets of the Hugging Face hub."""
+"""Rows from outside: local files (Parquet, JSON lines, JSON, CSV; also gzipped), and datasets of the hub."""
 
+import csv
 import difflib
-import json
-from collections.abc import Iterable, Sequence
+import gzip
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distill.config.recipes import Rows
 from distill.models.hub import snapshot
+from distill.problems.cells import Row, matches, parsed_json, selected
+from distill.problems.columns import Column, parse_column
 from distill.runtime.errors import InputError, first_line
 
+ENDINGS = ".parquet, .jsonl, .json or .csv (the last three also with .gz)"
+Source = tuple[str, Sequence[str] | None, Iterator[dict[str, Any]]]
 
-def read_rows(recipe: Rows, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return all rows with the given columns, in the order of the source.
 
-    Raises InputError when the source cannot be read or lacks a column.
+def read_rows(recipe: Rows, columns: Sequence[str], start: int = 0, stop: int | None = None) -> list[Row]:
+    """Return the rows from `start` to `stop` of the source that match `where`, with the given columns, in its order.
+
+    Rows are counted from 0 through all files. Raises InputError when the source cannot be read, or no row has a column.
     """
-    if recipe.hub is not None:
-        return _hub_rows(recipe, columns)
-    path = Path(recipe.path or "")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if path.suffix == ".parquet":
-        return _parquet_rows(path, columns)
-    if path.suffix in (".jsonl", ".json"):
-        return _jsonl_rows(path, columns)
-    raise InputError(f"{path}: expected a .parquet or .jsonl file")
-
-
-def origin_name(recipe: Rows) -> str:
-    """Return the name that the column `source` of a corpus gets: hub id, or the file's name."""
-    return recipe.hub or Path(recipe.path or "").name
-
-
-def _check_columns(where: str, wanted: Iterable[str], found: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in found:
-            near = difflib.get_close_matches(name, found, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"{where}: no column {name!r}; it has {', '.join(found)}{hint}")
-
-
-def _parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    try:
-        _check_columns(str(path), columns, pq.read_schema(path).names)
-        return pq.read_table(path, columns=list(columns), partitioning=None).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
-
-
-def _jsonl_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
+    wanted = list(dict.fromkeys([*columns, *recipe.where]))
+    rows, number, present, names = [], 0, set(), {}
+    taken = False
+    for place, known, source in _sources(recipe, wanted):
+        paths: dict[str, Column] = {}
+        for source_row in source:
+            if not paths or known is None:
+                names |= dict.fromkeys(known or source_row)
+                paths = {path: parse_column(path, known or source_row) for path in wanted}
+            number += 1
+            if number <= start:
                 continue
+            if stop is not None and number > stop:
+                break
+            at, taken = f"{place}: row {number - 1}", True
             try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("not an object")
-            except ValueError as error:
-                raise InputError(f"{path}: line {number} is no JSON object ({error})") from None
-            _check_columns(f"{path}: line {number}", columns, list(row))
-            rows.append({name: row[name] for name in columns})
+                cells, there = selected(source_row, paths)
+            except InputError as error:
+                raise InputError(f"{at}: {error}") from None
+            present |= there
+            conditions = recipe.where.items()
+            if all(matches(cells[c], _values(value), f"{at}, column {c!r}", c) for c, value in conditions):
+                rows.append(Row(at, number - 1, {name: cells[name] for name in columns}))
+    _check_present(origin_name(recipe), [name for name in wanted if name not in present], list(names), taken)
     return rows
 
 
-def _hub_rows(recipe: Rows, columns: Sequence[str]) -> list[dict[str, Any]]:
+def _values(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def origin_name(recipe: Rows) -> str:
+    """Return the name that the column `origin` of a corpus gets: hub id, or the name of the file or its pattern."""
+    return recipe.hub or Path(recipe.paths()[0]).name
+
+
+def _check_present(where: str, missing: Sequence[str], names: Sequence[str], has_rows: bool) -> None:
+    """Raise InputError for columns that no row has; a source without rows may lack all."""
+    for name in missing if has_rows else ():
+        head = parse_column(name).name
+        if head in names and head != name:
+            raise InputError(f"{where}: no row has {name!r} in its column {head!r}")
+        near = difflib.get_close_matches(head, names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{where}: no column {head!r}; it has {', '.join(names)}{hint}")
+
+
+def _sources(recipe: Rows, wanted: Sequence[str]) -> Iterator[Source]:
+    """Yield (place, names of all columns where they are known before the rows, rows) of each file or the hub."""
+    if recipe.hub is not None:
+        yield _hub_rows(recipe, wanted)
+        return
+    for pattern in recipe.paths():
+        files = recipe.files_of(pattern)
+        if not files:
+            raise InputError(f"{pattern}: no file has such a name")
+        for path in files:
+            yield _file_rows(path, wanted)
+
+
+def _file_rows(path: Path, wanted: Sequence[str]) -> Source:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file" if not path.exists() else f"{path}: is a folder; name its files")
+    kind = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    if kind == ".parquet":
+        return _parquet_rows(path, wanted)
+    if kind.removesuffix(".gz") in (".jsonl", ".json", ".ndjson"):
+        return str(path), None, _json_rows(path)
+    if kind.removesuffix(".gz") == ".csv":
+        return str(path), None, _csv_rows(path)
+    raise InputError(f"{path}: expected a {ENDINGS} file")
+
+
+def _parquet_rows(path: Path, wanted: Sequence[str]) -> Source:
+    """Read only the columns that are wanted, a row group at a time."""
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+    names = file.schema_arrow.names
+    heads = list(dict.fromkeys(parse_column(name, names).name for name in wanted))
+    _check_present(str(path), [head for head in heads if head not in names], names, True)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        try:
+            for batch in file.iter_batches(1024, columns=heads):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+
+    return str(path), names, rows()
+
+
+@contextmanager
+def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """Open a text file, be it gzipped, with or without a byte order mark; what is no text ends in one line."""
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
+            yield file
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, OSError) as error:
+        raise InputError(f"{path}: not a readable text file in UTF-8 ({first_line(error)})") from None
+
+
+def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines, or of one JSON array."""
+    with _opened(path) as file:
+        head = file.read(1)
+        while head.isspace():
+            head = file.read(1)
+        if head == "[":
+            yield from _array_rows(path, "[" + file.read())
+            return
+        rest = file.readline()
+        for number, line in enumerate(itertools.chain([head + rest] if head else [], file), 1):
+            if line.strip():
+                yield _object(line, f"{path}: line {number} is no JSON object")
+
+
+def _object(line: str, complaint: str) -> dict[str, Any]:
+    try:
+        row = parsed_json(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{complaint} ({first_line(error)})") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{complaint} (it is a {type(row).__name__})")
+    return row
+
+
+def _array_rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
+    try:
+        rows = parsed_json(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a JSON array ({first_line(error)})") from None
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: element {number} is no JSON object (it is a {type(row).__name__})")
+        yield row
+
+
+def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a CSV file with a header; an empty cell is null."""
+    csv.field_size_limit(sys.maxsize)
+    with _opened(path, newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, [])
+            if len(set(header)) < len(header) or "" in header:
+                raise InputError(f"{path}: the first line is no header: a name is empty or stands twice")
+            for cells in reader:
+                if len(cells) != len(header) and cells:
+                    place = f"{path}: line {reader.line_num}"
+                    raise InputError(f"{place} has {len(cells)} cells, the header has {len(header)}")
+                if cells:
+                    yield {name: cell or None for name, cell in zip(header, cells, strict=True)}
+        except csv.Error as error:
+            raise InputError(f"{path}: line {reader.line_num} is no CSV ({error})") from None
+
+
+def _hub_rows(recipe: Rows, wanted: Iterable[str]) -> Source:
     import datasets
 
     where = f"hub dataset {recipe.hub} at {recipe.revision}"
     folder = snapshot("dataset", str(recipe.hub), str(recipe.revision), recipe.files or None)
     try:
         # By its folder, not by its name: `datasets` without a network takes whatever version it loaded last.
-        found = datasets.load_dataset(str(folder), recipe.subset, split=recipe.split)
+        rows = datasets.load_dataset(str(folder), recipe.subset, split=recipe.split)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise InputError(f"{where}: cannot be loaded ({first_line(error)})") from None
-    _check_columns(where, columns, found.column_names)
-    return found.select_columns(list(columns)).to_list()
-
-
-def as_text(value: Any) -> str:
-    """Return a cell as text: whole floats without `.0` (AMC's 27.0), a list of one as its element, None as ''."""
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple)) and len(value) == 1:
-        return as_text(value[0])
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    names = rows.column_names
+    heads = list(dict.fromkeys(parse_column(name, names).name for name in wanted))
+    _check_present(where, [head for head in heads if head not in names], names, True)
+    return where, names, iter(rows.select_columns(heads))

@@ -83,6 +83,7 @@ def _rows(probe: Any, other: str, **base: Any) -> dict[str, Any]:
     """Return the keys that say where rows come from."""
     return {
         "path": key(other, probe),
+        "where": key({"problem": ["What is 1 and 2 together?", "Say 1."]}, probe, **(base or {})),
         "hub": key("other", probe, **base, **HUB),
         "revision": key("r2", probe, **base, **HUB),
         "subset": key("more", probe, **base, **HUB),
@@ -109,6 +110,8 @@ KEYS = {
         **_rows(problems, "fewer.jsonl"),
         "columns": key({"problem": "question"}, problems),
         "answer_format": key("boxed", problems, columns={"answer": "gold"}),
+        "no_answer": key(["3"], problems),
+        "rewrites": key([{"pattern": "What is", "replacement": "Compute"}], problems),
         "start": key(3, problems),
         "stop": key(3, problems),
         "max_unusable": key(0.5, problems, path="lacking.jsonl"),
@@ -117,6 +120,7 @@ KEYS = {
     }),
     PublishedColumns: Keys(BY_ID, {
         "response": key("draft", told),
+        "response_template": key("{why} So {draft}", told),
         "problem_id": key("key", told),
         "problem": key("response", told, problem_id=None, problem="text"),
         "finish_reason": key("end", told),
@@ -126,6 +130,10 @@ KEYS = {
         **_rows(published, "republished.jsonl", columns={"problem": "problem", "response": "answer"}),
         "columns": key({"problem_id": "id", "response": "draft"}, published),
         "where": key({"kind": "short"}, published),
+        "draws_in_lists": key(True, published, columns={"problem_id": "id", "response": "drafts"}),
+        "finish_reasons": key({"ran out": "length"}, published, columns={"problem_id": "id", "finish_reason": "lost"}),
+        "problem_rewrites": key([{"pattern": "Please s", "replacement": "S"}], published,
+                                columns={"problem": "asked"}),
         "id_pattern": key(r"^s[01]$", published),
         "id_template": key(r"s\1", published, columns={"problem_id": "key"}, id_pattern=r"^big:(\d)$"),
         "rewrites": key([{"pattern": "A", "replacement": "C"}], published),

@@ -105,6 +105,8 @@ def _published(folder: Path) -> None:
          "end": "length" if i == 1 else "stop", "right": i != 2, "kind": "long" if i < 3 else "short"}
         for i in range(8)
     ]  # fmt: skip
+    rows = [{**r, "why": f"Since {i}.", "drafts": [f"D: {i}", f"E: {i}"], "lost": "ran out" if i == 1 else None,
+             "asked": f"Please say {i % 4}."} for i, r in enumerate(rows)]  # fmt: skip
     jsonl(folder / "published.jsonl", rows)
     jsonl(folder / "republished.jsonl", rows[4:])
     statements = [{k: r[k] for k in ("problem_id", "problem")} for r in SAYINGS]

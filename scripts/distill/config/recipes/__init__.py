@@ -9,18 +9,16 @@ from distill.config.recipes.answering import (
     Answering,
     DecodingRecipe,
     GenerateJob,
-    PublishedColumns,
-    PublishedRecipe,
-    Rewrite,
     StudentRecipe,
     TeacherRecipe,
     needed_gpus,
 )
 from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonical_json
-from distill.config.recipes.corpora import CorpusColumns, CorpusRecipe, Rows
+from distill.config.recipes.corpora import CorpusColumns, CorpusRecipe, Rewrite, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.config.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
+from distill.config.recipes.published import PublishedColumns, PublishedRecipe
 from distill.config.recipes.settings import (
     GradingRecipe,
     JudgeJob,

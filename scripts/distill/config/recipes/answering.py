@@ -1,15 +1,14 @@
-"""How a model answers problems: teachers, students, decodings, published responses."""
+"""How a model answers problems: teachers, students, decodings."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Share
-from distill.config.recipes.corpora import Rows
 from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
+from distill.config.recipes.published import PublishedRecipe
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 # An engine is a module of responses/engines; it is loaded by name, by the program that runs it.
@@ -90,61 +89,6 @@ class GenerateJob(Answering):
     """What one generation job reads: how the model answers, and how its tokens are chosen."""
 
     decoding: DecodingRecipe
-
-
-class Rewrite(Recipe):
-    """A regular-expression substitution on published responses."""
-
-    pattern: str = Field(..., description="Python regular expression (multi-line mode).")
-    replacement: str = Field(..., description="What takes its place; `\\1` is the first group.")
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        return pattern
-
-    @field_validator("replacement")
-    @classmethod
-    def _is_no_control_sign(cls, replacement: str) -> str:
-        # `\b` of an unescaped `\boxed` is a backspace here, and would be written into every response.
-        if match := re.search(r"(?<!\\)(?:\\\\)*\\([a-fh-mo-su-zA-Z])", replacement):
-            raise ValueError(f"`\\{match[1]}` has no meaning in a replacement; a backslash is written `\\\\`")
-        return replacement
-
-
-class PublishedColumns(Recipe):
-    """Which column of published traces holds what. Rows are joined by id, or by the exact problem text."""
-
-    response: str = Field("response", description="The response.")
-    problem_id: str | None = Field(None, description="The problem's id, as in the corpus.")
-    problem: str | None = Field(None, description="The statement; joined by text, white space aside.")
-    finish_reason: str | None = Field(None, description="stop, length or error; `stop` when absent.")
-    label: str | None = Field(None, description="The publisher's own verdict (true/false); agreement is reported.")
-
-    @model_validator(mode="after")
-    def _one_key(self) -> "PublishedColumns":
-        if (self.problem_id is None) == (self.problem is None):
-            raise ValueError("give either `problem_id` or `problem`: rows are joined by one of them")
-        return self
-
-
-class PublishedRecipe(Rows):
-    """Responses that somebody has published, in place of a teacher that we run."""
-
-    columns: PublishedColumns = Field(..., description="Column mapping.")
-    where: dict[str, str] = Field({}, description="Keep only rows whose column (as text) equals the value.")
-    id_pattern: str | None = Field(
-        None, description="Keep only rows whose problem_id column matches; `id_template` is then expanded."
-    )
-    id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
-    rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
-    draws: Positive = Field(
-        1, description="Responses per problem, in the order of the file.", json_schema_extra=EXECUTION
-    )
 
 
 class TeacherRecipe(Answering):

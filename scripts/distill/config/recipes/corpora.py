@@ -1,21 +1,86 @@
 """Where rows from outside come from, and the recipe of a corpus."""
 
-from typing import Literal
+import re
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
 from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
 
+Text = Annotated[str, Field(min_length=1)]
+Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
+_PATTERN = re.compile(r"[*?\[]")
+
+
+class Rewrite(Recipe):
+    """A regular-expression substitution on published responses, or on statements."""
+
+    pattern: str = Field(..., description="Python regular expression (multi-line mode).")
+    replacement: str = Field(..., description="What takes its place; `\\1` is the first group.")
+
+    def apply(self, text: str) -> str:
+        """Return the text with each match replaced."""
+        return re.sub(self.pattern, self.replacement, text, flags=re.MULTILINE)
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    @field_validator("replacement")
+    @classmethod
+    def _is_no_control_sign(cls, replacement: str) -> str:
+        # `\b` of an unescaped `\boxed` is a backspace here, and would be written into every response.
+        if match := re.search(r"(?<!\\)(?:\\\\)*\\([a-fh-mo-su-zA-Z])", replacement):
+            raise ValueError(f"`\\{match[1]}` has no meaning in a replacement; a backslash is written `\\\\`")
+        return replacement
+
+    @model_validator(mode="after")
+    def _names_groups_that_are_there(self) -> "Rewrite":
+        try:
+            re.sub(self.pattern, self.replacement, "")
+        except (re.error, IndexError) as error:
+            raise ValueError(f"`replacement` does not fit `pattern`: {error}") from None
+        return self
+
 
 class Rows(Recipe):
-    """Where rows come from: a local Parquet or JSONL file, or a dataset on the Hugging Face hub."""
+    """Where rows come from: local files (Parquet, JSON lines, JSON, CSV), or a dataset on the Hugging Face hub.
 
-    path: str | None = Field(None, description="A Parquet or JSONL file, relative to the folder you run in.")
+    A column may be a path into a nested cell: `conversations.1.value`, `reward_model.ground_truth`, or by the role of a
+    message: `messages[assistant].content`.
+    """
+
+    path: Text | Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="A .parquet, .jsonl, .json or .csv file (the last three also with .gz), relative to the folder you "
+        "run in; or a list of files, or a pattern such as `data/*.parquet` (in the order of their names).",
+    )
     hub: str | None = Field(None, description="A hub dataset id such as `openai/gsm8k` (instead of `path`).")
     revision: str | None = Field(None, description="The commit of the hub dataset; required with `hub`.")
     subset: str | None = Field(None, description="The hub dataset's configuration, where it has several.")
     split: str = Field("train", description="The split of the hub dataset.")
     files: tuple[str, ...] = Field((), description="Patterns of the hub files to download; all when absent.")
+    where: dict[str, Value | tuple[Value, ...]] = Field(
+        {}, description="Keep only rows whose column is the value, or one of several: text, a number, true, null."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_pattern(cls, path: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for one in (path,) if isinstance(path, str) else path or ():
+            if "\0" in one:
+                raise ValueError("no path holds a NUL")
+            try:
+                next(Path("/nowhere").glob(one.lstrip("/")), None) if _PATTERN.search(one) else None
+            except (ValueError, NotImplementedError) as error:
+                raise ValueError(f"not a pattern of files: {error}") from None
+        return path
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Rows":
@@ -25,12 +90,32 @@ class Rows(Recipe):
             raise ValueError("`hub` needs `revision` (a commit), so that the rows cannot change under you")
         return self
 
+    def paths(self) -> tuple[str, ...]:
+        """Return the local files and patterns as they stand in the recipe; none for a hub dataset."""
+        if self.path is None:
+            return ()
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+    @staticmethod
+    def files_of(path: str) -> list[Path]:
+        """Return the files that a path means, those of a pattern sorted; a file that is not there counts."""
+        if Path(path).exists() or not _PATTERN.search(path):
+            return [Path(path)]
+        root = Path(path).anchor
+        return sorted(p for p in Path(root or ".").glob(path.removeprefix(root)) if p.is_file())
+
+    def local_files(self) -> list[Path]:
+        """Return all local files, in the order in which they are read."""
+        return [file for path in self.paths() for file in self.files_of(path)]
+
 
 class CorpusColumns(Recipe):
-    """Which column of the source holds what."""
+    """Which column of the source holds what; a column may be a path (see Rows)."""
 
     problem: str = Field("problem", description="The statement.")
-    answer: str = Field("answer", description="The gold answer.")
+    answer: str | None = Field(
+        "answer", description="The gold answer; `null` for a corpus without, which only unfiltered datasets can use."
+    )
     problem_id: str | None = Field(None, description="A unique id; without it the id is a hash of the statement.")
     solution: str | None = Field(None, description="The reference solution.")
     subject: str | None = Field(None, description="The subject.")
@@ -45,6 +130,10 @@ class CorpusRecipe(Rows):
         "bare",
         description="How the answer column holds the gold: as it is, in the last `\\boxed{}`, or after `####`.",
     )
+    no_answer: tuple[Text, ...] = Field(
+        (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
+    )
+    rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
     start: int = Field(0, ge=0, description="First row of the source to take.")
     stop: Positive | None = Field(None, description="Row of the source to stop before; all when absent.")
     max_unusable: Share = Field(
@@ -59,3 +148,13 @@ class CorpusRecipe(Rows):
     shards: Positive = Field(
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
     )
+
+    @model_validator(mode="after")
+    def _has_golds_or_needs_none(self) -> "CorpusRecipe":
+        if self.columns.answer is None and (self.benchmark or self.no_answer or self.answer_format != "bare"):
+            raise ValueError(
+                "`columns.answer: null` is a corpus without gold answers: no `benchmark`, `no_answer`, `answer_format`"
+            )
+        if self.stop is not None and self.start >= self.stop:
+            raise ValueError(f"`start: {self.start}` is not below `stop: {self.stop}`")
+        return self

@@ -1,0 +1,101 @@
+"""Published responses, in place of a teacher that we run."""
+
+from string import Formatter
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from distill.config.recipes.base import EXECUTION, Positive, Recipe
+from distill.config.recipes.corpora import Rewrite, Rows
+
+
+class PublishedColumns(Recipe):
+    """Which column of published traces holds what. Rows are joined by id, or by the exact problem text.
+
+    A column may be a path (see Rows).
+    """
+
+    response: str = Field("response", description="The response.")
+    response_template: str | None = Field(
+        None,
+        description="In place of `response`: a text with columns in braces, such as "
+        "`<think>\\n{reasoning}\\n</think>\\n\\n{solution}`; a brace of the text is doubled, `\\\\boxed{{{answer}}}`.",
+    )
+    problem_id: str | None = Field(None, description="The problem's id, as in the corpus.")
+    problem: str | None = Field(None, description="The statement; joined by text, white space aside.")
+    finish_reason: str | None = Field(
+        None,
+        description="Why it ended (`stop`, `length` and what they are called elsewhere); `stop` when absent or null.",
+    )
+    label: str | None = Field(
+        None, description="The publisher's own verdict (true/false, null: none); agreement is reported."
+    )
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "PublishedColumns":
+        if (self.problem_id is None) == (self.problem is None):
+            raise ValueError("give either `problem_id` or `problem`: rows are joined by one of them")
+        return self
+
+    @field_validator("response_template")
+    @classmethod
+    def _names_columns(cls, template: str | None) -> str | None:
+        if template is None:
+            return None
+        try:
+            parts = list(Formatter().parse(template))
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}; a brace of the text is doubled") from None
+        if any(spec or conversion or name == "" for _, name, spec, conversion in parts):
+            raise ValueError("not a template: between braces stands the name of a column, and nothing else")
+        if not any(name for _, name, _, _ in parts):
+            raise ValueError("the template names no column; put one between braces")
+        return template
+
+    def response_columns(self) -> list[str]:
+        """Return the columns that a response is made of."""
+        if self.response_template is None:
+            return [self.response]
+        return [name for _, name, _, _ in Formatter().parse(self.response_template) if name]
+
+    def names(self) -> list[str]:
+        """Return all columns that are read."""
+        others = (self.problem_id, self.problem, self.finish_reason, self.label)
+        return list(dict.fromkeys([*self.response_columns(), *(name for name in others if name)]))
+
+
+class PublishedRecipe(Rows):
+    """Responses that somebody has published, in place of a teacher that we run."""
+
+    columns: PublishedColumns = Field(..., description="Column mapping.")
+    id_pattern: str | None = Field(
+        None, description="Keep only rows whose problem_id column matches; `id_template` is then expanded."
+    )
+    id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
+    draws_in_lists: bool = Field(
+        False,
+        description="The response column is a list with one entry per draw; labels and finish reasons may be, too.",
+    )
+    finish_reasons: dict[str, Literal["stop", "length", "error"]] = Field(
+        {}, description="What the publisher's own words for the end of a response mean, beside those that are known."
+    )
+    rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
+    problem_rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement before it is looked up.")
+    draws: Positive = Field(
+        1, description="Responses per problem, in the order of the file.", json_schema_extra=EXECUTION
+    )
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "PublishedRecipe":
+        if self.draws_in_lists and self.columns.response_template is not None:
+            raise ValueError("`draws_in_lists` wants one column of lists, not a `response_template`")
+        if self.id_pattern is None:
+            if "id_template" in self.model_fields_set and self.id_template != r"\g<0>":
+                raise ValueError("`id_template` goes with `id_pattern`")
+        else:
+            Rewrite(pattern=self.id_pattern, replacement=self.id_template)
+            if self.columns.problem_id is None:
+                raise ValueError("`id_pattern` goes with `columns.problem_id`")
+        if self.problem_rewrites and self.columns.problem is None:
+            raise ValueError("`problem_rewrites` goes with `columns.problem`")
+        return self

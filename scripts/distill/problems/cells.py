@@ -1,0 +1,157 @@
+"""Cells of rows from outside: what is text becomes text, and nothing else does.
+
+Published sets hold lists, messages, structs and numbers in their columns. A cell that is no text would be graded and
+taught as the Python source of whatever it is, so it ends the program, with what to write in the recipe instead.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from distill.problems.columns import Column
+from distill.runtime.errors import InputError
+
+MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a source: where it stands (file and number), and its cells by the name that the recipe uses."""
+
+    place: str
+    number: int
+    cells: dict[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return a cell as text, '' where there is nothing. Raises InputError for what is no text."""
+        return cell_text(self.cells[name], self._at(name), name)
+
+    def truth(self, name: str) -> bool | None:
+        """Return a cell as true or false, None where nothing is said. Raises InputError for anything else."""
+        return cell_truth(self.cells[name], self._at(name), name)
+
+    def parts(self, name: str) -> list[Any]:
+        """Return the elements of a cell that is a list. Raises InputError where it is none."""
+        cell = _alone(self.cells[name]) if not isinstance(self.cells[name], list) else self.cells[name]
+        if not isinstance(cell, list):
+            raise InputError(f"{self._at(name)} holds {_kind(cell)}, and `draws_in_lists` wants a list")
+        return cell
+
+    def _at(self, name: str) -> str:
+        return f"{self.place}, column {name!r}"
+
+
+def cell_text(cell: Any, at: str, name: str) -> str:
+    """Return a cell as text: numbers written out (27.0 as 27, 1e-05 as 0.00001), a list of one as its element.
+
+    `at` says where the cell stands, `name` what the recipe calls its column. Raises InputError for what is no text.
+    """
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, (bytes, bytearray)):
+        try:
+            return bytes(cell).decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{at} holds {len(cell)} bytes that are not UTF-8; text is wanted") from None
+    if isinstance(cell, (list, tuple)) and len(cell) == 1:
+        return cell_text(cell[0], at, name)
+    if isinstance(cell, (int, float, Decimal)) and not isinstance(cell, bool):
+        return _number_text(cell, at)
+    raise InputError(f"{at} holds {_kind(cell)}, and text is wanted{_remedy(cell, name)}")
+
+
+def cell_truth(cell: Any, at: str, name: str) -> bool | None:
+    """Return a cell as true or false (a boolean, 0 or 1, or the words); None for null. Raises InputError otherwise."""
+    cell = _alone(cell)
+    if cell is None or isinstance(cell, bool):
+        return cell
+    text = cell_text(cell, at, name).strip().lower()
+    if text not in _TRUTH:
+        raise InputError(f"{at} holds {text[:80]!r}; expected true or false")
+    return _TRUTH[text]
+
+
+def matches(cell: Any, values: tuple[Any, ...], at: str, name: str) -> bool:
+    """Whether a cell is one of some values: text, numbers by value, booleans (also as words), null.
+
+    Raises InputError for a cell that is no single value.
+    """
+    cell = _alone(cell)
+    if cell is None or isinstance(cell, bool):
+        word = str(cell).lower()
+        return any(
+            value is cell or (isinstance(value, str) and cell is not None and value.lower() == word) for value in values
+        )
+    text = cell_text(cell, at, name)
+    for value in values:
+        if isinstance(value, bool):
+            if text.lower() == str(value).lower():
+                return True
+        elif value is not None and text == cell_text(value, at, name):
+            return True
+    return False
+
+
+def _alone(cell: Any) -> Any:
+    """Return the element of a list of one, and anything else as it is."""
+    while isinstance(cell, (list, tuple)) and len(cell) == 1:
+        cell = cell[0]
+    return cell
+
+
+def _number_text(number: int | float | Decimal, at: str) -> str:
+    if isinstance(number, int):
+        return str(number)
+    if not (number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)):
+        raise InputError(f"{at} holds {number}, which is no number; text or a finite number is wanted")
+    exact = Decimal(repr(number)) if isinstance(number, float) else number
+    if abs(exact.adjusted()) > MOST_DIGITS:
+        raise InputError(f"{at} holds {number}, which would have more than {MOST_DIGITS} digits")
+    if exact == exact.to_integral_value():
+        return str(int(exact))
+    return format(exact, "f").rstrip("0")
+
+
+def _kind(cell: Any) -> str:
+    if isinstance(cell, (list, tuple)):
+        return f"a list of {len(cell)}"
+    names = {dict: "an object", bool: f"the boolean {str(cell).lower()}"}
+    return names.get(type(cell), f"a {type(cell).__name__}")
+
+
+def _remedy(cell: Any, name: str) -> str:
+    """Return what to write in the recipe in place of a column that holds more than text."""
+    first = cell[0] if isinstance(cell, (list, tuple)) and cell else None
+    if isinstance(first, dict) and (role := next((k for k in ("role", "from") if isinstance(first.get(k), str)), "")):
+        inner = "content" if "content" in first else "value" if "value" in first else next(iter(first.keys() - {role}))
+        roles = [part.get(role) for part in cell if isinstance(part, dict)]
+        return f"; take one message, as in `{name}[{roles[-1]}].{inner}`"
+    if first is not None:
+        more = f".{next(iter(first))}" if isinstance(first, dict) and first else ""
+        return f"; take one of them, as in `{name}.0{more}`, or all as draws of a teacher with `draws_in_lists: true`"
+    if isinstance(cell, dict) and cell:
+        return f"; take a part of it, as in `{name}.{next(iter(cell))}`"
+    return ""
+
+
+def selected(source: dict[str, Any], columns: dict[str, Column]) -> tuple[dict[str, Any], set[str]]:
+    """Return the cells of a source row by the recipe's names, and the names of those that the row has."""
+    cells, present = {}, set()
+    for name, column in columns.items():
+        there, cells[name] = column.take(source)
+        if there:
+            present.add(name)
+    return cells, present
+
+
+def parsed_json(text: str) -> Any:
+    """Return JSON with its numbers as they are written: 0.10 stays exact, and a long decimal keeps its digits.
+
+    Raises ValueError for what is none.
+    """
+    return json.loads(text, parse_float=Decimal)

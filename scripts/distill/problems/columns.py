@@ -1,0 +1,82 @@
+"""Columns of a source, named by a path: `answer`, `conversations.1.value`, `messages[assistant].content`.
+
+A step is a key of an object, the number of an element (from 0; -1 is the last), or a role in brackets, which finds the
+one message of that role. A column whose own name holds the dots is meant where there is one.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from distill.runtime.errors import InputError
+
+_STEPS = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
+_SAME_ROLES = ({"assistant", "gpt", "model", "bot"}, {"user", "human"}, {"system"})
+
+
+@dataclass(frozen=True)
+class Role:
+    """The step to the message of a role."""
+
+    name: str
+
+    def is_of(self, message: Any) -> bool:
+        """Whether a message is of this role, whatever its set calls it (`gpt` is an assistant)."""
+        if not isinstance(message, dict):
+            return False
+        role = message.get("role", message.get("from"))
+        return role == self.name or any({role, self.name} <= roles for roles in _SAME_ROLES if isinstance(role, str))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the source and the steps from its cell to the part that is meant."""
+
+    path: str
+    name: str
+    steps: tuple[str | Role, ...] = ()
+
+    def take(self, row: dict[str, Any]) -> tuple[bool, Any]:
+        """Return (whether the row has it, the part). Raises InputError where a role is there twice."""
+        if self.name not in row:
+            return False, None
+        cell = row[self.name]
+        for step in self.steps:
+            if isinstance(step, Role):
+                there, cell = self._message(cell, step)
+            else:
+                there, cell = _part(cell, step)
+            if not there:
+                return False, None
+        return True, cell
+
+    def _message(self, cell: Any, role: Role) -> tuple[bool, Any]:
+        messages = [message for message in cell if role.is_of(message)] if isinstance(cell, (list, tuple)) else []
+        if len(messages) > 1:
+            raise InputError(
+                f"column {self.path!r}: a conversation has {len(messages)} messages of {role.name!r}; choose one by "
+                f"its number, as in `{self.name}.1`"
+            )
+        return (True, messages[0]) if messages else (False, None)
+
+
+def _part(cell: Any, step: str) -> tuple[bool, Any]:
+    if isinstance(cell, dict):
+        return step in cell, cell.get(step)
+    if isinstance(cell, (list, tuple)) and re.fullmatch(r"-?\d{1,9}", step):
+        place = int(step)
+        return (True, cell[place]) if -len(cell) <= place < len(cell) else (False, None)
+    return False, None
+
+
+def parse_column(path: str, names: Iterable[str] = ()) -> Column:
+    """Return the column that a path means in a source with columns of these `names`. Raises InputError for no path."""
+    if path in names:
+        return Column(path, path)
+    head = re.match(r"[^.\[\]]+", path)
+    rest = path[head.end() :] if head else path
+    steps = [Role(role) if role else key for key, role in _STEPS.findall(rest)]
+    if head is None or _STEPS.sub("", rest):
+        raise InputError(f"{path!r} is no path of a column, such as `answer`, `a.b`, `a.0` or `a[assistant].content`")
+    return Column(path, head[0], tuple(steps))
