@@ -30,32 +30,69 @@ class ExpiredError(BaseException):  # not an Exception: libraries catch those an
 def cpu_limit(seconds: float) -> Iterator[None]:
     """Raise `ExpiredError` once this thread has computed for so many CPU seconds, and again each second after it.
 
-    A module that is being imported is finished first: interrupted, it would stay half loaded for the rest of the
-    process. The caller's own profiling timer (SIGPROF) is put back with what it had left; alarms are not touched.
+    A second thread reads this one's CPU clock and sends SIGPROF. The kernel's own timers will not do: Linux looks at
+    them when its clock ticks, and a process among many busy ones may hardly ever be the one that runs just then (under
+    ten busy loops, ITIMER_PROF of 1 s had not fired after 4 s of CPU time). A module that is being imported is
+    finished first: interrupted, it would stay half loaded for the rest of the process. The caller's handler of SIGPROF
+    is put back; his timers are not touched.
 
     Raises:
         RuntimeError: This is not the main thread, the only one that Python interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("a comparison has a time limit and needs the main thread; use distill.verdicts.workers")
-    start = time.thread_time()
-
-    def expire(_signal: int, frame: FrameType | None) -> None:
-        left = start + seconds - time.thread_time()  # the timer counts other threads, too
-        if left <= 0 and not _importing(frame):
-            raise ExpiredError
-        signal.setitimer(signal.ITIMER_PROF, max(left, _SOON), _AGAIN)
-
-    handler = signal.signal(signal.SIGPROF, expire)
-    before = time.process_time()
-    left, interval = signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
+    watch = _Watch(seconds)
+    handler = signal.signal(signal.SIGPROF, watch.expire)
     try:
-        yield
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.is_over = True
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        watch.end()
         signal.signal(signal.SIGPROF, handler)
-        if left:
-            signal.setitimer(signal.ITIMER_PROF, max(left - (time.process_time() - before), 1e-3), interval)
+
+
+class _Watch:
+    """Signals the thread that makes it when its CPU clock has passed a limit."""
+
+    def __init__(self, seconds: float):
+        self._main, self._clock = threading.get_ident(), time.pthread_getcpuclockid(threading.get_ident())
+        self._next = time.thread_time() + seconds  # on that clock
+        self.is_over = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def start(self) -> None:
+        """Begin to look. Raises MemoryError where there is no room for a thread."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise MemoryError(str(error)) from None
+
+    def end(self) -> None:
+        """Return when no further signal can come."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _look(self) -> None:
+        # A thread computes for no longer than the time that passes, so nothing is missed in between.
+        while not self._ended.wait(max(self._next - time.clock_gettime(self._clock), _SOON)):
+            if time.clock_gettime(self._clock) >= self._next:
+                signal.pthread_kill(self._main, signal.SIGPROF)
+
+    def expire(self, _signal: int, frame: FrameType | None) -> None:
+        """Raise in the main thread if the limit has passed; signals of other senders pass by."""
+        now = time.thread_time()
+        if self.is_over or now < self._next:
+            return
+        if _importing(frame):
+            self._next = now + _SOON
+            return
+        self._next = now + _AGAIN
+        raise ExpiredError
 
 
 def _importing(frame: FrameType | None) -> bool:
