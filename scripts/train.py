@@ -91,6 +91,7 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int)
         "loss_tokens": history[-1]["loss_tokens"],
         "parity": {**parity, "updates": updates, "epochs": epochs, "method": "lora" if recipe.lora else "full"},
         "final_loss": round(sum(losses) / len(losses), 6),
+        "loss_spikes": sft.spikes([e["loss"] for e in history]),
     }
 
 
@@ -125,6 +126,7 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
     """Train, write weights, log and ledger; return the manifest."""
     take(args.gpus)
     trainer = fit(args, recipe, rendered, state)
+    sft.check_weights(trainer.model, trainer.state.global_step)
     save(trainer, args)
     log = tables.build(sft.log_rows(trainer.state.log_history), tables.TRAIN_LOG)
     tables.write(args.output.with_name("train_log.parquet"), log, tables.TRAIN_LOG)

@@ -124,7 +124,7 @@ def test_ledger(study: Study) -> None:
 def test_parity(study: Study) -> None:
     rows = section(study, "parity")["rows"]
     shown = {"updates": 10, "global_batch": 4, "cutoff": 64, "packing": False, "lr": 0.1, "rows": 8, "tokens": 80,
-             "loss_tokens": 40, "final_loss": 0.5}  # fmt: skip
+             "loss_tokens": 40, "loss_spikes": 0, "final_loss": 0.5}  # fmt: skip
     assert rows[0]["arm"] == "s/t/easy/seed-1"
     assert {name: rows[0][name] for name in shown} == shown
     assert len(rows) == 6

@@ -20,7 +20,10 @@ def analyse(inputs: Inputs) -> Section:
         log = tables.read(path.with_name("train_log.parquet"), tables.TRAIN_LOG, ["update", "loss"]).to_pydict()
         logs[arm] = log
         rows.append({"arm": arm.path, "updates": manifest["updates"], "first loss": log["loss"][0],
-                     "final loss": manifest["final_loss"]})  # fmt: skip
+                     "final loss": manifest["final_loss"], "spikes": manifest["loss_spikes"]})  # fmt: skip
     rows.sort(key=lambda row: row["arm"])
-    text = ("The loss of each update, as a running mean in the picture; the final loss is the mean of the last ten.",)
+    text = (
+        "The loss of each update, as a running mean in the picture; the final loss is the mean of the last ten. "
+        "A spike is a loss above three times the median of the twenty updates before it.",
+    )
     return Section("Trainings", text, rows, Picture("training_curves", plots.training_curves(logs)))

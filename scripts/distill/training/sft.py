@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from distill.config.recipes import TrainJob
 from distill.runtime.errors import InputError
 
 IGNORED = -100
+SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
 
 
 def labels(rendered: pa.Table) -> pa.Table:
@@ -101,6 +103,7 @@ def options(recipe: TrainJob, seed: int, state: Path, devices: int, gpu: bool) -
         "max_length": None,  # rows are rendered to the cutoff already
         "gradient_checkpointing": recipe.gradient_checkpointing,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would log 0 in place of a loss that is no number
         "save_strategy": "steps",
         "save_steps": recipe.save_every,
         "save_total_limit": 2,
@@ -143,7 +146,9 @@ def build_trainer(
         def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
             counter.tokens += int(inputs["attention_mask"].sum())
             counter.loss_tokens += int((inputs["labels"] != IGNORED).sum())
-            return super().training_step(model, inputs, *rest, **named)
+            loss = super().training_step(model, inputs, *rest, **named)
+            check_finite("loss", float(loss), self.state.global_step + 1, recipe)
+            return loss
 
     class Log(TrainerCallback):
         def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
@@ -155,6 +160,8 @@ def build_trainer(
             earlier = [e["tokens"] for e in state.log_history[:-1] if "tokens" in e]
             before = earlier[-1] if earlier else 0
             counter.stamp(state.log_history[-1], before)
+            for name in ("loss", "grad_norm"):  # before a state is saved
+                check_finite(name, state.log_history[-1].get(name) or 0.0, state.global_step, recipe)
             on_update(counter.tokens - before)
 
     dataset = Dataset(labels(rendered))
@@ -162,6 +169,32 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Log())
     return trainer
+
+
+def check_finite(name: str, value: float, update: int, recipe: TrainJob) -> None:
+    """Raise InputError when a loss or gradient norm is no finite number: what follows would be no training."""
+    if not math.isfinite(value):
+        raise InputError(
+            f"update {update}: {name} is {value}, so the training has diverged and stops; lower `lr` ({recipe.lr}), "
+            f"warm up for longer (`warmup`), or compute in float32 (`precision`)"
+        )
+
+
+def check_weights(model: Any, update: int) -> None:
+    """Raise InputError when a weight is no finite number after the last update."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
+            raise InputError(
+                f"update {update}: {name} holds numbers that are not finite, so the training has diverged; lower `lr`"
+            )
+
+
+def spikes(losses: list[float]) -> int:
+    """Return how many updates had a loss of more than three times the median of the `SPIKE_WINDOW` before them."""
+    windows = ((losses[i - SPIKE_WINDOW : i], losses[i]) for i in range(SPIKE_WINDOW, len(losses)))
+    return sum(loss > SPIKE * statistics.median(before) for before, loss in windows)
 
 
 def _lora(recipe: TrainJob) -> Any:
