@@ -73,8 +73,8 @@ def items(path: Path, ids: list[str], correct: list[int]) -> None:
 def model(root: Path, arm: lineage.Arm) -> Path:
     """Write the manifest of a trained arm and its log."""
     shared = {"updates": 10, "global_batch": 4, "packing": False, "lr": 0.1}
-    facts = {"parity": shared, "updates": 10, "rows": 8, "tokens": 80, "loss_tokens": 40, "loss_spikes": 0, "final_loss": 0.5,
-             "trained_on": {"teacher": 1},
+    facts = {"parity": shared, "updates": 10, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5,
+             "loss_spikes": 0, "trained_on": {"teacher": 1},
              "ledger": {"rows_in": 2, "rows_out": 1, "lost": {"not_reached": 1}}}  # fmt: skip
     place = lineage.TrainedModel(arm.student, arm.training, arm.dataset, arm.seed)
     path = put(root, place, "train", 10.2, **facts)

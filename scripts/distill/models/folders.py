@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from distill.runtime.errors import InputError, first_line
-from distill.runtime.files import read_json, text_digest
+from distill.runtime.files import file_digest, read_json, text_digest
 
 WEIGHTS = "weights"
+_WEIGHTS, _TOKENIZER = (".safetensors", ".bin"), (".json", ".jinja", ".model", ".txt")  # ends of their files' names
 _CHUNK = 1 << 24  # bytes of a tensor held at once
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
           "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
@@ -105,6 +106,35 @@ def weights_digest(folder: Path) -> str:
     return hasher.hexdigest()
 
 
+def check_weights(folder: Path) -> None:
+    """Raise InputError unless the weights of a model folder, and of its base, are those that the manifests state.
+
+    Reads them once; of a model of the hub nothing, for its cache is named by digests.
+    """
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("kind") != "trained":
+        _check_files(folder, manifest, _WEIGHTS)
+        return
+    if weights_digest(folder / WEIGHTS) != manifest["digest"]:
+        raise _altered(folder / WEIGHTS, folder, f"delete {folder / WEIGHTS} and run again")
+    if manifest["adapter"]:
+        check_weights(Path(manifest["base"]))
+
+
+def _check_files(folder: Path, manifest: dict[str, Any], endings: tuple[str, ...]) -> None:
+    """Check those files of a base model that end so against its manifest."""
+    if manifest.get("hub") is not None or manifest.get("served") is not None:
+        return
+    at = Path(manifest["path"]) if manifest.get("path") else folder / WEIGHTS
+    for name, digest in manifest.get("files", {}).items():
+        if name.endswith(endings) and not ((at / name).is_file() and file_digest(at / name) == digest):
+            raise _altered(at / name, folder, f"put it back, or delete {folder}/manifest.json and run again")
+
+
+def _altered(path: Path, folder: Path, remedy: str) -> InputError:
+    return InputError(f"{path}: not what {folder}/manifest.json states: altered or cut short; {remedy}")
+
+
 def served_name(folder: Path) -> str:
     """Return the name under which a server has the model of a model folder. Raises InputError where none has it."""
     name = read_json(folder / "manifest.json").get("served")
@@ -120,7 +150,9 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    at = origin(folder)
+    at, manifest = origin(folder), read_json(folder / "manifest.json")
+    if manifest["kind"] == "base":
+        _check_files(folder, manifest, _TOKENIZER)
     try:
         tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
     except (OSError, ValueError) as error:
@@ -144,6 +176,7 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
 
     logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
     at = origin(folder)
+    check_weights(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where)
     except (OSError, ValueError) as error:

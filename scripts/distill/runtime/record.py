@@ -80,12 +80,17 @@ class Record:
         return self._data["code"]
 
     def write(self, manifest: Mapping[str, Any], **facts: Any) -> None:
-        """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`."""
+        """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`.
+
+        The manifest states the sha256 of each table in the folder, so that readers notice one that was altered.
+        """
         seconds = round(time.monotonic() - self._start, 3)
         provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
         write_json(self._folder / "provenance.json", provenance)
+        tables = {path.name: file_digest(path) for path in sorted(self._folder.glob("*.parquet"))}
+        stated = {"tables": tables} if tables else {}
         identity = {"identity": self._identity} if self._identity else {}
-        write_json(self._folder / "manifest.json", {**manifest, **identity})
+        write_json(self._folder / "manifest.json", {**manifest, **stated, **identity})
 
 
 def versions() -> dict[str, str]:

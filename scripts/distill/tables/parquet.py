@@ -6,6 +6,7 @@ rows make equal bytes.
 """
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distill.runtime.errors import InputError, first_line
-from distill.runtime.files import replacing
+from distill.runtime.files import file_digest, replacing
 from distill.tables.schemas import Contract
 
 ROW_GROUP = 2000
+_WHOLE: set[tuple[str, int, int, str]] = set()  # tables whose bytes were looked at: path, time, size, digest
 
 
 def read(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
@@ -46,8 +48,30 @@ def footer(path: Path) -> pq.FileMetaData:
         raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
 
+def check_bytes(path: Path) -> None:
+    """Raise InputError unless a table's bytes are those that the manifest beside it states, if one does.
+
+    A table is read once for it in a process, unless it changes.
+    """
+    try:
+        stated = json.loads(path.with_name("manifest.json").read_bytes())["tables"][path.name]
+        state = path.stat()
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    seen = str(path.absolute()), state.st_mtime_ns, state.st_size, stated
+    if seen in _WHOLE:
+        return
+    if file_digest(path) != stated:
+        raise InputError(
+            f"{path}: not the table that its manifest.json states: it was altered or cut short; delete the file and "
+            "run again"
+        )
+    _WHOLE.add(seen)
+
+
 def _check(path: Path, contract: Contract) -> None:
-    """Check a file's columns and their types against the contract."""
+    """Check a file's bytes against its manifest, and its columns and their types against the contract."""
+    check_bytes(path)
     found = footer(path).schema.to_arrow_schema()
     for field in contract.schema:
         if field.name not in found.names:

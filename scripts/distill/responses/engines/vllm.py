@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.config.recipes import DecodingRecipe, GenerateJob, VllmRecipe
-from distill.models.folders import Origin, load_generation_config, load_tokenizer, origin, stop_ids
+from distill.models.folders import Origin, check_weights, load_generation_config, load_tokenizer, origin, stop_ids
 from distill.models.prompts import prompt_ids
 from distill.responses.engines import Completion, Request, cut
 from distill.runtime.errors import InputError
@@ -54,6 +54,7 @@ class VllmEngine:
         vllm = _import()
         self.version = f"vllm {vllm.__version__}"
         at, keys = origin(folder), recipe.vllm or VllmRecipe()
+        check_weights(folder)
         self._tokenizer = load_tokenizer(folder)
         self._stops = stop_ids(self._tokenizer, load_generation_config(folder))
         self._limit, self._texts = recipe.decoding.max_new_tokens, recipe.decoding.stop

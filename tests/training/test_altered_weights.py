@@ -1,0 +1,63 @@
+"""Weights that were touched after they were made: no program answers with them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import TOY, base_model
+from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
+
+from distill.models.folders import check_weights, load_model, load_tokenizer
+from distill.runtime.errors import InputError
+
+
+def one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    shutil.copytree(TOY / "base-xs", tmp_path / "here")
+    return base_model(tmp_path / "base", tmp_path / "here")
+
+
+@pytest.mark.parametrize("touch", [one_bit, half, gone])
+def test_a_base_that_was_touched_is_not_loaded(base: Path, tmp_path: Path, touch: Callable[[Path], None]) -> None:
+    load_model(base)
+    touch(tmp_path / "here/model.safetensors")
+    with pytest.raises(InputError, match=r"here/model\.safetensors: not what .*base/manifest\.json states"):
+        load_model(base)
+
+
+def test_a_tokenizer_that_was_touched_is_not_loaded(base: Path, tmp_path: Path) -> None:
+    load_tokenizer(base)
+    path = tmp_path / "here/tokenizer.json"
+    path.write_text(path.read_text().replace("the", "hte", 1) + " ")
+    with pytest.raises(InputError, match=r"tokenizer\.json: not what"):
+        load_tokenizer(base)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 2, "alpha": 4}], ids=["full", "adapter"])
+def test_a_trained_model_that_was_touched_is_not_loaded(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    lora: dict[str, int] | None,
+) -> None:
+    shutil.copytree(inputs, tmp_path / "data")
+    output = tmp_path / "arm/weights"
+    run(tmp_path / "data", output, max_updates=1, lora=lora)
+    check_weights(output.parent)
+    one_bit(output / ("adapter_model.safetensors" if lora else "model.safetensors"))
+    with pytest.raises(InputError, match=r"arm/weights: not what .*arm/manifest\.json states.*delete .*weights"):
+        load_model(output.parent)
