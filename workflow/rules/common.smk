@@ -94,6 +94,11 @@ def manifests(places):
     return [place.manifest for place in places]
 
 
+def artefacts(places, name):
+    """Return the manifests of places and the large file beside each, so that a stage misses one that was deleted."""
+    return manifests(places) + [place.file(name) for place in places]
+
+
 def tables(places, name):
     """Return a file of each place, as `ancient`."""
     return [ancient(place.file(f"{name}.parquet")) for place in places]

@@ -8,7 +8,7 @@ OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.jso
 
 rule datasets:
     input:
-        manifests(PLAN.datasets()),
+        artefacts(PLAN.datasets(), "train.parquet"),
     localrule: True
 
 

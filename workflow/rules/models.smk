@@ -10,7 +10,7 @@ A training keeps its state, undeclared, in state/ there until it is done, and it
 
 rule models:
     input:
-        manifests(PLAN.trained()),
+        artefacts(PLAN.trained(), "weights"),
     localrule: True
 
 

@@ -8,7 +8,7 @@ results/problems/{corpus}/statements/{shard}/{statements.parquet, manifest.json,
 
 rule problems:
     input:
-        manifests(PLAN.problems()),
+        artefacts(PLAN.problems(), "problems.parquet"),
     localrule: True
 
 

@@ -8,7 +8,7 @@ provenance.json}; of the training only the cutoff matters
 
 rule rendered:
     input:
-        manifests(PLAN.rendered()),
+        artefacts(PLAN.rendered(), "rendered.parquet"),
     localrule: True
 
 

@@ -12,7 +12,7 @@ A generation keeps what it was paid for, undeclared, in state/ until it is done 
 
 rule responses:
     input:
-        manifests(PLAN.all_answers(lineage.Responses)),
+        artefacts(PLAN.all_answers(lineage.Responses), "responses.parquet"),
     localrule: True
 
 

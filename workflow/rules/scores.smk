@@ -8,7 +8,7 @@ OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifes
 
 rule scores:
     input:
-        manifests(PLAN.scores()),
+        artefacts(PLAN.scores(), "items.parquet"),
     localrule: True
 
 

@@ -10,8 +10,8 @@ replies, undeclared, in state/ and kept/ there)
 
 rule verdicts:
     input:
-        manifests(PLAN.all_answers(lineage.Verdicts)),
-        manifests(PLAN.golds()),
+        artefacts(PLAN.all_answers(lineage.Verdicts), "verdicts.parquet"),
+        artefacts(PLAN.golds(), "golds.parquet"),
     localrule: True
 
 
