@@ -4,9 +4,11 @@ Inputs: the benchmark's problems; all shards and draws of the model's responses 
 where there is a judge. Outputs: an items table (one row per problem), and a manifest with the figures of the report.
 
 How responses are counted (all shares are of all responses, so a share of 0.1 is one response in ten):
-- accuracy: verdict `correct`; under the policy `rule+judge` also a rejected answer that the judge calls equal. Every
-  other verdict counts as not correct, also timeout, error and unverifiable.
+- accuracy: verdict `correct` and not cut off, as for datasets (`distill.tables.graded.is_correct`); under the policy
+  `rule+judge` also a rejected answer that the judge calls equal. Every other verdict counts as not correct, also
+  timeout, error and unverifiable.
 - cut_off: finish_reason `length`, i.e. the response was stopped at the token limit, with or without an answer before.
+- errors: finish_reason `error`, i.e. the engine gave no response; they count as not correct.
 - no_answer: no final answer could be read, because the response stopped without one (verdict `no_answer`) or was cut
   off before it (verdict `cut_off`). A response cut off without an answer is thus in both shares; those that stopped
   by themselves without an answer are `verdicts.no_answer` of the manifest.
@@ -34,8 +36,8 @@ from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.scores.accuracy import accuracy
 from distill.tables import graded
-from distill.tables.graded import GradedResponse
-from distill.tables.words import UNANSWERED, FinishReason, Verdict
+from distill.tables.graded import GradedResponse, is_correct
+from distill.tables.words import UNANSWERED, FinishReason
 
 Row = dict[str, Any]
 NO_LEVEL = "none given"
@@ -77,9 +79,10 @@ def items(problems: list[Row], responses: Iterable[GradedResponse], policy: str)
             {
                 **problem,
                 "n_samples": len(samples),
-                "n_correct": sum(verdict == Verdict.CORRECT for _, verdict in samples),
+                "n_correct": sum(is_correct(response.finish_reason, verdict) for response, verdict in samples),
                 "n_no_answer": sum(verdict in UNANSWERED for _, verdict in samples),
                 "n_cut_off": sum(response.finish_reason == FinishReason.LENGTH for response, _ in samples),
+                "n_errors": sum(response.finish_reason == FinishReason.ERROR for response, _ in samples),
                 "response_tokens": sum(response.response_tokens or 0 for response, _ in samples),
             }
         )
@@ -106,16 +109,17 @@ def summary(table: pa.Table, verdicts: Iterable[str], tokens_known: bool) -> Row
         "ci_high": round(share.high, 6),
         "no_answer": _share(columns["n_no_answer"], total),
         "cut_off": _share(columns["n_cut_off"], total),
+        "errors": _share(columns["n_errors"], total),
         "mean_tokens": round(float(columns["response_tokens"].sum()) / total, 3) if tokens_known else None,
         "verdicts": dict(sorted(Counter(verdicts).items())),
         "by_level": by_level,
     }
 
 
-def correct_share(verdicts: Iterable[str]) -> float:
-    """Return the share of correct verdicts, in 0..1."""
-    is_correct = [verdict == Verdict.CORRECT for verdict in verdicts]
-    return round(sum(is_correct) / len(is_correct), 6)
+def correct_share(responses: Iterable[GradedResponse], grader: str) -> float:
+    """Return the share of responses that count as correct by a grader, in 0..1."""
+    counted = [is_correct(response.finish_reason, GRADERS[grader](response)) for response in responses]
+    return round(sum(counted) / len(counted), 6)
 
 
 def _share(counts: np.ndarray, total: int) -> float:
@@ -149,11 +153,11 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.problems}: no problems; there is nothing to score")
     responses = read_responses(inputs, (problem["problem_id"] for problem in problems))
     table = tables.build(items(problems, responses, policy), tables.ITEMS)
-    graders = {name: grade for name, grade in GRADERS.items() if inputs.judgements or name != "rule+judge"}
+    graders = [name for name in GRADERS if inputs.judgements or name != "rule+judge"]
     manifest = {
         **summary(table, map(GRADERS[policy], responses), all(r.response_tokens is not None for r in responses)),
         "policy": policy,
-        "by_grader": {name: correct_share(map(grade, responses)) for name, grade in graders.items()},
+        "by_grader": {name: correct_share(responses, name) for name in graders},
         "ledger": Ledger(len(responses), sum(table["n_samples"].to_pylist())).check(str(args.output)),
         "digest": tables.write(args.output, table, tables.ITEMS),
     }

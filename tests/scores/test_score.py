@@ -76,6 +76,21 @@ def test_a_failed_request_is_not_cut_off(tmp_path: Path) -> None:
     responses_table(responses, [{**r, "finish_reason": "error"} if r["problem_id"] == "b" else r for r in rows])
     facts = manifest(run(tmp_path, (responses, verdicts)))
     assert (facts["cut_off"], facts["no_answer"], facts["verdicts"]["error"]) == (0.25, 0.5, 1)
+    assert facts["errors"] == 0.25
+    items = tables.read(tmp_path / "s/items.parquet", tables.ITEMS)
+    assert items["n_errors"].to_pylist() == [0, 1, 0, 0]
+
+
+def test_a_cut_off_response_is_not_correct_whatever_stands_in_it(tmp_path: Path) -> None:
+    responses, verdicts = answers(tmp_path, 0, {**WORDS, "b": "correct"})
+    rows = tables.read(responses, tables.RESPONSES).to_pylist()
+    responses_table(responses, [{**r, "finish_reason": "length"} if r["problem_id"] == "b" else r for r in rows])
+    output = run(tmp_path, (responses, verdicts))
+    facts = manifest(output)
+    assert (facts["accuracy"], facts["by_grader"]["rule"], facts["cut_off"]) == (0.25, 0.25, 0.5)
+    assert [r["n_correct"] for r in tables.read(output, tables.ITEMS).to_pylist()] == [1, 0, 0, 0]
+    judged = (responses, verdicts, judgements(tmp_path, 0, {}))
+    assert manifest(run(tmp_path, judged, policy="rule+judge"))["accuracy"] == 0.25
 
 
 def test_graders_stand_beside_each_other_and_a_judge_only_where_there_is_one(tmp_path: Path) -> None:

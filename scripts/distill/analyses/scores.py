@@ -8,6 +8,8 @@ ORDER = 20
 TEXT = (
     "Accuracy is the share of responses whose last box equals the gold answer (Wilson interval). No answer and cut off "
     "are shares of all responses; a model that does not stop is seen here, not mistaken for one that cannot reason. "
+    "A cut-off response is not correct, whatever stands in it. Errors are responses that the engine did not give; they "
+    "count as not correct. "
     "Dataset base is the student before training.",
 )
 

@@ -56,7 +56,7 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
         for benchmark in study.benchmarks:
             for arm in arms_of(study):
                 facts = _score(scores, arm, benchmark, study.decoding).facts
-                wanted = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off")
+                wanted = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off", "errors")
                 rows.append(
                     {
                         "study": name,

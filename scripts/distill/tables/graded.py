@@ -66,6 +66,11 @@ def outcome(finish_reason: str, verdict: str) -> Outcome:
     return Outcome.CORRECT if verdict == Verdict.CORRECT else Outcome.NOT_CORRECT
 
 
+def is_correct(finish_reason: str, verdict: str) -> bool:
+    """Whether a response counts as correct, for datasets as for scores: it ended by itself, and its answer is right."""
+    return outcome(finish_reason, verdict) is Outcome.CORRECT
+
+
 def join(
     responses: Sequence[Path],
     verdicts: Sequence[Path],

@@ -83,9 +83,9 @@ RENDERED = _contract(
     problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
 )  # fmt: skip
 ITEMS = _contract(
-    "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off response_tokens",
+    "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off n_errors response_tokens",
     problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
-    n_cut_off=_INT, response_tokens=_LONG,
+    n_cut_off=_INT, n_errors=_INT, response_tokens=_LONG,
 )  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",
