@@ -151,6 +151,7 @@ KEYS = {
         **_training(passed_on, deep=False),
         "cutoff": key(32, passed_on),
         "over_cutoff": key("keep", passed_on),
+        "max_unrenderable": key(0.5, passed_on),
     }),
     LoraRecipe: Keys({}, {
         "rank": key(4, adapted),
