@@ -21,6 +21,7 @@ from distill.models.folders import load_generation_config, load_tokenizer, stop_
 from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
 from distill.models.rendering import RenderedRow, Renderer
+from distill.models.templates import ChatTemplate
 from distill.problems.statements import statements
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
@@ -87,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
     take(args.gpus)
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system))
+    renderer = Renderer(tokenizer, ChatTemplate(tokenizer), stops, Prompt(args.prompt, recipe.system))
     renderer.check()
     rows: list[dict[str, Any]] = []
     with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:

@@ -23,6 +23,7 @@ from distill.config.recipes import RenderJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
 from distill.models.rendering import REMEDIES, Refusal, Renderer, Unrenderable
+from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
@@ -105,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     train = tables.read(args.dataset, tables.TRAIN)
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system))
+    renderer = Renderer(tokenizer, ChatTemplate(tokenizer), stops, Prompt(args.prompt, recipe.system))
     renderer.check()
     rows = list(rendered_rows(train, renderer, recipe))
     check_bound(rows, recipe.max_unrenderable, tokenizer.name_or_path)

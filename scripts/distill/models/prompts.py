@@ -40,23 +40,12 @@ def conversation_ids(tokenizer: Any, messages: list[Message], response: str) -> 
     return _apply(tokenizer, [*messages, {"role": "assistant", "content": response}], add_generation_prompt=False)
 
 
-def prompt_text(tokenizer: Any, messages: list[Message]) -> str:
-    """Return the text whose tokens are `prompt_ids`."""
-    return _apply(tokenizer, messages, add_generation_prompt=True, tokenize=False)
-
-
-def conversation_text(tokenizer: Any, messages: list[Message], response: str) -> str:
-    """Return the text whose tokens are `conversation_ids`."""
-    turns = [*messages, {"role": "assistant", "content": response}]
-    return _apply(tokenizer, turns, add_generation_prompt=False, tokenize=False)
-
-
-def _apply(tokenizer: Any, messages: list[Message], add_generation_prompt: bool, tokenize: bool = True) -> Any:
+def _apply(tokenizer: Any, messages: list[Message], add_generation_prompt: bool) -> list[int]:
     import jinja2
 
     try:
         return tokenizer.apply_chat_template(
-            messages, add_generation_prompt=add_generation_prompt, tokenize=tokenize, return_dict=False
+            messages, add_generation_prompt=add_generation_prompt, tokenize=True, return_dict=False
         )
     except (jinja2.TemplateError, TypeError, ValueError) as error:
         roles = [m["role"] for m in messages]

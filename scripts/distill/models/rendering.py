@@ -18,12 +18,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from distill.models.prompts import Prompt, conversation_text, prompt_text
+from distill.models.prompts import Prompt
+from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 
 SHOWN = 60  # characters of a text that a message quotes
 THINK_TAG = re.compile(r"\s*(</?think>)\s*")
-_OPENED = re.compile(r"(<think>)\s*$")
 _SPACE = re.compile(r"\s*")
 # How templates mark turns, whether or not the tokenizer has a token for the mark.
 _MARK = re.compile(r"<\|[^|<>\s]+\|>|<\uff5c[^\uff5c<>\s]+\uff5c>|</?[a-z]+_of_[a-z]+>|\[/?[A-Z][A-Z_]+\]|<</?SYS>>")
@@ -82,17 +82,18 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class Renderer:
-    """A student's tokenizer, its stop tokens and prompt, and the rules that a rendered row must keep."""
+    """A student's tokenizer, chat template, stop tokens and prompt, and the rules that a rendered row must keep."""
 
     tokenizer: Any
+    template: ChatTemplate
     stops: list[int]
     prompt: Prompt
 
     def check(self) -> None:
         """Try the template on one short row. Raises InputError when it or the prompt's own texts can carry no row."""
         messages = self.prompt.messages("1 + 1")
-        prompt_text(self.tokenizer, messages)
-        conversation_text(self.tokenizer, messages, "2")
+        self.template.prompt_text(messages)
+        self.template.conversation_text(messages, "2")
         for message in messages:
             if mark := self._control(message["content"]):
                 raise InputError(f"the {message['role']} text of the prompt spells {mark}, a token of turns; reword it")
@@ -107,23 +108,38 @@ class Renderer:
         if mark := self._control(response):
             return Refusal(Unrenderable.SPECIAL_TOKEN, mark)
         try:
-            opening = prompt_text(self.tokenizer, messages)
-            whole = conversation_text(self.tokenizer, messages, response)
+            opening = self.template.prompt_text(messages)
+            whole = self.template.conversation_text(messages, response)
         except InputError as error:
             return Refusal(Unrenderable.TEMPLATE_FAILS, str(error))
-        if not whole.startswith(opening):
+        rest = whole[len(opening) :] if whole.startswith(opening) else self._continued(opening, whole, response)
+        if rest is None:
             return Refusal(Unrenderable.OTHER_PROMPT, _difference(opening, whole))
-        written = self._turn(opening, whole[len(opening) :], response)
+        written = self._turn(rest, response)
         return written if isinstance(written, Refusal) else self._tokens(opening, *written)
 
-    def _turn(self, opening: str, rest: str, response: str) -> tuple[str, str] | Refusal:
+    def _continued(self, opening: str, whole: str, response: str) -> str | None:
+        """Return what goes on from a think that the generation prompt opens and the conversation does not have.
+
+        R1 and QwQ leave the thinking out of a conversation, to save context in later turns; in the turn that is taught
+        it stands as the student has to write it. None where the response does not begin with that think.
+        """
+        opened, text = self.template.opened, response.strip()
+        head = opening.removesuffix(opened)
+        if not opened or head == opening or not whole.startswith(head) or not text.startswith(opened.strip()):
+            return None
+        stop = self._stop.search(whole, len(head))
+        ending = "" if stop is None else whole[stop.start() :]
+        return text[len(opened.strip()) :].lstrip() + ending
+
+    def _turn(self, rest: str, response: str) -> tuple[str, str] | Refusal:
         """Return the model's turn up to its stop token, and what the template added to the response."""
         stop = self._stop.search(rest)  # the response holds none, so this is the first one after it
         if stop is None:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"the conversation ends with {rest[-SHOWN:]!r}")
         text, turn = response.strip(), rest[: stop.start()]
-        if (tag := _OPENED.search(opening)) and text.startswith(tag[1]):
-            text = text[len(tag[1]) :]
+        if (tag := self.template.opened.strip()) and text.startswith(tag):
+            text = text[len(tag) :]
         place = _place([p for p in THINK_TAG.split(text.strip()) if p], turn)
         if place is None:
             return Refusal(Unrenderable.CHANGED_BY_TEMPLATE, f"{turn[:SHOWN]!r} instead of {response[:SHOWN]!r}")
@@ -165,8 +181,7 @@ class Renderer:
     @cached_property
     def _controls(self) -> tuple[re.Pattern[str], frozenset[int]]:
         """Return what must not be spelled in a text: special tokens, stop tokens, and all that the template writes."""
-        source = self.tokenizer.chat_template
-        source = source if isinstance(source, str) else "".join(map(str, source.values()))
+        source = self.tokenizer.get_chat_template()
         tokens = {
             token.content: index
             for index, token in self.tokenizer.added_tokens_decoder.items()
