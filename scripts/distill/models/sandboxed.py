@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 import jinja2
+import jinja2.nodes
 from jinja2 import meta, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
@@ -82,7 +83,9 @@ def compiled(kind: str, source: str, date: str | None) -> tuple[Any, list[str]]:
     if key not in _templates:
         environment = KINDS[kind](date)
         del environment.filters["random"], environment.globals["lipsum"]
-        names = meta.find_undeclared_variables(environment.parse(source))
+        tree = environment.parse(source)
+        names = meta.find_undeclared_variables(tree)  # without globals, of which the clock is one
+        names |= {name.name for name in tree.find_all(jinja2.nodes.Name)} & {"strftime_now"}
         _templates[key] = environment.from_string(source), sorted(names)
     return _templates[key]
 

@@ -99,20 +99,21 @@ def shown(recipe: RenderJob) -> Any:
     rows = [
         {"problem_id": r["problem_id"], "source": "test", "teacher": "t", "draw": 0,
          "messages": [{"role": "user", "content": r["problem"]},
-                      {"role": "assistant", "content": "1" + " + 1" * int(r["answer"])}]}
+                      {"role": "assistant", "content": "1" + " up 1" * int(r["answer"])}]}
         for r in SAYINGS
     ]  # fmt: skip
     tables.write(home / "train.parquet", tables.build(rows, tables.TRAIN), tables.TRAIN)
     options = ("--dataset", home / "train.parquet", "--model", "models/any", "--prompt", "prompts/plain.jinja")
     output = home / "out/rendered.parquet"
-    assert not ran(render.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    refusal = ran(render.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    assert not refusal, refusal
     return read(output, tables.RENDERED), read(output.with_name("ledger.parquet"), tables.LEDGER)
 
 
 def bounded(recipe: RenderJob) -> Any:
     """How render.py ends where one of the rows cannot be rendered."""
     home = scratch()
-    texts = ("1 + 1", "1 <|end|>")
+    texts = ("1 up 1", "1 <|end|>")
     rows = [
         {"problem_id": str(i), "source": "test", "teacher": "t", "draw": 0,
          "messages": [{"role": "user", "content": "1 + 1"}, {"role": "assistant", "content": text}]}
