@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 import jinja2
-import jinja2.nodes
 from jinja2 import meta, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
@@ -85,7 +84,7 @@ def compiled(kind: str, source: str, date: str | None) -> tuple[Any, list[str]]:
         del environment.filters["random"], environment.globals["lipsum"]
         tree = environment.parse(source)
         names = meta.find_undeclared_variables(tree)  # without globals, of which the clock is one
-        names |= {name.name for name in tree.find_all(jinja2.nodes.Name)} & {"strftime_now"}
+        names |= {name.name for name in tree.find_all(nodes.Name)} & {"strftime_now"}
         _templates[key] = environment.from_string(source), sorted(names)
     return _templates[key]
 
