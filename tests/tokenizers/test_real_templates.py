@@ -139,5 +139,5 @@ def test_a_tokenizer_that_loses_text_is_caught() -> None:
     known = Renderer(tokenizer, ChatTemplate(tokenizer), [tokenizer.eos_token_id], Prompt(PROMPTS / "boxed.jinja"))
     if tokenizer.decode(tokenizer("3 up", add_special_tokens=False)["input_ids"]) == "3 up":
         pytest.skip("this transformers keeps the text")
-    for response in ANSWERS[:5]:
+    for response in ANSWERS[:4]:
         assert known.render(PROBLEM, response).reason == Unrenderable.LOST_BY_TOKENIZER
