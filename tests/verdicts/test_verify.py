@@ -29,8 +29,8 @@ def test_each_response_gets_a_verdict_and_labels_are_compared(tmp_path: Path) ->
         {"problem_id": "c", "draw": 1, "response": r"\boxed{3}", "label": False},
     ]
     output = run(tmp_path, responses_table(tmp_path / "r.parquet", rows, [pa.field("label", pa.bool_())]))
-    found = tables.read(output, tables.VERDICTS).to_pylist()
-    assert [(r["problem_id"], r["draw"], r["verdict"], r["extracted"]) for r in found] == [
+    rows = tables.read(output, tables.VERDICTS).to_pylist()
+    assert [(r["problem_id"], r["draw"], r["verdict"], r["extracted"]) for r in rows] == [
         ("a", 0, "correct", "1"),
         ("b", 0, "wrong", "3"),
         ("c", 0, "cut_off", None),
@@ -78,10 +78,10 @@ def test_a_corpus_of_bombs_costs_its_own_rows_only(tmp_path: Path) -> None:
     good = [f"z{i:02d}" for i in range(20)]
     golds += [{"problem_id": n, "answer": rf"\frac{{{i}}}{{7}}+y"} for i, n in enumerate(good)]
     rows += [{"problem_id": n, "response": rf"\boxed{{y+\frac{{{2 * i}}}{{14}}}}"} for i, n in enumerate(good)]
-    found = tables.read(
+    rows = tables.read(
         run(tmp_path, responses_table(tmp_path / "r.parquet", rows), 2, golds), tables.VERDICTS
     ).to_pylist()
-    words = {r["problem_id"]: r["verdict"] for r in found}
+    words = {r["problem_id"]: r["verdict"] for r in rows}
     assert words.keys() == {*bombs, *good}
     assert {words[n] for n in good} == {"correct"}
     assert {words[n] for n in bombs} <= {"wrong", "no_answer", "timeout", "error"}
