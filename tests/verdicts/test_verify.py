@@ -51,7 +51,14 @@ def test_a_response_to_another_corpus(tmp_path: Path) -> None:
 def test_an_empty_gold(tmp_path: Path) -> None:
     responses = responses_table(tmp_path / "r.parquet", [{"problem_id": "a"}])
     with pytest.raises(InputError, match="problem a has an empty answer"):
-        run(tmp_path, responses, golds=[{"problem_id": "a", "answer": " "}])
+        run(tmp_path, responses, golds=[{"problem_id": "a", "answer": " "}, {"problem_id": "b", "answer": "1"}])
+
+
+def test_a_corpus_without_golds_has_no_correct_response_and_no_wrong_one(tmp_path: Path) -> None:
+    texts = {"a": r"\boxed{1}", "b": "no box", "c": r"\boxed{}"}
+    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": t} for i, t in texts.items()])
+    output = run(tmp_path, responses, golds=[{"problem_id": i, "answer": ""} for i in texts])
+    assert tables.read(output, tables.VERDICTS)["verdict"].to_pylist() == ["unverifiable", "no_answer", "no_answer"]
 
 
 def test_a_torn_shard_is_named(tmp_path: Path) -> None:
