@@ -191,10 +191,10 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
 
 def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
     """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's."""
-    found = [tokenizer.eos_token_id]
+    ids = [tokenizer.eos_token_id]
     extra = getattr(generation_config, "eos_token_id", None)
-    found += extra if isinstance(extra, list) else [extra]
-    return sorted({i for i in found if i is not None})
+    ids += extra if isinstance(extra, list) else [extra]
+    return sorted({i for i in ids if i is not None})
 
 
 def load_generation_config(folder: Path) -> Any:

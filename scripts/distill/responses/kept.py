@@ -71,7 +71,7 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
             return
         try:
             answered = _questions(entry)
-            same = {i for i, asked in left.items() if answered.get(i) == asked.digest}
+            same = {i for i in left if answered.get(i) == left[i].digest}
             for row in _rows(_whole(entry), same) if same else ():
                 problem_id = row.pop("problem_id")
                 seeds = left[problem_id].seeds
@@ -105,7 +105,7 @@ def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) 
 
 def _entries(folders: Collection[Path], key: str = "*") -> list[Path]:
     """Return the lists of questions kept in shards' folders, each once, the latest of the first folder first."""
-    found: dict[Path, None] = {}
+    entries: dict[Path, None] = {}
     for folder in folders:
         dated = []
         for entry in (folder / FOLDER).glob(f"{key}-*.json"):
@@ -113,17 +113,17 @@ def _entries(folders: Collection[Path], key: str = "*") -> list[Path]:
                 dated.append((-entry.stat().st_mtime_ns, entry))
             except FileNotFoundError:  # another shard has just replaced it
                 continue
-        found |= dict.fromkeys(entry for _, entry in sorted(dated))
-    return list(found)
+        entries |= dict.fromkeys(entry for _, entry in sorted(dated))
+    return list(entries)
 
 
 def _questions(entry: Path) -> dict[str, str]:
     """Return problem_id -> digest of the question; none of a list that is torn or gone."""
     try:
-        found = read_json(entry)["questions"]
+        digests = read_json(entry)["questions"]
     except (InputError, KeyError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return digests if isinstance(digests, dict) else {}
 
 
 def _whole(entry: Path) -> Path:

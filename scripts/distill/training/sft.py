@@ -202,9 +202,9 @@ def _lora(recipe: TrainJob) -> Any:
         return None
     from peft import LoraConfig
 
-    given = recipe.lora
-    targets = given.targets if isinstance(given.targets, str) else list(given.targets)
-    return LoraConfig(r=given.rank, lora_alpha=given.alpha, lora_dropout=given.dropout, target_modules=targets,
+    lora = recipe.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
                       task_type="CAUSAL_LM")  # fmt: skip
 
 
