@@ -1,4 +1,4 @@
-"""Log-loglikelihoods of given tokens under a causal language model, in bounded memory."""
+"""Log-likelihoods of given tokens under a causal language model, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Tokens = tuple[list[int], int]
 
 
 class LoglikelihoodModel:
-    """A causal language model on one device, asked how likely the responses are that it is shown."""
+    """A causal language model on one device, which computes the log-likelihood of responses."""
 
     def __init__(self, folder: Path):
         import torch
@@ -23,7 +23,7 @@ class LoglikelihoodModel:
         self.context: int = self._model.config.max_position_embeddings
 
     def loglikelihoods(self, rows: Sequence[Tokens]) -> list[float]:
-        """Return, per row, the log-likelihood (nats, summed) of what follows the prompt.
+        """Return, per row, the log-likelihood of its response after its prompt: nats, summed over the tokens.
 
         Rows of like length share a batch, padded on the right, which a causal model does not see. A batch is run in
         windows with a key-value cache, so that logits are held for STEP_TOKENS tokens at most.

@@ -1,4 +1,4 @@
-"""What a corpus would ask, known before anything runs: digests of its ids and statements, per shard.
+"""Digests of the ids and statements of a corpus, per shard, known before any job runs.
 
 A generation depends on statements and not on gold answers, and Snakemake decides what to make before the first job
 starts: a table that comes out the same still re-makes what reads it. So the rules read the rows of a local file while

@@ -1,4 +1,4 @@
-"""Statements: what is asked, problem by problem."""
+"""The statements of a corpus, read from the statements tables of its shards."""
 
 from pathlib import Path
 

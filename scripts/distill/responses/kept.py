@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """What decides a row besides the key of all rows: the digest of the messages, and the seeds it may have.
+    """A row's part of its key: the digest of the messages (16 hex digits), and the seeds that the row may have.
 
     A row has a seed of its own, or that of its shard where the engine has one for all; greedy rows may have any.
     """
@@ -54,7 +54,7 @@ def shard_seed(decoding_seed: int, shard: str, draw: int) -> int:
 
 
 def question(recipe: GenerateJob, messages: list[Message], problem_id: str, draw: int, shard: str) -> Question:
-    """Return what decides the row of a problem."""
+    """Return the question of a problem in a draw: digest of its messages, and seeds (any where decoding is greedy)."""
     decoding = recipe.decoding
     seeds = frozenset((row_seed(decoding.seed, problem_id, draw), shard_seed(decoding.seed, shard, draw)))
     return Question(text_digest(canonical_json(messages))[:16], seeds if decoding.temperature else None)
@@ -83,7 +83,7 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
 
 
 def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) -> None:
-    """Keep a finished table of the digest `digest`, and forget what it holds too.
+    """Keep a finished table with the digest `digest` of its rows; delete kept tables whose questions it answers, too.
 
     Older tables of the same key stay if they answer a question that it does not; of other keys the latest stay.
     """
