@@ -52,12 +52,12 @@ def library(model: Path, asked: list[Request]) -> list[str]:
     import torch
 
     from distill.models.folders import load_model, load_tokenizer
-    from distill.models.prompts import prompt_ids
+    from distill.models.templates import ChatTemplate
 
     network, tokenizer = load_model(model).eval(), load_tokenizer(model)
     found = []
     for request in asked:
-        ids = torch.tensor([prompt_ids(tokenizer, request.messages)])
+        ids = torch.tensor([ChatTemplate(tokenizer).prompt_ids(request.messages)])
         out = network.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=80)
         found.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
     return found

@@ -29,7 +29,7 @@ class ClockError(Exception):
 class Generation(Extension):
     """The block `{% generation %}`, with which templates mark the model's own text; here it is only its body."""
 
-    tags = {"generation"}
+    tags = frozenset({"generation"})
 
     def parse(self, parser: Any) -> Any:
         """Return the nodes of the body."""
