@@ -19,8 +19,8 @@ class PromptTemplate:
         """Read the file and try it. Raises InputError when it fails, or leaves out or changes a variable."""
         self._path, self._names = Path(path), tuple(names)
         self._source = _read(self._path)
-        for repeats in (1, _LONG):
-            self.render({name: _MARK.format(name=name) * repeats for name in names})
+        for mark in (_MARK, _MARK * _LONG, _MARK.replace("\n", " ") * _LONG):
+            self.render({name: mark.format(name=name) for name in names})
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for a value of each variable. Raises InputError when one is left out or changed."""

@@ -82,7 +82,9 @@ def compiled(kind: str, source: str, date: str | None) -> tuple[Any, list[str]]:
     if key not in _templates:
         environment = KINDS[kind](date)
         del environment.filters["random"], environment.globals["lipsum"]
-        names = meta.find_undeclared_variables(environment.parse(source))
+        tree = environment.parse(source)
+        names = {name.name for name in tree.find_all(nodes.Name)} & {"strftime_now"}  # the other globals are Jinja's
+        names |= meta.find_undeclared_variables(tree)
         _templates[key] = environment.from_string(source), sorted(names)
     return _templates[key]
 

@@ -150,7 +150,7 @@ def _answering(probe: Any, served: dict[str, Any], *systems: Any) -> dict[str, A
         "prompt": key("boxed", probe, prompt),
         "system": key(SYSTEM, probe, *systems),
         "response_prefix": key("<think>", probe),
-        **_templating(probe, *systems),
+        **templating(probe, *systems),
         "engine": key("vllm", probe),
         "batch_size": key(2, probe),
         "max_errors": key(0.5, probe),
@@ -159,15 +159,15 @@ def _answering(probe: Any, served: dict[str, Any], *systems: Any) -> dict[str, A
     }
 
 
-def _templating(*probes: Any) -> dict[str, Any]:
+def templating(*probes: Any, **base: Any) -> dict[str, Any]:
     return {
-        "template_args": key({"enable_thinking": False}, *probes),
+        "template_args": key({"enable_thinking": False}, *probes, **base),
         "date": key("2026-01-31", *probes),
-        "think_tags": key(("<begin>", "<end>"), *probes),
+        "think_tags": key(("<begin>", "<end>"), *probes, **base),
     }
 
 
-def by_template(recipe: GenerateJob) -> Any:
+def by_template(recipe: Templating) -> Any:
     """What the job's template writes, of a model whose template writes the date, reads an argument, and thinks."""
     from distill.models.folders import load_tokenizer
     from distill.responses.engines import load_template
@@ -225,7 +225,7 @@ KEYS = {
         "server": key({"url": HERE, "extra_body": {"user": "x"}}, sent, **SERVED),
         "decoding": key({"max_new_tokens": 5}, sent, generated, **SERVED),
     }),
-    Templating: Keys({"date": "2026-01-01"}, _templating(by_template)),
+    Templating: Keys({}, templating(by_template, date="2026-01-01")),
     DecodingRecipe: Keys(WARM, {
         "temperature": key(0.0, *ALL),
         "top_p": key(0.05, *ALL),
