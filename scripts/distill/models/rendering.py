@@ -12,7 +12,7 @@ SHOWN = 12  # tokens of a conversation that an error quotes
 
 @dataclass(frozen=True)
 class Renderer:
-    """A student's chat template and prompt, and the rules that a rendered row must keep."""
+    """A student's chat template and prompt template, the ids of its stop tokens, and the cutoff in tokens."""
 
     template: ChatTemplate
     stops: list[int]
