@@ -22,6 +22,7 @@ from distill.models.folders import load_generation_config, load_tokenizer, stop_
 from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
 from distill.models.rendering import Renderer
+from distill.models.templates import ChatTemplate
 from distill.problems.statements import statements
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
@@ -88,7 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     take(args.gpus)
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
+    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
     rows: list[dict[str, Any]] = []
     with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:
         for start in range(0, answered.num_rows, PIECE):

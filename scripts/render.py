@@ -23,6 +23,7 @@ from distill.config.recipes import RenderJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
 from distill.models.rendering import Renderer
+from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
@@ -81,7 +82,8 @@ def main(argv: list[str] | None = None) -> None:
     train = tables.read(args.dataset, tables.TRAIN)
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    renderer = Renderer(tokenizer, stops, Prompt(args.prompt, recipe.system), recipe.cutoff)
+    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system), recipe.cutoff)
     rows = list(rendered_rows(train, renderer, recipe))
     kept = [r for r in rows if r["lost"] is None]
     lost = [r for r in rows if r["lost"] is not None]

@@ -115,7 +115,7 @@ def test_a_cutoff_that_leaves_no_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ question }}", "'question' is undefined; a prompt template knows the one variable `problem`"),
+        ("{{ question }}", "which knows `problem`, fails: 'question' is undefined"),
         ("{{", "prompt"),
     ],
 )

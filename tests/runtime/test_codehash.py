@@ -311,7 +311,7 @@ EDITS = [
     ("distill/models/hub.py", "repo_type=kind", "repo_type=str(kind)",
      {"fetch_model", "fetch_problems", "fetch_statements",
                                                                          "fetch_responses"}),
-    ("distill/models/rendering.py", "prompt = prompt_ids", "prompt = [] + prompt_ids",
+    ("distill/models/rendering.py", "prompt = self.template", "prompt = [] + self.template",
      {"compute_loglikelihood", "render"}),
     ("distill/models/loglikelihood.py", "WINDOW = ", "WINDOW = 1 + ", {"compute_loglikelihood"}),
     (f"{ENGINE}/__init__.py", "default=len(text)", "default=0", each("generate", "judge")),

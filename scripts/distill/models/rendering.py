@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from distill.models.prompts import Prompt, conversation_ids, prompt_ids
+from distill.models.prompts import Prompt
+from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 
 SHOWN = 12  # tokens of a conversation that an error quotes
@@ -11,12 +12,17 @@ SHOWN = 12  # tokens of a conversation that an error quotes
 
 @dataclass(frozen=True)
 class Renderer:
-    """A student's tokenizer and prompt template, the ids of its stop tokens, and the cutoff in tokens."""
+    """A student's chat template and prompt template, the ids of its stop tokens, and the cutoff in tokens."""
 
-    tokenizer: Any
+    template: ChatTemplate
     stops: list[int]
     prompt: Prompt
     cutoff: int
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the student's tokenizer."""
+        return self.template.tokenizer
 
     def render(self, problem_id: str, problem: str, response: str) -> tuple[list[int], int] | None:
         """Return (token ids up to the stop token, length of the prompt).
@@ -26,13 +32,13 @@ class Renderer:
         alone reaches the cutoff.
         """
         messages = self.prompt.messages(problem)
-        prompt = prompt_ids(self.tokenizer, messages)
+        prompt = self.template.prompt_ids(messages)
         if len(prompt) >= self.cutoff:
             raise InputError(f"cutoff {self.cutoff} is smaller than the prompt of {problem_id} ({len(prompt)} tokens)")
         alone = self.tokenizer(response, add_special_tokens=False)["input_ids"]
         if self._special(alone):
             return None
-        whole = conversation_ids(self.tokenizer, messages, response)
+        whole = self.template.conversation_ids(messages, response)
         self._check_prefix(problem_id, prompt, whole)
         ends = [i for i, token in enumerate(whole) if token in self.stops and i >= len(prompt)]
         if not ends:

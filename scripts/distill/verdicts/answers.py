@@ -14,6 +14,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
+from distill.models.thinking import after_any_think
+
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
 MAX_DEPTH = 40
@@ -64,9 +66,8 @@ def _scan(text: str, place: int) -> tuple[int, int] | None:
 
 
 def after_think(text: str) -> str | None:
-    """Return the text after the last `</think>`, or None where a `<think>` is opened and never closed."""
-    final = text.rpartition("</think>")[2]
-    return None if "<think>" in final else final
+    """Return the text after the last think, in whatever tags; None where one is opened and never closed."""
+    return after_any_think(text)
 
 
 def depth(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import compute_loglikelihood
 import render
 from keys import Keys, key
+from keys_responses import by_template, templating
 from world import SAYINGS, ran, read, scratch
 
 from distill import tables
@@ -162,6 +163,10 @@ KEYS = {
         "system": key("1 + 2", shown, cutoff=300),
         "cutoff": key(300, shown),
         "over_cutoff": key("keep", shown),
+        **templating(by_template, date="2026-01-01"),
     }),
-    LoglikelihoodJob: Keys({"system": None}, {"system": key("1 + 2", likelihoods)}),
+    LoglikelihoodJob: Keys({"system": None}, {
+        "system": key("1 + 2", likelihoods),
+        **templating(by_template, date="2026-01-01"),
+    }),
 }  # fmt: skip
