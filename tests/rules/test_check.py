@@ -1,4 +1,4 @@
-"""check.py on a finished study: silent where all is well, and a line for each thing that was touched, removed or changed."""
+"""check.py on a finished study: silent where all is well, a line for each thing that was touched or has changed."""
 
 import json
 import shutil
@@ -116,7 +116,8 @@ ALTERED = [
 )
 def test_what_was_touched_is_told(
     study: Study, touch: Callable[[str], None], name: str, word: str, detail: str
-) -> None:  # noqa: ARG001
+) -> None:
+    assert Path.cwd() == study.folder
     touch(name)
     folder = next(str(p) for p in (Path(name), *Path(name).parents) if str(p) in all_folders())
     told = [f for f in findings() if f.word != "out of date"]
@@ -167,14 +168,14 @@ CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
      "input (config/prompts/plain.jinja"),
     ("program", lambda s: s.replace("scripts/verify.py", '"digest": writer.digest', '"digests": writer.digest'),
      VERDICTS, "code (verify.py"),
-    ("base", lambda s: one_bit("resources/toy/base-xs/model.safetensors"), "results/models/toy-xs/base",
+    ("base", lambda _: one_bit("resources/toy/base-xs/model.safetensors"), "results/models/toy-xs/base",
      "input (resources/toy/base-xs/model.safetensors"),
-    ("base file gone", lambda s: remove("resources/toy/base-xs/generation_config.json"), "results/models/toy-xs/base",
+    ("base file gone", lambda _: remove("resources/toy/base-xs/generation_config.json"), "results/models/toy-xs/base",
      "input (resources/toy/base-xs/generation_config.json"),
     ("template", lambda s: s.replace("scripts/distill/report/templates/report.html.j2", "<", " <"), "results/report",
      "input ("),
-    ("shards", lambda s: s.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"draws": 1}}), "results/datasets/toy-mix-long",
-     "input (results/"),
+    ("draws", lambda s: s.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}}),
+     "results/datasets/toy-mix-long", "input (results/"),
 ]  # fmt: skip
 
 
