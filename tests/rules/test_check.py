@@ -166,7 +166,7 @@ CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
     ("statement", corpus(statement), "results/problems/toy-train/statements", "input (the statements"),
     ("prompt", lambda s: s.replace("config/prompts/plain.jinja", "{{", "Now {{"), RESPONSES,
      "input (config/prompts/plain.jinja"),
-    ("program", lambda s: s.replace("scripts/verify.py", '"digest": writer.digest', '"digests": writer.digest'),
+    ("program", lambda s: s.replace("scripts/verify.py", '"kind": "verdicts"', '"kind": "verdict"'),
      VERDICTS, "code (verify.py"),
     ("base", lambda _: one_bit("resources/toy/base-xs/model.safetensors"), "results/models/toy-xs/base",
      "input (resources/toy/base-xs/model.safetensors"),
