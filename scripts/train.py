@@ -27,7 +27,7 @@ from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, model_digest, weights_digest
 from distill.runtime.devices import take
-from distill.runtime.files import replacing_folder
+from distill.runtime.files import file_digest, read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
@@ -70,6 +70,16 @@ def save(trainer: Any, args: argparse.Namespace) -> None:
         config = load_generation_config(args.model)
         if config is not None:
             config.save_pretrained(folder)
+        _sort_adapter(folder / "adapter_config.json")
+
+
+def _sort_adapter(path: Path) -> None:
+    """Write the names of an adapter's layers in one order: they come from a set, in another order in each process."""
+    if path.is_file():
+        config = read_json(path)
+        write_json(
+            path, {k: sorted(v) if k == "target_modules" and isinstance(v, list) else v for k, v in config.items()}
+        )
 
 
 def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int) -> dict[str, Any]:
@@ -82,6 +92,7 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int)
     return {
         "kind": "trained",
         "digest": weights_digest(args.output),
+        "files": {p.name: file_digest(p) for p in sorted(args.output.iterdir()) if p.suffix != ".safetensors"},
         "base": str(args.model),
         "adapter": recipe.lora is not None,
         "rows": rows,

@@ -16,6 +16,7 @@ from distill.runtime.files import file_digest, read_json, text_digest
 
 WEIGHTS = "weights"
 _WEIGHTS, _TOKENIZER = (".safetensors", ".bin"), (".json", ".jinja", ".model", ".txt")  # ends of their files' names
+_GIT_DIGITS = 40
 _CHUNK = 1 << 24  # bytes of a tensor held at once
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
           "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
@@ -109,7 +110,7 @@ def weights_digest(folder: Path) -> str:
 def check_weights(folder: Path) -> None:
     """Raise InputError unless the weights of a model folder, and of its base, are those that the manifests state.
 
-    Reads them once; of a model of the hub nothing, for its cache is named by digests.
+    Reads them once, with the small files that say how they are used.
     """
     manifest = read_json(folder / "manifest.json")
     if manifest.get("kind") != "trained":
@@ -117,18 +118,38 @@ def check_weights(folder: Path) -> None:
         return
     if weights_digest(folder / WEIGHTS) != manifest["digest"]:
         raise _altered(folder / WEIGHTS, folder, f"delete {folder / WEIGHTS} and run again")
+    _check_files(folder, manifest, ("config.json",))
     if manifest["adapter"]:
         check_weights(Path(manifest["base"]))
 
 
+def _check_tokenizer(folder: Path) -> None:
+    """Check the files of a model's tokenizer; an adapter has that of its base."""
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("kind") == "trained" and manifest["adapter"]:
+        _check_tokenizer(Path(manifest["base"]))
+    else:
+        _check_files(folder, manifest, _TOKENIZER)
+
+
 def _check_files(folder: Path, manifest: dict[str, Any], endings: tuple[str, ...]) -> None:
-    """Check those files of a base model that end so against its manifest."""
-    if manifest.get("hub") is not None or manifest.get("served") is not None:
+    """Check those files of a model that end so against its manifest."""
+    if manifest.get("served") is not None:
         return
-    at = Path(manifest["path"]) if manifest.get("path") else folder / WEIGHTS
+    trained = manifest.get("kind") == "trained"
+    at = folder / WEIGHTS if trained else Path(origin(folder).folder())
+    remedy = f"delete {at} and run again" if trained else f"put it back, or delete {folder}/manifest.json and run again"
     for name, digest in manifest.get("files", {}).items():
-        if name.endswith(endings) and not ((at / name).is_file() and file_digest(at / name) == digest):
-            raise _altered(at / name, folder, f"put it back, or delete {folder}/manifest.json and run again")
+        if name.endswith(endings) and not ((at / name).is_file() and _is_content(at / name, digest)):
+            raise _altered(at / name, folder, remedy)
+
+
+def _is_content(path: Path, digest: str) -> bool:
+    """Whether a file has a sha256, or of a small file of the hub, which names it by its git hash, that one."""
+    if len(digest) != _GIT_DIGITS:
+        return file_digest(path) == digest
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
 
 
 def _altered(path: Path, folder: Path, remedy: str) -> InputError:
@@ -150,9 +171,8 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    at, manifest = origin(folder), read_json(folder / "manifest.json")
-    if manifest["kind"] == "base":
-        _check_files(folder, manifest, _TOKENIZER)
+    at = origin(folder)
+    _check_tokenizer(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
     except (OSError, ValueError) as error:
