@@ -17,7 +17,8 @@ from distill.tables.words import REJECTED, FinishReason, Judgement, Outcome, Ver
 
 
 def table(path: Path, contract: tables.Contract, rows: list[dict[str, Any]]) -> Path:
-    default = {"draw": 0, "response": "", "method": "text", "matcher": "wrong", "reply": "?", "finish_reason": "stop"}
+    default = {"draw": 0, "response": "", "method": "text", "matcher": "wrong", "lenient": "wrong", "reply": "?",
+               "finish_reason": "stop"}  # fmt: skip
     tables.write(path, tables.build([{**default, **row} for row in rows], contract), contract)
     return path
 
