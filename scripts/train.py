@@ -33,7 +33,7 @@ from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.training import sft
 from distill.training.kept import find_training, keep, restore, training_key
-from distill.training.state import last_state, own_state
+from distill.training.state import last_state, state_folder
 
 
 def fit(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> Any:
@@ -165,7 +165,7 @@ def main(argv: list[str] | None = None) -> None:
     if earlier := find_training(args.output.parent, key):
         manifest, facts = take_over(args, rendered, *earlier), {"reused_from": str(earlier[0])}
     else:
-        manifest, facts = train(args, recipe, rendered, own_state(states, key)), {}
+        manifest, facts = train(args, recipe, rendered, state_folder(states, key)), {}
     record.write(manifest, seed=args.seed, tokens=manifest["tokens"], **facts)
     keep(args.output, key)
     shutil.rmtree(states, ignore_errors=True)

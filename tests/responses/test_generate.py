@@ -236,10 +236,9 @@ def test_a_model_without_a_chat_template(tmp_path: Path) -> None:
     shutil.copytree(TOY / "teacher-short", tmp_path / "bare")
     folder = base_model(tmp_path / "base", tmp_path / "bare")
     (tmp_path / "bare/chat_template.jinja").unlink()
-    message = "bare: the model has no chat template; name one under `model.chat_template`"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"bare/chat_template\.jinja: not what .*base/manifest\.json states"):
         engine(folder)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"bare: the model has no chat template; name one under `model.chat_template`"):
         base_model(tmp_path / "again", tmp_path / "bare")
 
 

@@ -1,5 +1,6 @@
 """Reads `config/`: the catalogue, the studies and the settings, with every mistake reported before a graph is built."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from distill.config.catalogue import KINDS, RESERVED, Catalogue
 from distill.config.mistakes import parse, unknown
 from distill.config.recipes import Settings, StudyRecipe
 from distill.config.references import References
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, first_line
 
 
 def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
@@ -27,7 +28,9 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     for kind, model in KINDS.items():
         path = root / "catalogue" / f"{kind}.yaml"
         entries = read_yaml(path, mistakes)
-        names[kind] = [str(name) for name in entries]
+        if entries is None:
+            continue
+        names[kind] = list(entries)
         for name, entry in entries.items():
             recipe = parse(model, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
             if recipe is not None:
@@ -38,10 +41,11 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             mistakes.append(f"{root / 'config.yaml'}: studies: {unknown(name, 'study', studies)}")
             continue
         path = root / "studies" / f"{name}.yaml"
-        study = parse(StudyRecipe, read_yaml(path, mistakes), path, "", mistakes)
+        content = read_yaml(path, mistakes)
+        study = None if content is None else parse(StudyRecipe, content, path, "", mistakes)
         if study is not None:
             catalogue.studies[name] = study
-    if all(names.values()):
+    if len(names) == len(KINDS):  # else what cannot be read would be told as what is not there
         mistakes += References(catalogue, root, names).mistakes()
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
@@ -49,33 +53,78 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice (plain YAML silently keeps the last)."""
+    """A YAML loader that refuses what plain YAML 1.1 turns into something else in silence.
+
+    A key given twice keeps its last value, 0320 is 208, 1:30 is 90, `no` is false; an alias may hold itself.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            keys.add(key)
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
+                raise _refused(key_node, "a key is a text; put other things in quotes")
+            if key_node.value in keys:
+                raise _refused(key_node, f"key {key_node.value!r} stands twice")
+            keys.add(key_node.value)
         return super().construct_mapping(node, deep)
 
+    def construct_plain(self, node: yaml.ScalarNode) -> Any:
+        """Return a number or truth value that is written as one. Raises ConstructorError for what only looks so."""
+        text, kind = node.value, node.tag.rsplit(":", 1)[1]
+        if not _WRITTEN[kind].fullmatch(text):
+            raise _refused(
+                node, f"{text!r} would be read as {self._plain(node, kind)!r}; write that, or put it in quotes"
+            )
+        return self._plain(node, kind)
 
-def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any]:
-    """Return the mapping of a YAML file; what is wrong with the file goes to `mistakes`, and the mapping is empty."""
+    def _plain(self, node: yaml.ScalarNode, kind: str) -> Any:
+        return getattr(super(), f"construct_yaml_{kind}")(node)
+
+
+_WRITTEN = {
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+}
+for _kind in _WRITTEN:
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_plain)
+
+
+def _refused(node: yaml.Node, problem: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
+    """Return the mapping of a YAML file; for a file that cannot be read None, and a line goes to `mistakes`."""
     try:
-        data = yaml.load(path.read_text(), _Loader) or {}
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        _check_no_circle(data, ())
     except FileNotFoundError:
         mistakes.append(f"{path}: no such file")
-        return {}
+        return None
+    except (UnicodeDecodeError, OSError) as error:
+        mistakes.append(f"{path}: not a readable text file in UTF-8 ({first_line(error)})")
+        return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark else ""
-        mistakes.append(f"{path}:{line} {getattr(error, 'problem', None) or error}")
-        return {}
-    if not isinstance(data, dict):
+        mistakes.append(f"{path}:{line} {first_line(getattr(error, 'problem', None) or error)}")
+        return None
+    except (RecursionError, ValueError) as error:
+        mistakes.append(f"{path}: nested too deeply, or holding itself ({first_line(error)})")
+        return None
+    if data is not None and not isinstance(data, dict):
         mistakes.append(f"{path}: expected names and recipes (a mapping), not {type(data).__name__}")
-        return {}
-    return data
+        return None
+    return data or {}
+
+
+def _check_no_circle(data: Any, around: tuple[int, ...]) -> None:
+    """Raise ValueError where a mapping or list holds itself through an alias."""
+    if isinstance(data, (dict, list)):
+        if id(data) in around:
+            raise ValueError("an alias holds itself")
+        for part in data.values() if isinstance(data, dict) else data:
+            _check_no_circle(part, (*around, id(data)))

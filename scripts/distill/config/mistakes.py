@@ -12,6 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distill.config.recipes import NAME_PATTERN, Recipe
+from distill.config.recipes.base import RESERVED_NAMES, RESERVED_PATTERN
+
+LONGEST_NAME = 64
 
 
 def parse(
@@ -22,15 +25,19 @@ def parse(
 
     `path` and `key` say where the data stand. With `name` the key must be a catalogue name other than `reserved`.
     """
-    if name and (not re.fullmatch(NAME_PATTERN, key) or key == reserved):
-        rule = "is reserved" if key == reserved else "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
+    is_reserved = key == reserved or key in RESERVED_NAMES or RESERVED_PATTERN.fullmatch(key)
+    if name and (is_reserved or not re.fullmatch(NAME_PATTERN, key) or len(key) > LONGEST_NAME):
+        rule = "is no name; use lower-case words with hyphens, as in qwen2-5-32b"
+        rule = "is reserved" if is_reserved else rule if len(key) <= LONGEST_NAME else "is longer than 64 characters"
         mistakes.append(f"{path}: {key!r} {rule}")
         return None
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        for item in error.errors():
-            mistakes.append(_mistake(model, item, path, key))
+        items = error.errors()
+        for item in items:  # what holds a mistake is then wrong too (too short, say), which is no second mistake
+            if not any(len(o["loc"]) > len(item["loc"]) and o["loc"][: len(item["loc"])] == item["loc"] for o in items):
+                mistakes.append(_mistake(model, item, path, key))
         return None
 
 

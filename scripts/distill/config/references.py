@@ -6,7 +6,7 @@ from pathlib import Path
 from distill.config.catalogue import KINDS, Catalogue
 from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
-from distill.config.recipes import DatasetRecipe, JudgeRecipe, StudyRecipe
+from distill.config.recipes import CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
 
 
 class References:
@@ -115,8 +115,32 @@ class References:
         if exists and self._c.decodings[study.decoding].until_correct:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
             self._add(name, "decoding", f"{study.decoding!r} {message}")
+        self._check_apart(name, study)
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
-            for dataset in (recipe.plus, *recipe.minus):
-                if dataset not in trained:
-                    self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
+            strangers = [d for d in (recipe.plus, *recipe.minus) if d not in trained]
+            for dataset in strangers:
+                self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
+            blocks = [{*block.datasets, BASE} for block in study.arms]
+            if not strangers and not any({recipe.plus, *recipe.minus} <= held for held in blocks):
+                self._add(name, f"gaps.{gap}", "no block of arms holds all its datasets, so it would give no number")
+
+    def _check_apart(self, name: str, study: StudyRecipe) -> None:
+        """Check that no benchmark is made of the rows that a student of the study is trained on."""
+        datasets = {d for block in study.arms for d in block.datasets} & self._c.datasets.keys()
+        corpora = {self._c.datasets[d].corpus for d in datasets} & self._c.corpora.keys()
+        for benchmark in set(study.benchmarks) & self._c.corpora.keys():
+            for corpus in sorted(corpora - {benchmark}):
+                if share_rows(self._c.corpora[benchmark], self._c.corpora[corpus]):
+                    self._add(name, "benchmarks", f"{benchmark!r} has rows of {corpus!r}, which is trained on")
+
+
+def share_rows(one: CorpusRecipe, other: CorpusRecipe) -> bool:
+    """Whether two corpora read the same rows, as far as it can be said without reading them."""
+    same = ("hub", "revision", "subset", "split", "where")
+    if any(getattr(one, key) != getattr(other, key) for key in same):
+        return False
+    files = {path.resolve() for path in one.local_files()} & {path.resolve() for path in other.local_files()}
+    if one.hub is None and not files:
+        return False
+    return all(a.stop is None or b.start < a.stop for a, b in ((one, other), (other, one)))

@@ -52,7 +52,7 @@ class Origin:
 
 
 def origin(folder: Path) -> Origin:
-    """Read where the model of a model folder lies. Raises InputError when the manifest does not say."""
+    """Return the origin of the model in a model folder. Raises InputError for a served model, or another manifest."""
     manifest = read_json(folder / "manifest.json")
     if manifest.get("served") is not None:
         raise InputError(f"{folder}: {manifest['served']} is a served model without weights here; use `engine: openai`")
@@ -70,9 +70,9 @@ def origin(folder: Path) -> Origin:
 
 
 def model_digest(folder: Path) -> str:
-    """Return the digest of what a model is, whatever it is called: weights, tokenizer, template, precision.
+    """Return the digest of a model's weights, tokenizer, template and precision; its name does not count.
 
-    Raises InputError when the manifest does not say.
+    Raises InputError when the manifest is not that of a model.
     """
     manifest = read_json(folder / "manifest.json")
     if "digest" not in manifest:
@@ -191,10 +191,10 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
 
 def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
     """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's."""
-    found = [tokenizer.eos_token_id]
+    ids = [tokenizer.eos_token_id]
     extra = getattr(generation_config, "eos_token_id", None)
-    found += extra if isinstance(extra, list) else [extra]
-    return sorted({i for i in found if i is not None})
+    ids += extra if isinstance(extra, list) else [extra]
+    return sorted({i for i in ids if i is not None})
 
 
 def load_generation_config(folder: Path) -> Any:

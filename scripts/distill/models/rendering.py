@@ -11,7 +11,7 @@ SHOWN = 12  # tokens of a conversation that an error quotes
 
 @dataclass(frozen=True)
 class Renderer:
-    """A student's tokenizer and prompt, and the rules that a rendered row must keep."""
+    """A student's tokenizer and prompt template, the ids of its stop tokens, and the cutoff in tokens."""
 
     tokenizer: Any
     stops: list[int]

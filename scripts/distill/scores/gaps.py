@@ -102,12 +102,12 @@ def gap_rows(
 
 def _pairs(study: StudyRecipe, recipe: GapRecipe) -> list[tuple[str, str]]:
     """Return (student, training) of every block of arms that holds all datasets of a gap."""
-    found = []
+    pairs = []
     for block in study.arms:
         held = {*block.datasets, BASE}
         if {recipe.plus, *recipe.minus} <= held:
-            found += [(student, block.training) for student in block.students]
-    return list(dict.fromkeys(found))
+            pairs += [(student, block.training) for student in block.students]
+    return list(dict.fromkeys(pairs))
 
 
 def _gap(
@@ -124,11 +124,11 @@ def _gap(
     groups = [arms(d) for d in (recipe.plus, *recipe.minus)]
     data, n_problems = [], 0
     for benchmark in benchmarks:
-        found = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
-        if len({tuple(s.problem_ids) for group in found for s in group}) > 1:
+        group_scores = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
+        if len({tuple(s.problem_ids) for group in group_scores for s in group}) > 1:
             raise InputError(f"{student} on {benchmark}: the arms of a gap answered different problems")
-        data.append([np.stack([s.means for s in group]) for group in found])
-        n_problems += len(found[0][0].problem_ids)
+        data.append([np.stack([s.means for s in group]) for group in group_scores])
+        n_problems += len(group_scores[0][0].problem_ids)
     result = contrasts.paired_gap(data)
     compared = [a for group in groups for a in group]
     return {

@@ -1,4 +1,4 @@
-"""Responses joined with what was said of them: verdicts, and where given judgements and log-likelihoods.
+"""Responses joined with their verdicts, and where given with judgements and log-likelihoods.
 
 The files of each table stand in one order, a file per shard and draw. They are read side by side, some thousand rows at
 a time, so memory does not grow with the texts, and a response's text is read only where it is asked for.
@@ -20,12 +20,11 @@ KEY = ("problem_id", "draw")
 
 
 class GradedResponse(NamedTuple):
-    """One response and what was said of it.
+    """One response with its verdicts, judgement and log-likelihood.
 
     verdict: the rule's; matcher: the string matcher's; lenient: the rule's where an answer needs no box; judgement: the
-    judge's, None where it said nothing; loglikelihood: under a student, in nats, None where unknown, over
-    loglikelihood_tokens; response_tokens, response:
-    None unless asked for; file: the responses table it stands in.
+    judge's, None without one; loglikelihood: under a student, in nats, None where unknown, over loglikelihood_tokens;
+    response_tokens, response: None unless asked for; file: the responses table it stands in.
     """
 
     file: Path
@@ -81,7 +80,7 @@ def join(
     columns: Sequence[str] = (),
     name: str = "responses",
 ) -> Iterator[GradedResponse]:
-    """Yield every response with what was said of it, file by file, in the order of the rows.
+    """Yield every response with its verdicts, judgement and log-likelihood, file by file, in the order of the rows.
 
     `columns` are further columns of the responses (response_tokens, response); `name` is what errors call the
     responses. There are as many files of judgements and of log-likelihoods as of responses, or none.

@@ -37,9 +37,9 @@ def last_box(text: str) -> str | None:
     change where it closes. Only if that fails the pass starts from the first box.
     """
     near = max(text.rfind(word) for word in _BOX_WORDS)
-    found = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
-    quick = None if found is None else _scan(text, near)
-    if quick is not None and quick[0] == found.end():
+    opening = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
+    quick = None if opening is None else _scan(text, near)
+    if quick is not None and quick[0] == opening.end():
         return text[quick[0] : quick[1]]
     first = _BOX_OPENS.search(text)
     box = None if first is None else _scan(text, first.start())
@@ -141,8 +141,8 @@ def _symbol(match: re.Match[str]) -> str:
 
     A `d` with something after it is a differential, not a day.
     """
-    found, text = match[1] or match[2], match.string
-    symbol = r"\pi" if found == "pi" else found
+    letters, text = match[1] or match[2], match.string
+    symbol = r"\pi" if letters == "pi" else letters
     before, after = text[max(match.start() - 24, 0) : match.start()], text[match.end() : match.end() + 1]
     may_be_unit = (
         symbol in _UNIT_LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())

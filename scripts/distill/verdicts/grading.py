@@ -1,10 +1,10 @@
 """Is the answer of a response equal to the gold answer? One verdict for each pair.
 
-    grade(gold, response) -> Grade          one pair, in this process
+    grade(gold, response) -> Grade            one pair, in this process
     workers.grade_all(pairs, ...)             many pairs, in worker processes that can be killed
 
-A response is graded in three steps. `examine` finds the answer (policies in `distill.answers`); `decide` settles
-what plain text settles: equal spelling, numbers, number bases, words; `compare` asks math-verify, the only step
+A response is graded in three steps. `examine` finds the answer (policies in `distill.verdicts.answers`); `decide`
+settles what plain text settles: equal spelling, numbers, number bases, words; `compare` asks math-verify, the only step
 that is slow, and that can hang on hostile input. The first two are safe on any input.
 
 Verdicts:
@@ -113,9 +113,9 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     gold_answer = _gold(gold)
     comparison = decide(gold_answer, answer)
     extracted = extracted[:MAX_ANSWER]
-    return (
-        Pair(gold_answer, answer, extracted) if comparison is None else Grade(comparison[0], extracted, comparison[1])
-    )
+    if comparison is None:
+        return Pair(gold_answer, answer, extracted)
+    return Grade(comparison.verdict, extracted, comparison.method)
 
 
 def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Probe = Callable[[Any], Any]
+ABSENT = object()  # in place of a value of the base: the key is left out
 
 
 @dataclass(frozen=True)

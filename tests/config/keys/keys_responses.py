@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from asking import HERE, generated, on_server, rows_of, sent
-from keys import Keys, key, refused
+from keys import ABSENT, Keys, key, refused
 from planned import prompts
 
 from distill.config import jobs
@@ -164,7 +164,7 @@ KEYS = {
         "model": key({"path": "n"}, weights),
         "decoding": key("e", answered, decoding_name),
         "published": key({"path": "published.jsonl", "columns": {"problem_id": "id", "response": "draft"}},
-                         published_rows, model=None, decoding=None,
+                         published_rows, model=None, decoding=None, prompt=ABSENT,
                          published={"path": "published.jsonl", "columns": {"problem_id": "id"}}),
     }),
     StudentRecipe: Keys({"model": {"path": "m"}, "prompt": "plain"}, {

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Seed, Share
 from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
 from distill.config.recipes.published import PublishedRecipe
@@ -16,19 +16,22 @@ ENGINES = tuple(sorted(p.stem for p in (Path(__file__).parents[2] / "responses/e
 EngineName = Literal[ENGINES]
 
 
+TIGHT = 1e-3  # a nucleus or a temperature below it leaves one token
+
+
 class DecodingRecipe(Recipe):
     """How responses are sampled. Temperature 0 is greedy."""
 
     temperature: float = Field(0.0, ge=0, description="0 is greedy.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling.")
-    top_k: int = Field(0, ge=0, description="0 keeps every token.")
+    top_k: int = Field(0, ge=0, lt=2**31, description="0 keeps every token.")
     min_p: Share = Field(0.0, description="Least share of the likeliest token's probability.")
     max_new_tokens: Positive = Field(..., description="A response that reaches it has finish_reason `length`.")
     stop: tuple[NonEmpty, ...] = Field(
         (), description="Texts that end a response; they are cut off. A server may take only some."
     )
-    seed: int = Field(0, ge=0, description="Each row's own seed is made from it, the problem and the draw.")
-    draws: Positive = Field(
+    seed: Seed = Field(0, description="Each row's own seed is made from it, the problem and the draw.")
+    draws: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Responses per problem; a larger number adds files.", json_schema_extra=EXECUTION
     )
     until_correct: bool = Field(
@@ -44,6 +47,13 @@ class DecodingRecipe(Recipe):
             raise ValueError("`until_correct` needs `draws` of 2 or more: the most that a problem is asked")
         if self.temperature == 0 and self.draws > 1:
             raise ValueError(f"`draws: {self.draws}` with temperature 0 would repeat one response")
+        if self.temperature == 0 and (idle := [n for n in ("top_k", "min_p") if getattr(self, n)]):
+            raise ValueError(f"`{idle[0]}` has no effect with temperature 0, which is greedy")
+        if self.temperature == 0 and self.top_p < 1:
+            raise ValueError("`top_p` has no effect with temperature 0, which is greedy")
+        tight = self.top_k == 1 or self.min_p == 1 or self.top_p < TIGHT or 0 < self.temperature < TIGHT
+        if self.draws > 1 and tight:
+            raise ValueError(f"`draws: {self.draws}` would repeat one response: so tight a sampling is greedy")
         return self
 
 
@@ -102,6 +112,9 @@ class TeacherRecipe(Answering):
     def _one_kind(self) -> "TeacherRecipe":
         if (self.model is None) == (self.published is None):
             raise ValueError("give either `model` (a teacher we run) or `published` (its responses)")
+        idle = sorted(self.model_fields_set & Answering.model_fields.keys())
+        if self.published is not None and idle:
+            raise ValueError(f"`{idle[0]}` has no effect on published responses")
         if (self.model is None) != (self.decoding is None):
             raise ValueError("`decoding` goes with `model`, and a published teacher has none")
         if self.model is not None and (self.engine == "openai") != (self.model.served is not None):

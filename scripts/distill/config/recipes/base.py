@@ -1,23 +1,97 @@
 """What all recipes share: frozen, unknown keys refused, one canonical text."""
 
 import json
-from typing import Annotated, Any, Literal, Self
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 # Names become folder names and wildcards, so they are plain: no dots, no slashes, no spaces.
 NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+# Words that stand in paths of results beside names.
+RESERVED_NAMES = {"base", "golds", "kept", "published", "repeats", "state", "statements", "students", "teachers"}
+RESERVED_PATTERN = re.compile(r"(seed|draw)-\d+|\d+-of-\d+")
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, lt=2**31)]
 EXECUTION = {"execution": True}
+MAY_BE_EMPTY = {"replacement", "response_prefix"}
+MOVING = {"main", "master", "head", "latest", "trunk", "dev", "develop"}
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-class Recipe(BaseModel):
-    """Base of all recipes: frozen, unknown keys refused."""
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"{twice[0]!r} stands twice")
+    return values
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+Once = AfterValidator(_once)
+
+
+def _fixed(revision: str | None) -> str | None:
+    if revision is not None and (revision.lower() in MOVING or "/" in revision):
+        raise ValueError(f"{revision!r} moves; give the commit, so that what is read cannot change under you")
+    return revision
+
+
+Revision = Annotated[str | None, AfterValidator(_fixed)]
+
+
+def _hub_id(name: str | None) -> str | None:
+    part = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+    if name is not None and (not re.fullmatch(f"{part}(/{part})?", name) or ".." in name or "--" in name):
+        raise ValueError("no id of the hub, such as `openai/gsm8k`")
+    return name
+
+
+HubId = Annotated[str | None, AfterValidator(_hub_id)]
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """Yield the plain types that an annotation is made of."""
+    if get_origin(annotation) is Annotated:
+        yield from _leaves(get_args(annotation)[0])
+    elif get_origin(annotation) is Literal:
+        yield from map(type, get_args(annotation))
+    elif parts := get_args(annotation):
+        for part in parts:
+            yield from _leaves(part)
+    else:
+        yield annotation
+
+
+class Recipe(BaseModel):
+    """Base of all recipes: frozen, unknown keys refused, and values that only look like the kind that is wanted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what would be turned into something else in silence: true for 1, text for a number, empty text."""
+        name = str(info.field_name)
+        leaves = set(_leaves(cls.model_fields[name].annotation))
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(each, bool) and leaves & {int, float} and bool not in leaves:
+                raise ValueError(f"a number is wanted, not {str(each).lower()}")
+            is_text = isinstance(each, str)  # as `snakemake --config` gives numbers and truth values
+            if is_text and int in leaves and not leaves & {str, float} and not _WHOLE.fullmatch(each):
+                raise ValueError(f"a whole number is wanted, not the text {each[:40]!r}")
+            if isinstance(each, (int, float)) and not isinstance(each, bool) and leaves <= {bool, type(None)}:
+                raise ValueError(f"true or false is wanted, not {each}")
+            if is_text and leaves <= {bool, type(None)} and each.lower() not in ("true", "false"):
+                raise ValueError(f"true or false is wanted, not the text {each[:40]!r}")
+            if is_text and "\0" in each:
+                raise ValueError("no text of a recipe holds a NUL")
+            if is_text and not each.strip() and name not in MAY_BE_EMPTY and each == value:
+                raise ValueError("is empty; leave the key out, or give it a value")
+            if is_text and float in leaves and str not in leaves and not _is_finite(each):
+                raise ValueError(f"a finite number is wanted, not the text {each[:40]!r}")
+        return value
 
     def canonical(self) -> str:
         """Return the recipe as one JSON string with sorted keys, defaults filled in, `execution` keys left out."""
@@ -46,6 +120,17 @@ class Recipe(BaseModel):
                 content[name], inner = value._parts()
                 execution |= {name: inner} if inner else {}
         return content, execution
+
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+
+
+def _is_finite(text: str) -> bool:
+    """Whether a text is a number: YAML takes `1e-5`, without a dot, for a text."""
+    try:
+        return math.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

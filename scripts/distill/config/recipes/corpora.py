@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, HubId, Positive, Recipe, Revision, Share
 
 Text = Annotated[str, Field(min_length=1)]
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
@@ -61,8 +61,8 @@ class Rows(Recipe):
         description="A .parquet, .jsonl, .json or .csv file (the last three also with .gz), relative to the folder you "
         "run in; or a list of files, or a pattern such as `data/*.parquet` (in the order of their names).",
     )
-    hub: str | None = Field(None, description="A hub dataset id such as `openai/gsm8k` (instead of `path`).")
-    revision: str | None = Field(None, description="The commit of the hub dataset; required with `hub`.")
+    hub: HubId = Field(None, description="A hub dataset id such as `openai/gsm8k` (instead of `path`).")
+    revision: Revision = Field(None, description="The commit of the hub dataset; required with `hub`.")
     subset: str | None = Field(None, description="The hub dataset's configuration, where it has several.")
     split: str = Field("train", description="The split of the hub dataset.")
     files: tuple[str, ...] = Field((), description="Patterns of the hub files to download; all when absent.")
@@ -74,8 +74,8 @@ class Rows(Recipe):
     @classmethod
     def _is_a_pattern(cls, path: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         for one in (path,) if isinstance(path, str) else path or ():
-            if "\0" in one:
-                raise ValueError("no path holds a NUL")
+            if re.search(r"[{}\x00-\x1f]", one) or not one.strip():
+                raise ValueError(f"{one!r} is no path that a rule can name: no braces, no control signs")
             try:
                 next(Path("/nowhere").glob(one.lstrip("/")), None) if _PATTERN.search(one) else None
             except (ValueError, NotImplementedError) as error:
@@ -88,6 +88,11 @@ class Rows(Recipe):
             raise ValueError("give either `path` (a local file) or `hub` (a dataset id)")
         if self.hub is not None and self.revision is None:
             raise ValueError("`hub` needs `revision` (a commit), so that the rows cannot change under you")
+        of_the_hub = ("revision", "subset", "split", "files")
+        if self.hub is None and (
+            idle := [n for n in of_the_hub if getattr(self, n) != type(self).model_fields[n].default]
+        ):
+            raise ValueError(f"`{idle[0]}` goes with `hub`, and has no effect on a file")
         return self
 
     def paths(self) -> tuple[str, ...]:
@@ -134,7 +139,7 @@ class CorpusRecipe(Rows):
         (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
     )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
-    start: int = Field(0, ge=0, description="First row of the source to take.")
+    start: int = Field(0, ge=0, lt=2**31, description="First row of the source to take.")
     stop: Positive | None = Field(None, description="Row of the source to stop before; all when absent.")
     max_unusable: Share = Field(
         0.01,
@@ -145,7 +150,7 @@ class CorpusRecipe(Rows):
         description="Never trained on: studies measure on it, datasets can be decontaminated against it.",
         json_schema_extra=EXECUTION,
     )
-    shards: Positive = Field(
+    shards: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
     )
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import Name, Positive, Recipe, Share
+from distill.config.recipes.base import Name, Positive, Recipe, Seed, Share
 
 
 class PassRate(Recipe):
@@ -27,7 +27,7 @@ class LengthBounds(Recipe):
     unit: Literal["tokens", "characters"] = Field(
         "tokens", description="The teacher's tokens, which published responses do not have, or characters."
     )
-    at_least: int = Field(0, ge=0, description="Shorter responses are `too_short`.")
+    at_least: int = Field(0, ge=0, lt=2**31, description="Shorter responses are `too_short`.")
     at_most: Positive | None = Field(None, description="Longer responses are `too_long`.")
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class DatasetRecipe(Recipe):
     )
     curation: CurationRecipe = Field(CurationRecipe(), description="What is left out, and which draw is chosen.")
     rows: Positive | None = Field(None, description="Row budget; as many as every teacher can fill if absent.")
-    seed: int = Field(0, ge=0, description="Orders the problems: who is in the budget, who is swapped first.")
+    seed: Seed = Field(0, description="Orders the problems: who is in the budget, who is swapped first.")
 
     @model_validator(mode="after")
     def _fill_shares(self) -> "DatasetRecipe":

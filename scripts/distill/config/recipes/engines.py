@@ -12,6 +12,13 @@ from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
 SAID = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k",
         "min_p": "min_p", "stop": "stop", "seed": "seed"}  # fmt: skip
 NEVER = ("model", "messages", "n", "best_of", "stream", "use_beam_search", "echo", "tools", "functions", "prompt")
+# Arguments of vLLM's `LLM` that a recipe says in its own keys, or that must not be said.
+OF_THE_WORKFLOW = {
+    "model", "tokenizer", "tokenizer_mode", "revision", "tokenizer_revision", "code_revision", "seed", "dtype",
+    "trust_remote_code", "max_model_len", "quantization", "speculative_config", "tensor_parallel_size",
+    "gpu_memory_utilization", "max_num_batched_tokens", "max_num_seqs", "enable_prefix_caching", "enforce_eager",
+    "served_model_name", "enable_lora", "generation_config", "hf_token",
+}  # fmt: skip
 _SECRET = re.compile(r"(^|[_-])(key|api_?key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
@@ -139,3 +146,13 @@ class VllmRecipe(Recipe):
     enforce_eager: bool = Field(
         False, description="Start sooner, without compiled graphs.", json_schema_extra=EXECUTION
     )
+
+    @field_validator("engine_args")
+    @classmethod
+    def _adds_only(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        for name in arguments:
+            if name in OF_THE_WORKFLOW:
+                raise ValueError(f"`{name}` is none of its keys: it is said elsewhere in the recipe, or never")
+        if name := _has_secret(arguments):
+            raise ValueError(f"`{name}` looks like a secret; it must not stand in a file")
+        return arguments

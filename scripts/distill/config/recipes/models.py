@@ -1,10 +1,11 @@
 """The weights of a teacher or a student before any training."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import Dtype, Name, Positive, Recipe
+from distill.config.recipes.base import Dtype, HubId, Name, Once, Positive, Recipe, Revision, Seed
 
 
 class ScratchModel(Recipe):
@@ -17,19 +18,21 @@ class ScratchModel(Recipe):
     head_dim: Positive = Field(32, description="Width of a head; vLLM wants 32 or more.")
     ffn_size: Positive = Field(192, description="Width of the feed-forward layer.")
     context: Positive = Field(2048, description="Longest sequence in tokens.")
-    vocabulary: Annotated[int, Field(ge=262)] = Field(1024, description="Tokenizer entries (256 are the bytes).")
-    tokenizer_corpora: tuple[Name, ...] = Field(
+    vocabulary: Annotated[int, Field(ge=262, lt=2**31)] = Field(
+        1024, description="Tokenizer entries (256 are the bytes)."
+    )
+    tokenizer_corpora: Annotated[tuple[Name, ...], Once] = Field(
         ..., min_length=1, description="Corpora whose problems and solutions train the tokenizer."
     )
-    seed: int = Field(0, description="Seed of the weights.")
+    seed: Seed = Field(0, description="Seed of the weights.")
 
 
 class ModelRecipe(Recipe):
     """The weights of a teacher or a student before any training."""
 
     path: str | None = Field(None, description="A local folder in the Hugging Face layout.")
-    hub: str | None = Field(None, description="A hub model id such as `Qwen/Qwen2.5-3B-Instruct`.")
-    revision: str | None = Field(None, description="The commit of the hub model; required with `hub`.")
+    hub: HubId = Field(None, description="A hub model id such as `Qwen/Qwen2.5-3B-Instruct`.")
+    revision: Revision = Field(None, description="The commit of the hub model; required with `hub`.")
     scratch: ScratchModel | None = Field(None, description="Random weights instead of given ones.")
     served: str | None = Field(
         None, description="The name under which a server has the model; goes with `engine: openai` and `server`."
@@ -45,6 +48,11 @@ class ModelRecipe(Recipe):
     def _one_origin(self) -> "ModelRecipe":
         if sum(x is not None for x in (self.path, self.hub, self.scratch, self.served)) != 1:
             raise ValueError("give exactly one of `path`, `hub`, `scratch`, `served`")
+        for path in (self.path, self.chat_template):
+            if path is not None and re.search(r"[{}\x00-\x1f]", path):
+                raise ValueError(f"{path!r} is no path that a rule can name: no braces, no control signs")
+        if self.hub is None and self.revision is not None:
+            raise ValueError("`revision` goes with `hub`")
         if self.served is not None and (self.chat_template is not None or self.dtype != "auto"):
             raise ValueError("`chat_template` and `dtype` of a served model are its server's")
         if self.hub is not None and self.revision is None:

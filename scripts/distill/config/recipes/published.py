@@ -1,11 +1,11 @@
 """Published responses, in place of a teacher that we run."""
 
 from string import Formatter
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, Positive, Recipe
+from distill.config.recipes.base import EXECUTION, Recipe
 from distill.config.recipes.corpora import Rewrite, Rows
 
 
@@ -81,7 +81,7 @@ class PublishedRecipe(Rows):
     )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
     problem_rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement before it is looked up.")
-    draws: Positive = Field(
+    draws: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Responses per problem, in the order of the file.", json_schema_extra=EXECUTION
     )
 

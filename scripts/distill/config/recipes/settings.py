@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.answering import GenerateJob
-from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Name, Once, Positive, Recipe, Share
 
 Policy = Literal["rule", "rule+judge"]
 
@@ -14,14 +14,18 @@ class GradingRecipe(Recipe):
     """How responses are graded."""
 
     timeout_seconds: int = Field(
-        3, ge=1, description="Limit of one comparison in CPU seconds, however busy the machine: `timeout`; whole."
+        3,
+        ge=1,
+        lt=2**31,
+        description="Limit of one comparison in CPU seconds, however busy the machine: `timeout`; whole.",
     )
     deadline_seconds: int = Field(
         120,
         ge=2,
+        lt=2**31,
         description="Wall-clock seconds after which a worker that hangs is killed; the pair is tried once more, alone.",
     )
-    memory_mb: int = Field(4096, ge=512, description="Address space of a grading worker.")
+    memory_mb: int = Field(4096, ge=512, lt=2**31, description="Address space of a grading worker.")
 
 
 class SimilarityRecipe(Recipe):
@@ -68,7 +72,9 @@ class JudgeJob(Recipe):
 class Settings(Recipe):
     """`config/config.yaml`: which studies to run, and how responses are graded."""
 
-    studies: tuple[Name, ...] = Field(..., min_length=1, description="Names of files in `config/studies/`.")
+    studies: Annotated[tuple[Name, ...], Once] = Field(
+        ..., min_length=1, description="Names of files in `config/studies/`."
+    )
     folder: str = Field("config", description="Folder of catalogue/, studies/ and prompts/, from where you run.")
     grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
     similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")

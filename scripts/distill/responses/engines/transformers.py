@@ -74,8 +74,8 @@ class TransformersEngine:
                     return
                 tokens = sampler.choose(logits, batch.rows)
                 grown = batch.append(tokens)
-                for (row, ids), said in zip(grown, self._at_stop_text(grown), strict=True):
-                    if said or ids[-1] in self._stops or len(ids) == limits[row]:
+                for (row, ids), at_stop_text in zip(grown, self._at_stop_text(grown), strict=True):
+                    if at_stop_text or ids[-1] in self._stops or len(ids) == limits[row]:
                         yield row, batch.finish(row)
                         sampler.forget(row)
                 if batch.alive:
