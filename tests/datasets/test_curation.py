@@ -105,7 +105,8 @@ TEXTS = {"hard": ("a long way to say it", "shorter"), "easy": ("two words", "one
 
 def verdicts(path: Path, rows: list[dict[str, Any]], wrong: set[str]) -> Path:
     words = [{"problem_id": r["problem_id"], "draw": r["draw"], "verdict": "wrong" if r["problem_id"] in wrong else
-              "correct", "method": "text", "matcher": "wrong"} for r in rows]  # fmt: skip
+              "correct", "method": "text", "matcher": "wrong",
+              "lenient": "wrong"} for r in rows]  # fmt: skip
     tables.write(path, tables.build(words, tables.VERDICTS), tables.VERDICTS)
     return path
 

@@ -70,7 +70,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 def inputs(folder: Path) -> tuple[Path, Path]:
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": g} for i, g in GOLDS.items()])
     rows = [
-        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w}
+        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w, "lenient": w}
         for i, w, x in VERDICTS
     ]
     tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)

@@ -42,6 +42,31 @@ def test_each_response_gets_a_verdict_and_labels_are_compared(tmp_path: Path) ->
     assert facts["agreement"]["rule, matcher"] == {"rows": 4, "agree": 4, "rule_only": 0, "matcher_only": 0}
 
 
+def test_a_lenient_verdict_stands_beside_the_strict_one(tmp_path: Path) -> None:
+    texts = [
+        ("a", "The answer is 1.", "stop", "no_answer", "correct"),
+        ("a", r"\boxed{2}, so the answer is 1.", "stop", "wrong", "wrong"),
+        ("b", "The answer is 3.", "stop", "no_answer", "wrong"),
+        ("b", "The answer is 2.", "length", "cut_off", "cut_off"),
+        ("c", "", "error", "error", "error"),
+        ("c", "No idea.", "stop", "no_answer", "no_answer"),
+        ("c", r"\boxed{3}", "stop", "correct", "correct"),
+    ]
+    rows = [
+        {"problem_id": i, "draw": n, "response": text, "finish_reason": reason}
+        for n, (i, text, reason, _, _) in enumerate(texts)
+    ]
+    for workers in (1, 2):
+        output = run(tmp_path / str(workers), responses_table(tmp_path / "r.parquet", rows), workers)
+        verdicts = tables.read(output, tables.VERDICTS).to_pylist()
+        assert [(r["draw"], r["verdict"], r["lenient"]) for r in verdicts] == [
+            (n, strict, lenient) for n, (_, _, _, strict, lenient) in enumerate(texts)
+        ]
+        facts = manifest(output)
+        assert facts["verdicts"] == {"correct": 1, "cut_off": 1, "error": 1, "no_answer": 3, "wrong": 1}
+        assert facts["lenient"] == {"correct": 2, "cut_off": 1, "error": 1, "no_answer": 1, "wrong": 2}
+
+
 def test_a_response_to_another_corpus(tmp_path: Path) -> None:
     responses = responses_table(tmp_path / "r.parquet", [{"problem_id": "z"}])
     with pytest.raises(InputError, match="answers problem 'z', which is not in the corpus"):

@@ -49,6 +49,10 @@ def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
     return scores
 
 
+FIGURES = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors",
+           "ungraded")  # fmt: skip
+
+
 def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
     """Return the rows of scores.csv, study by study. Raises InputError for a missing score."""
     rows = []
@@ -56,7 +60,6 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
         for benchmark in study.benchmarks:
             for arm in arms_of(study):
                 facts = _score(scores, arm, benchmark, study.decoding).facts
-                wanted = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off", "errors")
                 rows.append(
                     {
                         "study": name,
@@ -65,7 +68,7 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
                         "dataset": arm.dataset,
                         "seed": arm.seed,
                         "benchmark": benchmark,
-                        **{w: facts[w] for w in wanted},
+                        **{name: facts[name] for name in FIGURES},
                         "mean_tokens": facts["mean_tokens"],
                         "decoding": study.decoding,
                     }
