@@ -10,11 +10,14 @@ export PYTHONPATH := workflow/logger
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
 
-.PHONY: demo test test-tokenizers test-vllm lint lock toy-models config-docs
+.PHONY: demo check test test-tokenizers test-vllm lint lock toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
 	@echo "The report: results/report/index.html"
+
+check: $(VENV)/demo.done ## Every artefact of the chosen studies: there, unaltered, up to date?
+	@snakemake check --nolock --cores $(CORES) --quiet all
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest -n 2 --dist loadfile

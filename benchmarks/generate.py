@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from distill.config.recipes import DecodingRecipe, GenerateJob  # noqa: E402
-from distill.models.prompts import Prompt, prompt_ids  # noqa: E402
+from distill.models.prompts import Prompt  # noqa: E402
+from distill.models.templates import ChatTemplate  # noqa: E402
 from distill.responses.engines import Request, load_engine  # noqa: E402
 from distill.runtime.record import hardware  # noqa: E402
 
@@ -56,7 +57,7 @@ def plain_generate(model: Path, requests: list[Request], args: argparse.Namespac
     loaded, cpu = time.perf_counter(), time.process_time()
     texts, tokens = [], []
     for start in range(0, len(requests), args.batch_size):
-        batch = [prompt_ids(tokenizer, r.messages) for r in requests[start : start + args.batch_size]]
+        batch = [ChatTemplate(tokenizer).prompt_ids(r.messages) for r in requests[start : start + args.batch_size]]
         padded = tokenizer.pad({"input_ids": batch}, return_tensors="pt").to(device)
         with torch.inference_mode():
             out = network.generate(**padded, do_sample=False, max_new_tokens=args.max_new_tokens)

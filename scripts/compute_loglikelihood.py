@@ -88,7 +88,8 @@ def main(argv: list[str] | None = None) -> None:
     take(args.gpus)
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    renderer = Renderer(tokenizer, ChatTemplate(tokenizer), stops, Prompt(args.prompt, recipe.system))
+    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
     renderer.check()
     rows: list[dict[str, Any]] = []
     with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:

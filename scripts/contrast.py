@@ -24,7 +24,8 @@ from distill.training.parity import parity_facts
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
                "n_problems", "n_seeds", "parity", "plus", "minus")  # fmt: skip
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
-                 "ci_low", "ci_high", "no_answer", "cut_off", "errors", "mean_tokens", "decoding")  # fmt: skip
+                 "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
+                 "decoding")  # fmt: skip
 
 
 class ContrastInputs(Inputs):

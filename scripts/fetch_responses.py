@@ -18,6 +18,7 @@ from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import PublishedRecipe
 from distill.config.shards import in_shard, parse_shard
+from distill.models.thinking import report_unnamed, unnamed_tags
 from distill.problems.preview import is_preview, preview_traces
 from distill.problems.statements import statements
 from distill.problems.traces import Trace, join, read_traces
@@ -76,12 +77,14 @@ def main(argv: list[str] | None = None) -> None:
     lost = {"no_response": whole.empty, "unknown_problem": unknown}
     lost |= {"other_shard": pairs - shard_pairs, "other_draw": shard_pairs - len(rows)}
     ledger = Ledger(whole.empty + unknown + pairs, len(rows), lost).check(str(args.output))
+    report_unnamed(unnamed := unnamed_tags(row["response"] for row in rows), len(rows))
     table = tables.build(rows, tables.RESPONSES, [LABEL] if recipe.columns.label else [])
     manifest = {
         "kind": "responses",
         "digest": tables.write(args.output, table, tables.RESPONSES),
         "rows": table.num_rows,
         "finish_reason": {str(word): sum(r["finish_reason"] == word for r in rows) for word in FinishReason},
+        "unnamed_think_tags": unnamed,
         "prompt_tokens": None,
         "response_tokens": None,
         "ledger": ledger,

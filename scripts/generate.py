@@ -28,6 +28,7 @@ from distill.config.recipes import GenerateJob, needed_gpus
 from distill.config.shards import in_shard, parse_shard
 from distill.models.folders import model_digest
 from distill.models.prompts import Prompt
+from distill.models.thinking import report_unnamed, unnamed_tags
 from distill.problems.statements import statements
 from distill.responses.engines import Completion, Request, load_engine, module_of
 from distill.responses.kept import Question, common_key, find_rows, keep, question, row_seed, shard_seed
@@ -152,15 +153,17 @@ def check_errors(errors: Errors, total: int, most: float, where: Path) -> None:
 
 @dataclass
 class Totals:
-    """Counts of the rows: finish reasons, tokens, and the token columns that an engine left `unknown`."""
+    """Counts of the rows: finish reasons, tokens, columns of tokens that an engine left `unknown`, unnamed tags."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     unknown: set[str] = field(default_factory=set)
+    unnamed: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
         """Count a row."""
         self.reasons[row["finish_reason"]] += 1
+        self.unnamed.update(unnamed_tags([row["response"]]))
         for name in ("prompt_tokens", "response_tokens"):
             self.tokens[name] += row[name] or 0
             if row[name] is None and row["finish_reason"] != FinishReason.ERROR:
@@ -193,7 +196,8 @@ def summary(digest: str, totals: Totals) -> dict[str, Any]:
     """Return the counts of a responses table; a sum of tokens is None where an engine did not count them."""
     tokens = {n: None if n in totals.unknown else totals.tokens[n] for n in ("prompt_tokens", "response_tokens")}
     reasons = {str(word): totals.reasons[word] for word in FinishReason}
-    return {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons, **tokens}
+    return {"kind": "responses", "digest": digest, "rows": totals.rows, "finish_reason": reasons,
+            "unnamed_think_tags": dict(sorted(totals.unnamed.items())), **tokens}  # fmt: skip
 
 
 def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str, gpus: int) -> tuple[Row, Row]:
@@ -215,6 +219,7 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
         errors = task.answer(missing, questions, journal, progress)
     check_errors(errors, len(problems), task.recipe.max_errors, output)
     digest, totals = write(output, task, questions, journal, errors)
+    report_unnamed(totals.unnamed, totals.rows)
     journal.close()
     keep(output, digest, key, questions)
     facts = {"resumed": resumed, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}

@@ -8,6 +8,8 @@ How responses are counted (all shares are of all responses, so a share of 0.1 is
   `rule+judge` also a rejected answer that the judge calls equal. Every other verdict counts as not correct, also
   timeout, error and unverifiable.
 - cut_off: finish_reason `length`, i.e. the response was stopped at the token limit, with or without an answer before.
+- lenient: accuracy where an answer without a box counts, too (`distill.verdicts.lenient`); never below accuracy.
+- ungraded: verdict `timeout`, `error` or `unverifiable` on a response that the engine did give: not known to be right.
 - errors: finish_reason `error`, i.e. the engine gave no response; they count as not correct.
 - no_answer: no final answer could be read, because the response stopped without one (verdict `no_answer`) or was cut
   off before it (verdict `cut_off`). A response cut off without an answer is thus in both shares; those that stopped
@@ -37,7 +39,7 @@ from distill.runtime.run import run
 from distill.scores.accuracy import accuracy
 from distill.tables import graded
 from distill.tables.graded import GradedResponse, is_correct
-from distill.tables.words import UNANSWERED, FinishReason
+from distill.tables.words import UNANSWERED, UNGRADED, FinishReason
 
 Row = dict[str, Any]
 NO_LEVEL = "none given"
@@ -83,10 +85,22 @@ def items(problems: list[Row], responses: Iterable[GradedResponse], policy: str)
                 "n_no_answer": sum(verdict in UNANSWERED for _, verdict in samples),
                 "n_cut_off": sum(response.finish_reason == FinishReason.LENGTH for response, _ in samples),
                 "n_errors": sum(response.finish_reason == FinishReason.ERROR for response, _ in samples),
+                "n_ungraded": sum(is_ungraded(response, verdict) for response, verdict in samples),
+                "n_lenient": sum(is_lenient(response, verdict) for response, verdict in samples),
                 "response_tokens": sum(response.response_tokens or 0 for response, _ in samples),
             }
         )
     return rows
+
+
+def is_lenient(response: GradedResponse, verdict: str) -> bool:
+    """Whether a response is correct where the answer need not stand in a box; cut-off ones are not."""
+    return any(is_correct(response.finish_reason, each) for each in (verdict, response.lenient))
+
+
+def is_ungraded(response: GradedResponse, verdict: str) -> bool:
+    """Whether the grader could not say if a response is right, though there is one."""
+    return verdict in UNGRADED and response.finish_reason != FinishReason.ERROR
 
 
 def summary(table: pa.Table, verdicts: Iterable[str], tokens_known: bool) -> Row:
@@ -107,9 +121,11 @@ def summary(table: pa.Table, verdicts: Iterable[str], tokens_known: bool) -> Row
         "accuracy": round(share.estimate, 6),
         "ci_low": round(share.low, 6),
         "ci_high": round(share.high, 6),
+        "lenient": _share(columns["n_lenient"], total),
         "no_answer": _share(columns["n_no_answer"], total),
         "cut_off": _share(columns["n_cut_off"], total),
         "errors": _share(columns["n_errors"], total),
+        "ungraded": _share(columns["n_ungraded"], total),
         "mean_tokens": round(float(columns["response_tokens"].sum()) / total, 3) if tokens_known else None,
         "verdicts": dict(sorted(Counter(verdicts).items())),
         "by_level": by_level,

@@ -34,13 +34,13 @@ from distill.models.folders import (
     weights_digest,
 )
 from distill.runtime.devices import take
-from distill.runtime.files import replacing_folder
+from distill.runtime.files import file_digest, read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.training import sft
 from distill.training.kept import find_training, keep, restore, training_key
-from distill.training.state import last_state, own_state
+from distill.training.state import last_state, state_folder
 
 
 def fit(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> Any:
@@ -81,6 +81,16 @@ def save(trainer: Any, args: argparse.Namespace) -> None:
         stops = stop_ids(tokenizer, config)  # those of the base: both end their responses alike
         config.eos_token_id = stops if len(stops) > 1 else stops[0]
         config.save_pretrained(folder)
+        _sort_adapter(folder / "adapter_config.json")
+
+
+def _sort_adapter(path: Path) -> None:
+    """Write the names of an adapter's layers in one order: they come from a set, in another order in each process."""
+    if path.is_file():
+        config = read_json(path)
+        write_json(
+            path, {k: sorted(v) if k == "target_modules" and isinstance(v, list) else v for k, v in config.items()}
+        )
 
 
 def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int) -> dict[str, Any]:
@@ -93,6 +103,7 @@ def summary(trainer: Any, args: argparse.Namespace, recipe: TrainJob, rows: int)
     return {
         "kind": "trained",
         "digest": weights_digest(args.output),
+        "files": {p.name: file_digest(p) for p in sorted(args.output.iterdir()) if p.suffix != ".safetensors"},
         "base": str(args.model),
         "adapter": recipe.lora is not None,
         "rows": rows,
@@ -176,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     if earlier := find_training(args.output.parent, key):
         manifest, facts = take_over(args, rendered, *earlier), {"reused_from": str(earlier[0])}
     else:
-        manifest, facts = train(args, recipe, rendered, own_state(states, key)), {}
+        manifest, facts = train(args, recipe, rendered, state_folder(states, key)), {}
     record.write(manifest, seed=args.seed, tokens=manifest["tokens"], **facts)
     keep(args.output, key)
     shutil.rmtree(states, ignore_errors=True)

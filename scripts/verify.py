@@ -1,6 +1,7 @@
 """Grade a shard of responses: the last boxed answer of each against the gold answer of its problem.
 
-The verdict is that of the rule (`distill.verdicts.grading`); beside it stands what a second rule, a matcher, says.
+The verdict is that of the rule (`distill.verdicts.grading`); beside it stands what a second rule, a matcher, says, and
+a lenient verdict: that on the answer which a response without a box states in words (`distill.verdicts.lenient`).
 Inputs: a problems table, a responses table, a grading recipe. Output: a verdicts table with a row for every response.
 The manifest says how often the two agree with each other, and with the publisher's labels where there are some.
 
@@ -25,6 +26,7 @@ from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.tables.words import Verdict
+from distill.verdicts.lenient import unboxed
 from distill.verdicts.matcher import match
 from distill.verdicts.workers import grade_all
 
@@ -48,7 +50,7 @@ def verdict_rows(
     batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: GradingRecipe, workers: int
 ) -> Iterator[Row]:
     """Yield one verdict row per response, in order. Raises InputError for a response to an unknown problem."""
-    waiting: deque[Row] = deque()  # what is graded runs ahead of what is yielded
+    waiting: deque[tuple[Row, bool]] = deque()  # what is graded runs ahead of what is yielded
 
     def pairs() -> Iterator[tuple[str, str, str]]:
         for batch in batches:
@@ -57,13 +59,18 @@ def verdict_rows(
                     raise InputError(f"a response answers problem {row['problem_id']!r}, which is not in the corpus")
                 pair = golds[row["problem_id"]], row["response"], row["finish_reason"]
                 kept = {k: v for k, v in row.items() if k in ("problem_id", "draw", LABEL.name)}
-                waiting.append(kept | {"matcher": match(*pair)})
+                answer = unboxed(row["response"], row["finish_reason"])
+                waiting.append((kept | {"matcher": match(*pair)}, answer is not None))
                 yield pair
+                if answer is not None:
+                    yield pair[0], rf"\boxed{{{answer}}}", row["finish_reason"]
 
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
-    for graded in grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits):
+    grades = grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits)
+    for graded in grades:
+        row, is_unboxed = waiting.popleft()
         columns = {"verdict": graded.verdict, "extracted": graded.extracted, "method": graded.method}
-        yield {**waiting.popleft(), **columns}
+        yield {**row, **columns, "lenient": next(grades).verdict if is_unboxed else graded.verdict}
 
 
 class Tally:
@@ -71,11 +78,13 @@ class Tally:
 
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
+        self.lenient: Counter[str] = Counter()
         self._pairs: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
 
     def add(self, row: Row) -> None:
         """Count a verdict row; log its label where that disagrees with the rule."""
         self.verdicts[row["verdict"]] += 1
+        self.lenient[row["lenient"]] += 1
         is_correct = {"rule": row["verdict"] == Verdict.CORRECT, "matcher": row["matcher"] == Verdict.CORRECT}
         if (label := row.get(LABEL.name)) is not None:
             is_correct["label"] = label
@@ -107,6 +116,7 @@ def summary(digest: str, tally: Tally, ledger: Row) -> Row:
         "rows": ledger["rows_out"],
         "ledger": ledger,
         "verdicts": verdicts,
+        "lenient": dict(sorted(tally.lenient.items())),
         "agreement": tally.agreement(),
     }
 

@@ -51,7 +51,10 @@ def responses_table(path: Path, rows: list[dict[str, Any]], extra: Any = ()) -> 
 
 def verdicts_table(path: Path, words: dict[str, str], draw: int = 0) -> Path:
     """Write a verdicts table of one draw from problem_id -> verdict."""
-    rows = [{"problem_id": i, "draw": draw, "verdict": w, "method": "text", "matcher": w} for i, w in words.items()]
+    rows = [
+        {"problem_id": i, "draw": draw, "verdict": w, "method": "text", "matcher": w, "lenient": w}
+        for i, w in words.items()
+    ]
     tables.write(path, tables.build(rows, tables.VERDICTS), tables.VERDICTS)
     return path
 

@@ -13,6 +13,7 @@ FLOORS = [
     {"scores"},
     {"analyses"},
     {"report"},
+    {"audit"},
 ]
 
 

@@ -55,7 +55,8 @@ def score(root: Path, benchmark: str, arm: lineage.Arm) -> Path:
     correct = CORRECT[benchmark][arm.dataset]
     share = sum(correct) / len(correct)
     facts = {"n_problems": len(correct), "n_samples": 1, "accuracy": share, "ci_low": 0.0, "ci_high": 1.0,
-             "no_answer": 0.25, "cut_off": 0.125, "errors": 0.0, "mean_tokens": 9.5, "policy": "rule",
+             "no_answer": 0.25, "cut_off": 0.125, "errors": 0.0, "lenient": share, "ungraded": 0.0,
+             "mean_tokens": 9.5, "policy": "rule",
              "by_grader": {"rule": share, "matcher": 0.125},
              "by_level": {"1": {"n_problems": len(correct), "accuracy": share}}}  # fmt: skip
     path = put(root, lineage.Score(benchmark, arm.model_path, "greedy"), "score", 0.25, **facts)
@@ -66,7 +67,8 @@ def score(root: Path, benchmark: str, arm: lineage.Arm) -> Path:
 def items(path: Path, ids: list[str], correct: list[int]) -> None:
     """Write the items beside the manifest of a score."""
     rows = [{"problem_id": i, "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
-             "n_errors": 0, "response_tokens": 9} for i, c in zip(ids, correct, strict=True)]  # fmt: skip
+             "n_errors": 0, "n_ungraded": 0, "n_lenient": c,
+             "response_tokens": 9} for i, c in zip(ids, correct, strict=True)]  # fmt: skip
     tables.write(path.with_name("items.parquet"), tables.build(rows, tables.ITEMS), tables.ITEMS)
 
 

@@ -31,23 +31,23 @@ def section(study: Study, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", analyses.names())
 def test_every_analysis_runs_and_writes_its_table(study: Study, name: str) -> None:
-    found = section(study, name)
+    content = section(study, name)
     folder = study[0] / lineage.Analysis(name).folder
-    assert found["order"] == analyses.load(name).ORDER
-    assert found["rows"], "the tree has something to show in every section"
-    assert all(sorted(row) == sorted(found["columns"]) for row in found["rows"])
-    assert (folder / "table.csv").read_text().splitlines()[0] == ",".join(found["columns"])
-    assert len(hand_made.rows_of(folder / "table.csv")) == len(found["rows"])
+    assert content["order"] == analyses.load(name).ORDER
+    assert content["rows"], "the tree has something to show in every section"
+    assert all(sorted(row) == sorted(content["columns"]) for row in content["rows"])
+    assert (folder / "table.csv").read_text().splitlines()[0] == ",".join(content["columns"])
+    assert len(hand_made.rows_of(folder / "table.csv")) == len(content["rows"])
     facts = manifest(folder / "table.csv")
-    assert (facts["rows"], facts["identity"]) == (len(found["rows"]), {"kind": "analysis", "analysis": name})
-    assert found["picture"] is None or "<svg" in found["picture"]["svg"]
+    assert (facts["rows"], facts["identity"]) == (len(content["rows"]), {"kind": "analysis", "analysis": name})
+    assert content["picture"] is None or "<svg" in content["picture"]["svg"]
 
 
 @pytest.mark.parametrize(("name", "kind"), [(n, k) for n in analyses.names() for k in analyses.load(n).NEEDS])
 def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, name: str, kind: str) -> None:
-    given = {k: study[1][k] for k in analyses.load(name).NEEDS if k != kind}
+    files = {k: study[1][k] for k in analyses.load(name).NEEDS if k != kind}
     with pytest.raises(InputError, match=rf"--inputs: the analysis {name} needs files of {kind}$"):
-        hand_made.section(tmp_path, name, given)
+        hand_made.section(tmp_path, name, files)
 
 
 def test_the_order_of_the_page() -> None:
@@ -98,8 +98,8 @@ def test_draws(study: Study) -> None:
 
 
 def test_signals(study: Study) -> None:
-    found = [(row["corpus"], row["what"], row["found"]) for row in section(study, "signals")["rows"]]
-    assert found == [
+    rows = [(row["corpus"], row["what"], row["found"]) for row in section(study, "signals")["rows"]]
+    assert rows == [
         ("c0", "repeats a problem of b", "1 word for word, 2 in their n-grams"),
         ("c0", "nearly the same as an earlier problem", "2 of 9 problems"),
         # (4**3 * 64)**(1/4): the mean is over tokens, not over shards
@@ -131,12 +131,12 @@ def test_parity(study: Study) -> None:
 
 
 def test_graders(study: Study) -> None:
-    found = section(study, "graders")
+    content = section(study, "graders")
     hard = {"arm": "s/t/hard/seed-1", "benchmark": "b", "rule": 0.75, "matcher": 0.125,
             "matcher against rule": "-62.5 points"}  # fmt: skip
-    assert hard in found["rows"]
-    assert found["rows"][0]["matcher against rule"] == "+12.5 points"  # the student before training
-    assert "Policy of the scores: rule." in found["text"][0]
+    assert hard in content["rows"]
+    assert content["rows"][0]["matcher against rule"] == "+12.5 points"  # the student before training
+    assert "Policy of the scores: rule." in content["text"][0]
 
 
 def test_scores_of_two_policies_are_refused(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def test_cost(study: Study, tmp_path: Path) -> None:
     assert (rows["verify"], rows["train"], rows["score"]) == ((2, 3), (6, 61), (7, 2))
     assert rows["generate"] == (2, 4)
     files["provenance"] = [*files["provenance"], other]
-    found = section((tmp_path, files), "cost")
-    assert found["text"] == ["Made with python 3.11 / 3.12, torch 2."]
+    content = section((tmp_path, files), "cost")
+    assert content["text"] == ["Made with python 3.11 / 3.12, torch 2."]
 
 
 def test_levels(study: Study) -> None:
-    found = section(study, "levels")
-    assert found["rows"][0] == {"benchmark": "b", "arm": "s/base", "level": "1", "problems": 4, "accuracy": 0.0}
-    assert len(found["text"]) == 1
+    content = section(study, "levels")
+    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "level": "1", "problems": 4, "accuracy": 0.0}
+    assert len(content["text"]) == 1
 
 
 @pytest.mark.parametrize(("levels", "rows"), [(40, 40), (41, 0)])
@@ -170,11 +170,11 @@ def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) 
     path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = [r"$\foo$", *map(str, range(1, levels))]
     hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
-    found = hand_made.section(tmp_path, "levels", {"scores": [path]})
-    assert len(found["rows"]) == rows
-    assert (r"<!-- $\foo$ -->" in found["picture"]["svg"]) == (rows > 0)
-    said = "Not shown, because their problems have more than 40 levels: b."
-    assert (said in found["text"]) == (rows == 0)
+    content = hand_made.section(tmp_path, "levels", {"scores": [path]})
+    assert len(content["rows"]) == rows
+    assert (r"<!-- $\foo$ -->" in content["picture"]["svg"]) == (rows > 0)
+    sentence = "Not shown, because their problems have more than 40 levels: b."
+    assert (sentence in content["text"]) == (rows == 0)
 
 
 def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
@@ -186,18 +186,18 @@ def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
 
 
 def test_curves(study: Study) -> None:
-    found = section(study, "curves")
-    assert found["rows"][0] == {"arm": "s/t/easy/seed-1", "updates": 10, "first loss": 1.0, "final loss": 0.5,
+    content = section(study, "curves")
+    assert content["rows"][0] == {"arm": "s/t/easy/seed-1", "updates": 10, "first loss": 1.0, "final loss": 0.5,
                                 "spikes": 0}  # fmt: skip
-    assert [row["arm"] for row in found["rows"]] == sorted(arm.path for arm in hand_made.ARMS if arm.is_trained)
-    assert found["picture"]["name"] == "training_curves"
+    assert [row["arm"] for row in content["rows"]] == sorted(arm.path for arm in hand_made.ARMS if arm.is_trained)
+    assert content["picture"]["name"] == "training_curves"
 
 
 def test_scores(study: Study) -> None:
-    found = section(study, "scores")
-    assert [row["accuracy"] for row in found["rows"]] == [0.0, 0.25, 0.25, 0.75, 0.75, 0.5, 0.5]
-    assert found["rows"][3]["dataset"] == "hard"
-    assert "study" not in found["rows"][0]
+    content = section(study, "scores")
+    assert [row["accuracy"] for row in content["rows"]] == [0.0, 0.25, 0.25, 0.75, 0.75, 0.5, 0.5]
+    assert content["rows"][3]["dataset"] == "hard"
+    assert "study" not in content["rows"][0]
 
 
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
@@ -211,19 +211,19 @@ def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
     lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
     path = tmp_path / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-    found = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
-    assert found["marks"] == ["up", "down", "", ""]
-    assert [row["reading"] for row in found["rows"]] == ["gain", "loss", "includes zero", "includes zero"]
-    assert [row["p"] for row in found["rows"]] == ["<0.001", "0.040", "0.500", "0.001"]
-    first = found["rows"][0]
+    content = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    assert content["marks"] == ["up", "down", "", ""]
+    assert [row["reading"] for row in content["rows"]] == ["gain", "loss", "includes zero", "includes zero"]
+    assert [row["p"] for row in content["rows"]] == ["<0.001", "0.040", "0.500", "0.001"]
+    first = content["rows"][0]
     assert (first["difference"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
     assert (first["arms"], first["problems"], first["seeds"]) == ("hard − easy", 4, 2)  # noqa: RUF001
-    assert found["marked"] == "difference"
+    assert content["marked"] == "difference"
 
 
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("gap,student\n")
-    found = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
-    assert (found["rows"], found["text"][-1]) == ([], "The studies name no gaps.")
+    content = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    assert (content["rows"], content["text"][-1]) == ([], "The studies name no gaps.")
     assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()

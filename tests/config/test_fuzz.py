@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from distill.config.catalogue import KINDS
 from distill.config.load import load, read_yaml
 from distill.config.mistakes import parse
-from distill.config.recipes import Recipe, Settings, StudyRecipe
+from distill.config.recipes import CorpusRecipe, Recipe, Settings, StudyRecipe
 from distill.config.recipes.base import _leaves
+from distill.config.references import share_rows
 from distill.runtime.errors import InputError
 
 STUDIES = {"studies": ["toy", "published"]}
@@ -399,6 +400,24 @@ def test_a_benchmark_of_training_rows_is_refused(project: Path) -> None:
     study_with(project, benchmarks=["twin"])
     (line,) = refused(project)
     assert "'twin' has rows of 'toy-train', which is trained on" in line
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ({"stop": 10}, {"start": 9}, True),
+        ({"stop": 10}, {"start": 10}, False),
+        ({"where": {"a": 1}}, {"where": {"a": 2}}, False),
+        ({"where": {"a": 1}}, {"where": {"a": 1}}, True),
+        ({}, {"path": "./r.jsonl"}, True),
+        ({}, {"path": "other.jsonl"}, False),
+        ({"path": None, "hub": "a/b", "revision": "c1"}, {"path": None, "hub": "a/b", "revision": "c1"}, True),
+        ({"path": None, "hub": "a/b", "revision": "c1"}, {"path": None, "hub": "a/b", "revision": "c2"}, False),
+    ],
+)
+def test_which_corpora_share_rows(one: dict[str, Any], other: dict[str, Any], shared: bool) -> None:
+    corpora = [CorpusRecipe.model_validate({"path": "r.jsonl", **keys}) for keys in (one, other)]
+    assert share_rows(*corpora) is share_rows(*corpora[::-1]) is shared
 
 
 def test_random_edits_of_the_files_end_in_lines(project: Path) -> None:

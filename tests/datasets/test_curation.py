@@ -37,22 +37,22 @@ def test_repetition_is_a_share_and_never_falls_when_the_text_is_said_again(text:
 
 def test_rejections() -> None:
     keys = {"max_repetition": 0.3, "length": {"at_least": 10, "at_most": 20}}
-    asked = CurationRecipe.model_validate(keys)
-    assert curation.rejection(Sample("p", 0, tokens=10, repetition=0.3), asked) is None
-    assert curation.rejection(Sample("p", 0, tokens=20), asked) is None
-    assert curation.rejection(Sample("p", 0, tokens=9), asked) == "too_short"
-    assert curation.rejection(Sample("p", 0, tokens=21), asked) == "too_long"
-    assert curation.rejection(Sample("p", 0, tokens=15, repetition=0.31), asked) == "repetitive"
+    curation_recipe = CurationRecipe.model_validate(keys)
+    assert curation.rejection(Sample("p", 0, tokens=10, repetition=0.3), curation_recipe) is None
+    assert curation.rejection(Sample("p", 0, tokens=20), curation_recipe) is None
+    assert curation.rejection(Sample("p", 0, tokens=9), curation_recipe) == "too_short"
+    assert curation.rejection(Sample("p", 0, tokens=21), curation_recipe) == "too_long"
+    assert curation.rejection(Sample("p", 0, tokens=15, repetition=0.31), curation_recipe) == "repetitive"
     letters = CurationRecipe.model_validate({"length": {"unit": "characters", "at_most": 5}})
     assert curation.rejection(Sample("p", 0, tokens=99, characters=5), letters) is None
     with pytest.raises(ValueError, match="bound `characters`"):
-        curation.rejection(Sample("p", 0, characters=15), asked)
+        curation.rejection(Sample("p", 0, characters=15), curation_recipe)
 
 
 def chosen(choose: str, samples: list[Sample], seed: int = 0) -> int:
     keys = {"choose": choose, "student": "s" if choose == "student_likely" else None}
-    asked = CurationRecipe.model_validate(keys)
-    return min(samples, key=lambda s: curation.preference(s, asked, seed)).draw
+    curation_recipe = CurationRecipe.model_validate(keys)
+    return min(samples, key=lambda s: curation.preference(s, curation_recipe, seed)).draw
 
 
 def test_choice_among_draws() -> None:
@@ -73,8 +73,8 @@ def test_choice_among_draws() -> None:
 
 
 def test_the_random_draw_of_a_dataset_follows_its_seed(tmp_path: Path) -> None:
-    asked = {"choose": "random", "max_repetition": 0.3}
-    made = [rows_of(run(tmp_path, f"s{n}", curation=asked, seed=seed, alpha=1.0)) for n, seed in enumerate((0, 0, 1))]
+    keys = {"choose": "random", "max_repetition": 0.3}
+    made = [rows_of(run(tmp_path, f"s{n}", curation=keys, seed=seed, alpha=1.0)) for n, seed in enumerate((0, 0, 1))]
     draws = [{i: draw for i, (_, draw) in rows.items()} for rows in made]
     assert draws[0] == draws[1]
     assert draws[0].keys() == draws[2].keys()  # the problems are the same, the draws are not
@@ -87,11 +87,11 @@ def test_perplexity_is_per_token() -> None:
 
 
 def test_excluded_problems_and_why() -> None:
-    asked = CurationRecipe.model_validate({"pass_rate": {"teacher": "t", "at_least": 0.25, "at_most": 0.75}})
+    curation_recipe = CurationRecipe.model_validate({"pass_rate": {"teacher": "t", "at_least": 0.25, "at_most": 0.75}})
     rates = curation.pass_rates([("a", True), ("a", False), ("b", False), ("c", True), ("d", True), ("d", False)])
     assert rates == {"a": 0.5, "b": 0.0, "c": 1.0, "d": 0.5}
-    found = curation.excluded_problems("abcdef", ["d", "f"], ["f"], rates, asked)
-    assert found == {"b": "too_hard", "c": "too_easy", "d": "contaminated", "e": "not_rated", "f": "contaminated"}
+    excluded = curation.excluded_problems("abcdef", ["d", "f"], ["f"], rates, curation_recipe)
+    assert excluded == {"b": "too_hard", "c": "too_easy", "d": "contaminated", "e": "not_rated", "f": "contaminated"}
     assert curation.excluded_problems("ab", [], ["b"], None, CurationRecipe()) == {"b": "near_duplicate"}
 
 
@@ -105,7 +105,8 @@ TEXTS = {"hard": ("a long way to say it", "shorter"), "easy": ("two words", "one
 
 def verdicts(path: Path, rows: list[dict[str, Any]], wrong: set[str]) -> Path:
     words = [{"problem_id": r["problem_id"], "draw": r["draw"], "verdict": "wrong" if r["problem_id"] in wrong else
-              "correct", "method": "text", "matcher": "wrong"} for r in rows]  # fmt: skip
+              "correct", "method": "text", "matcher": "wrong",
+              "lenient": "wrong"} for r in rows]  # fmt: skip
     tables.write(path, tables.build(words, tables.VERDICTS), tables.VERDICTS)
     return path
 
@@ -150,8 +151,8 @@ def rows_of(path: Path) -> dict[str, tuple[str, int]]:
 
 
 def reasons(path: Path) -> dict[tuple[str, str], str]:
-    found = tables.read(path.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
-    return {(r["teacher"], r["problem_id"]): r["reason"] for r in found}
+    rows = tables.read(path.with_name("ledger.parquet"), tables.LEDGER).to_pylist()
+    return {(r["teacher"], r["problem_id"]): r["reason"] for r in rows}
 
 
 def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None:
@@ -176,10 +177,10 @@ def test_everything_at_once_is_in_the_ledger_and_adds_up(tmp_path: Path) -> None
         "hard": {**stations, "correct": 8, "curated": 5, "paired": 3},
         "easy": {**stations, "correct": 7, "curated": 3, "paired": 3},
     }
-    found = rows_of(output)
+    draws = rows_of(output)
     # `one` is too short, so `easy` gives its first draw, which loops for p7; the shorter draw of `hard` is chosen
-    assert found.keys() == {"p4", "p5", "p6"}
-    assert set(found.values()) == {("hard", 1), ("easy", 0)}
+    assert draws.keys() == {"p4", "p5", "p6"}
+    assert set(draws.values()) == {("hard", 1), ("easy", 0)}
     lost = reasons(output)
     for teacher in TEXTS:
         others = {"p1": "contaminated", "p2": "near_duplicate", "p3": "too_hard"}
@@ -195,17 +196,17 @@ def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
         rows = [{"problem_id": i, "draw": d, "tokens": 4, "loglikelihood": -1.0 if (d == 1) == (i < "p4") else -9.0}
                 for i in IDS for d in (0, 1)]  # fmt: skip
         likely[teacher] = [table(tmp_path / teacher / "l.parquet", rows, tables.LOGLIKELIHOODS)]
-    asked = {"choose": "student_likely", "student": "toy-xs"}
-    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", asked, {"loglikelihoods": likely})).items()}
+    keys = {"choose": "student_likely", "student": "toy-xs"}
+    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", keys, {"loglikelihoods": likely})).items()}
     assert drawn == {i: int(i < "p4") for i in IDS[1:]}
     with pytest.raises(InputError, match="--inputs: loglikelihoods must name files of hard"):
-        run(tmp_path, "e", curation=asked)
+        run(tmp_path, "e", curation=keys)
 
 
 @pytest.mark.parametrize("choose", ["first", "shortest", "longest", "random"])
 def test_a_sweep_over_alpha_only_swaps_rows_after_curation(tmp_path: Path, choose: str) -> None:
-    asked = {"choose": choose, "max_repetition": 0.3}
-    sweep = [rows_of(run(tmp_path, f"a{i}", curation=asked, alpha=i / 7)) for i in range(8)]
+    keys = {"choose": choose, "max_repetition": 0.3}
+    sweep = [rows_of(run(tmp_path, f"a{i}", curation=keys, alpha=i / 7)) for i in range(8)]
     assert [sum(t == "hard" for t, _ in rows.values()) for rows in sweep] == list(range(8))
     for before, after in itertools.pairwise(sweep):
         assert before.keys() == after.keys()

@@ -30,15 +30,15 @@ def test_outcome_of_a_problem_is_its_best_draw() -> None:
         Draw("c", 0, Outcome.NOT_ANSWERED),
         Draw("d", 0, Outcome.NOT_GENERATED),
     ]
-    found = mixing.select_draws("abcde", draws, "both_correct")
-    assert found.outcome == {
+    available = mixing.select_draws("abcde", draws, "both_correct")
+    assert available.outcome == {
         "a": "correct",
         "b": "not_stopped",
         "c": "not_answered",
         "d": "not_generated",
         "e": "not_generated",
     }
-    assert found.usable == {"a": 1}
+    assert available.usable == {"a": 1}
 
 
 def test_first_correct_draw_is_selected_whatever_the_order_of_rows() -> None:
@@ -56,18 +56,18 @@ def test_the_preferred_draw_is_selected_and_rejected_ones_never() -> None:
         Draw("b", 0, Outcome.CORRECT, "repetitive"),
         Draw("c", 0, Outcome.NOT_CORRECT, "too_long"),
     ]
-    found = mixing.select_draws("abc", draws, "own_correct")
-    assert found.usable == {"a": 1}
-    assert found.rejected_draws == {"b": "repetitive"}  # of several reasons that of the first draw
-    assert found.outcome == {"a": "correct", "b": "correct", "c": "not_correct"}
+    available = mixing.select_draws("abc", draws, "own_correct")
+    assert available.usable == {"a": 1}
+    assert available.rejected_draws == {"b": "repetitive"}  # of several reasons that of the first draw
+    assert available.outcome == {"a": "correct", "b": "correct", "c": "not_correct"}
     assert mixing.select_draws("abc", draws, "unfiltered").rejected_draws == {"b": "repetitive", "c": "too_long"}
 
 
 def test_what_was_not_generated_is_never_used_nor_rejected() -> None:
     draws = [Draw("a", 0, Outcome.NOT_GENERATED), Draw("b", 0, Outcome.NOT_GENERATED, "too_short"),
              Draw("c", 0, Outcome.NOT_STOPPED)]  # fmt: skip
-    found = mixing.select_draws("abc", draws, "unfiltered")
-    assert (found.usable, found.rejected_draws) == ({"c": 0}, {})
+    available = mixing.select_draws("abc", draws, "unfiltered")
+    assert (available.usable, available.rejected_draws) == ({"c": 0}, {})
 
 
 def test_share_counts_round_half_up_and_sum() -> None:
@@ -91,9 +91,9 @@ def test_budget_names_the_source_that_cannot_fill_it() -> None:
 
 def test_lost_reasons_account_for_every_problem() -> None:
     outcome = {**dict.fromkeys("abcefg", "correct"), "d": "not_correct", "h": "not_correct"}
-    found = mixing.Availability(outcome, dict.fromkeys("abcef", 0), {"g": "too_long"})
+    available = mixing.Availability(outcome, dict.fromkeys("abcef", 0), {"g": "too_long"})
     excluded = {"f": "contaminated", "g": "contaminated", "h": "near_duplicate"}
-    lost = mixing.lost_reasons(found, excluded, ["a", "b", "c"], {"a": "s", "b": "t"}, "s")
+    lost = mixing.lost_reasons(available, excluded, ["a", "b", "c"], {"a": "s", "b": "t"}, "s")
     assert lost == {"b": "other_source", "c": "over_budget", "d": "not_correct", "e": "not_paired",
                     "f": "contaminated", "g": "too_long", "h": "not_correct"}  # fmt: skip
 

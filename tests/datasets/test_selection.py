@@ -28,14 +28,14 @@ def selected(excluded: dict[str, str] | None = None, problems: str = "abcdefgh",
 
 
 def test_funnel_ledgers_and_rows_by_hand() -> None:
-    found = selected({"a": "contaminated", "f": "near_duplicate"}, problems="abcdefghz")
-    hard, easy = found.contributions
-    facts = found.manifest("d")
+    selection = selected({"a": "contaminated", "f": "near_duplicate"}, problems="abcdefghz")
+    hard, easy = selection.contributions
+    facts = selection.manifest("d")
     assert facts["funnel"] == {
         "hard": dict(zip(FUNNEL, (9, 7, 6, 5, 4, 2, 1), strict=True)),
         "easy": dict(zip(FUNNEL, (9, 8, 8, 8, 7, 5, 1), strict=True)),
     }
-    assert (facts["rows"], facts["teachers"], found.chosen()) == (1, {"hard": 1, "easy": 0}, {"h": ("hard", 0)})
+    assert (facts["rows"], facts["teachers"], selection.chosen()) == (1, {"hard": 1, "easy": 0}, {"h": ("hard", 0)})
     assert hard.lost == {
         "a": "not_generated", "b": "not_stopped", "c": "not_answered", "d": "not_correct", "e": "too_long",
         "f": "near_duplicate", "g": "not_paired", "z": "not_generated",
@@ -46,7 +46,7 @@ def test_funnel_ledgers_and_rows_by_hand() -> None:
     }  # fmt: skip
     assert facts["ledger"]["lost"] == {"contaminated": 1, "near_duplicate": 1, "not_paired": 6}
     assert facts["ledger_by_teacher"]["hard"]["lost"]["not_generated"] == 2
-    reasons = {(row["teacher"], row["problem_id"]): row["reason"] for row in found.ledger_rows()}
+    reasons = {(row["teacher"], row["problem_id"]): row["reason"] for row in selection.ledger_rows()}
     assert reasons == {("hard", i): r for i, r in hard.lost.items()} | {("easy", i): r for i, r in easy.lost.items()}
 
 
@@ -85,20 +85,20 @@ def test_every_problem_is_given_or_lost_once_and_the_funnel_only_narrows(
     keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": alpha, "pairing": pairing}
     teachers = {"hard": hard, "easy": easy}
     try:
-        found = select(list(IDS), teachers, excluded, DatasetRecipe.model_validate(keys), "d")
+        selection = select(list(IDS), teachers, excluded, DatasetRecipe.model_validate(keys), "d")
     except InputError:  # a teacher has nothing
         return
-    facts = found.manifest("d")  # its ledgers add up or it raises
-    given = [set(each.chosen) for each in found.contributions]
-    assert not given[0] & given[1]
-    assert not (given[0] | given[1]) & excluded.keys()
-    for each in found.contributions:
+    facts = selection.manifest("d")  # its ledgers add up or it raises
+    chosen_ids = [set(each.chosen) for each in selection.contributions]
+    assert not chosen_ids[0] & chosen_ids[1]
+    assert not (chosen_ids[0] | chosen_ids[1]) & excluded.keys()
+    for each in selection.contributions:
         assert sorted([*each.chosen, *each.lost]) == sorted(IDS)
         counts = list(facts["funnel"][each.teacher].values())
         narrowing = counts if pairing != "unfiltered" else counts[:5]  # unfiltered takes what is not correct, too
         assert narrowing == sorted(narrowing, reverse=True)
         usable = {(draw.problem_id, draw.draw) for draw in teachers[each.teacher] if not draw.rejection}
         assert usable.issuperset(each.chosen.items())
-    assert facts["rows"] == len(found.chosen()) == sum(facts["teachers"].values())
-    reasons = {row["reason"] for row in found.ledger_rows() if row["problem_id"] in excluded}
+    assert facts["rows"] == len(selection.chosen()) == sum(facts["teachers"].values())
+    reasons = {row["reason"] for row in selection.ledger_rows() if row["problem_id"] in excluded}
     assert not {"other_source", "over_budget", "not_paired"} & reasons

@@ -37,23 +37,23 @@ def test_ngrams_of_a_short_text_are_the_text() -> None:
     assert ngrams(("a", "b", "a", "b"), 2) == {("a", "b"), ("b", "a")}
 
 
-def found(problem: str, *benchmark: str, overlap: float = 0.5) -> list[Repeat]:
-    own = {f"b{i}": text for i, text in enumerate(benchmark)}
-    return list(repeats({"p": problem}, {"bench": own}, 8, overlap))
+def repeated(problem: str, *benchmark: str, overlap: float = 0.5) -> list[Repeat]:
+    texts = {f"b{i}": text for i, text in enumerate(benchmark)}
+    return list(repeats({"p": problem}, {"bench": texts}, 8, overlap))
 
 
 def test_the_same_letters_and_digits_are_an_exact_repeat() -> None:
-    assert found("What is $1+1$?", "Other.", "what is 1 + 1") == [Repeat("p", "bench", "b1", True, 1.0)]
-    assert found("What is $1+1$?", "What is $1+2$?") == []  # shorter than a run: whole or nothing
+    assert repeated("What is $1+1$?", "Other.", "what is 1 + 1") == [Repeat("p", "bench", "b1", True, 1.0)]
+    assert repeated("What is $1+1$?", "What is $1+2$?") == []  # shorter than a run: whole or nothing
 
 
 def test_overlap_is_the_share_of_runs_in_one_problem_of_the_benchmark() -> None:
     # 19 words have 12 runs of 8; another last word breaks the last one
-    (repeat,) = found(LONG, "Unrelated.", LONG.replace("seven", "nine"))
+    (repeat,) = repeated(LONG, "Unrelated.", LONG.replace("seven", "nine"))
     assert repeat == Repeat("p", "bench", "b1", False, round(11 / 12, 6))
     halves = LONG.split()
-    assert found(LONG, " ".join(halves[:12]), " ".join(halves[8:])) == []  # 5 runs in each, 10 in both together
-    assert found(LONG, " ".join(halves[:12]), overlap=5 / 12 - 1e-6) == [Repeat("p", "bench", "b0", False, 0.416667)]
+    assert repeated(LONG, " ".join(halves[:12]), " ".join(halves[8:])) == []  # 5 runs in each, 10 in both together
+    assert repeated(LONG, " ".join(halves[:12]), overlap=5 / 12 - 1e-6) == [Repeat("p", "bench", "b0", False, 0.416667)]
 
 
 def test_of_near_duplicates_the_first_by_id_stays() -> None:
@@ -74,8 +74,8 @@ def test_near_duplicates_are_those_of_brute_force(texts: list[str], threshold: f
     shingles = {i: ngrams(tokenize_words(text), 3) for i, text in problems.items()}
     kept, expected = [], set()
     for problem_id in sorted(problems):
-        own = shingles[problem_id]
-        if any(len(own & shingles[k]) / len(own | shingles[k]) >= threshold for k in kept):
+        triples = shingles[problem_id]
+        if any(len(triples & shingles[k]) / len(triples | shingles[k]) >= threshold for k in kept):
             expected.add(problem_id)
         else:
             kept.append(problem_id)
@@ -90,16 +90,16 @@ def test_banding_finds_a_pair_at_the_threshold(threshold: float) -> None:
 
 
 def test_the_programs_write_hits_and_counts(tmp_path: Path) -> None:
-    own = problems_table(tmp_path / "own.parquet", [
+    corpus = problems_table(tmp_path / "own.parquet", [
         {"problem_id": "a", "problem": LONG, "answer": "1"},
         {"problem_id": "b", "problem": LONG + " exactly", "answer": "1"},
         {"problem_id": "c", "problem": "What is 2?", "answer": "2"},
     ])  # fmt: skip
     others = problems_table(tmp_path / "o.parquet", [{"problem_id": "x", "problem": "what IS 2", "answer": "2"}])
     output = tmp_path / "contamination/contamination.parquet"
-    options = ["--statements", str(own), "--recipe", recipe(), "--output"]
+    options = ["--statements", str(corpus), "--recipe", recipe(), "--output"]
     find_contamination.main(
-        [*options, str(output), "--inputs", recipe(benchmarks={"second": [str(own)], "first": [str(others)]})]
+        [*options, str(output), "--inputs", recipe(benchmarks={"second": [str(corpus)], "first": [str(others)]})]
     )
     rows = tables.read(output, tables.CONTAMINATION).to_pylist()
     assert [(r["problem_id"], r["benchmark"], r["exact"]) for r in rows] == [
@@ -112,9 +112,9 @@ def test_the_programs_write_hits_and_counts(tmp_path: Path) -> None:
     find_duplicates.main([*options, str(output)])
     assert [r["problem_id"] for r in tables.read(output, tables.DUPLICATES).to_pylist()] == ["b"]
     with pytest.raises(InputError, match="stands in another table too; give each shard once"):
-        find_duplicates.main([*options, str(output), "--statements", str(own), str(own)])
+        find_duplicates.main([*options, str(output), "--statements", str(corpus), str(corpus)])
     with pytest.raises(InputError, match="--inputs: benchmarks: "):
-        find_contamination.main([*options, str(output), "--inputs", recipe(benchmarks=[str(own)])])
+        find_contamination.main([*options, str(output), "--inputs", recipe(benchmarks=[str(corpus)])])
 
 
 def statements(name: str) -> dict[str, str]:

@@ -130,7 +130,7 @@ def test_a_newline_after_the_stop_token_is_left_out(tmp_path: Path) -> None:
         (TURNS.replace("m['content']", "m['content'].split('think.')[-1]") + END + OPEN,
          r"1 of them: changed_by_template \(problem b: ' 3 up 4 .* instead of 'Let me think"),
         ("{{ raise_exception('only system') }}", "the chat template fails on a conversation of .*only system"),
-        ("{% for m in %}", "chat template: Expected an expression"),
+        ("{% for m in %}", "chat template fails: Expected an expression"),
     ],
 )  # fmt: skip
 def test_broken_templates_stop_here(tmp_path: Path, template: str, message: str) -> None:
@@ -152,7 +152,7 @@ def test_a_cutoff_that_leaves_no_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ question }}", "'question' is undefined; a prompt template knows the one variable `problem`"),
+        ("{{ question }}", "which knows `problem`, fails: 'question' is undefined"),
         ("{{", "prompt"),
     ],
 )

@@ -270,6 +270,12 @@ def test_rows_that_no_value_chooses(tmp_path: Path, where: dict[str, Any]) -> No
         corpus(tmp_path, VALID, where=where)
 
 
+def test_an_empty_cell_of_a_csv_file_is_null(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("problem,answer,tag\na?,1,\nb?,2,x\n")
+    rows = corpus(tmp_path, VALID, path=str(tmp_path / "a.csv"), where={"tag": None})
+    assert [r["answer"] for r in rows] == ["1"]
+
+
 def test_words_may_mean_that_there_is_no_answer(tmp_path: Path) -> None:
     rows = [{"problem": f"{i}?", "answer": a} for i, a in enumerate(["1", "proof", "NotFound", " Proof "])]
     assert len(corpus(tmp_path, rows)) == 4  # unsaid, `proof` is an answer like any other

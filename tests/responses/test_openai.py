@@ -114,10 +114,10 @@ def test_a_refused_prompt_is_an_error_row_and_is_not_asked_again(server: ChatSer
 def test_retry_after_is_honoured_by_all_rows(
     server: ChatServer, model: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked_pause, post, ends, early = endpoint.Endpoint._asked_pause, httpx2.AsyncClient.post, [], []
+    retry_after, post, ends, early = endpoint.Endpoint._retry_after, httpx2.AsyncClient.post, [], []
 
     def noted(client: endpoint.Endpoint, response: httpx2.Response) -> float:
-        seconds = asked_pause(client, response)
+        seconds = retry_after(client, response)
         ends.append(time.monotonic() + seconds)
         return seconds
 
@@ -129,7 +129,7 @@ def test_retry_after_is_honoured_by_all_rows(
         asked = "1.2" if form == "seconds" else formatdate(time.time() + 2.5, usegmt=True)
         faults.status(code, Retry_After=asked)(handler)
 
-    monkeypatch.setattr(endpoint.Endpoint, "_asked_pause", noted)
+    monkeypatch.setattr(endpoint.Endpoint, "_retry_after", noted)
     monkeypatch.setattr(httpx2.AsyncClient, "post", checked)
     for text, code in (("Say 0.", 429), ("Say 3.", 503)):
         server.plan[text] = [lambda handler, code=code: later(handler, code)]

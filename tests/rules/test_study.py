@@ -209,7 +209,7 @@ def regraded(benchmark: bool = True) -> set[str]:
 
 
 def graders_code(study: Study) -> set[str]:
-    study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
+    study.replace("scripts/distill/verdicts/grading.py", "Verdict.UNVERIFIABLE,", 'Verdict.UNVERIFIABLE + "",')
     return regraded()
 
 
@@ -349,7 +349,7 @@ def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 4}})
     mixed = {f"mix/{d}" for d in DATASETS}
     assert study.planned("datasets") == teachers("generate", draws=(2, 3)) | teachers("verify", draws=(2, 3)) | mixed
-    study.replace("scripts/distill/verdicts/grading.py", 'Outcome("unverifiable"', 'Outcome("unverifiable" + ""')
+    study.replace("scripts/distill/verdicts/grading.py", "Verdict.UNVERIFIABLE,", 'Verdict.UNVERIFIABLE + "",')
     remade = {job for job in study.planned("datasets") if job.startswith("generate")}
     assert remade == teachers("generate", draws=(1, 2, 3))  # a changed grader may leave other problems to ask
 

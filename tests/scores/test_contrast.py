@@ -50,10 +50,10 @@ def test_two_benchmarks_and_their_average(tmp_path: Path) -> None:
     benchmarks = ("b", "c")
     files = hand_made.results(tmp_path, benchmarks)
     folder = hand_made.tabulated(tmp_path, files, benchmarks=list(benchmarks), **HARD_GAP)
-    found = [tuple(row[name] for name in ("benchmark", "estimate", "p_value", "n_problems"))
+    rows = [tuple(row[name] for name in ("benchmark", "estimate", "p_value", "n_problems"))
              for row in hand_made.rows_of(folder / "gaps.csv")]  # fmt: skip
     # The average weighs benchmarks alike, not problems; four problems differ, all one way: 2 / 2**4.
-    assert found == [("b", "0.500000", "0.500000", "4"), ("c", "1.000000", "0.500000", "2"),
+    assert rows == [("b", "0.500000", "0.500000", "4"), ("c", "1.000000", "0.500000", "2"),
                      ("average", "0.750000", "0.125000", "6")]  # fmt: skip
     assert len(hand_made.rows_of(folder / "scores.csv")) == 14
 

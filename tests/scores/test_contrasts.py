@@ -18,9 +18,9 @@ def test_wilson_gives_newcombes_values(correct: int, trials: int, low: float, hi
 
 
 def test_one_sample_per_problem_is_wilson_on_the_problems() -> None:
-    found = accuracy.accuracy(np.array([1, 0, 1, 1]), np.ones(4))
+    interval = accuracy.accuracy(np.array([1, 0, 1, 1]), np.ones(4))
     low, high = accuracy.wilson(0.75, 4)
-    assert found == Interval(0.75, pytest.approx(low), pytest.approx(high))
+    assert interval == Interval(0.75, pytest.approx(low), pytest.approx(high))
 
 
 def test_draws_that_always_agree_are_worth_one_each() -> None:
@@ -40,23 +40,23 @@ def gap(*arms: list[float], **keys: int) -> contrasts.Gap:
 
 
 def test_a_gap_by_hand() -> None:
-    found = gap([1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0])
-    assert found.estimate == pytest.approx(0.5)
-    assert found.p_value == pytest.approx(2 / 2**3)  # three problems differ, all one way: exact McNemar
-    assert found.low <= 0.5 <= found.high
+    result = gap([1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0])
+    assert result.estimate == pytest.approx(0.5)
+    assert result.p_value == pytest.approx(2 / 2**3)  # three problems differ, all one way: exact McNemar
+    assert result.low <= 0.5 <= result.high
 
 
 def test_equal_arms_have_no_gap() -> None:
-    found = gap([1, 0, 1], [1, 0, 1])
-    assert (found.estimate, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+    result = gap([1, 0, 1], [1, 0, 1])
+    assert (result.estimate, result.low, result.high, result.p_value) == (0, 0, 0, 1)
 
 
 def test_the_best_minus_arm_counts_and_its_p_value_with_it() -> None:
     better = [1] * 18 + [0] * 2
     # Far better than the first source, the same as the second: no gain, and no significant loss either.
-    found = gap([1] * 17 + [0] * 3, [0] * 20, better)
-    assert (found.best, found.estimate) == (1, pytest.approx(-0.05))
-    assert found.p_value == 1
+    result = gap([1] * 17 + [0] * 3, [0] * 20, better)
+    assert (result.best, result.estimate) == (1, pytest.approx(-0.05))
+    assert result.p_value == 1
     # A positive gap has to beat both: the larger of the two p-values.
     assert gap([1] * 20, [0] * 20, better).p_value == pytest.approx(2 / 2**2)
 
@@ -88,8 +88,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         skill = rng.beta(2, 2, 120)
         arms = [(rng.random((1, 120)) < np.clip(skill + shift, 0, 1)).astype(float) for shift in (0.1, 0.0)]
         truth = float(np.mean(np.clip(skill + 0.1, 0, 1) - skill))
-        found = contrasts.paired_gap([arms], resamples=400)
-        hits += found.low <= truth <= found.high
+        result = contrasts.paired_gap([arms], resamples=400)
+        hits += result.low <= truth <= result.high
     # Problems are fixed here while the bootstrap redraws them, so it may only be too wide.
     assert 0.92 <= hits / runs <= 1.0
 
@@ -121,9 +121,9 @@ def test_a_loss_against_the_best_of_two_arms_is_corrected_for_both() -> None:
 
 def test_each_resample_is_measured_against_its_own_best_arm() -> None:
     # Where one arm does worse the other does better, so the best is never below a half.
-    found = gap([1] * 40, [1] * 20 + [0] * 20, [0] * 20 + [1] * 20)
-    assert found.high == pytest.approx(found.estimate) == pytest.approx(0.5)
-    assert found.low < 0.45
+    result = gap([1] * 40, [1] * 20 + [0] * 20, [0] * 20 + [1] * 20)
+    assert result.high == pytest.approx(result.estimate) == pytest.approx(0.5)
+    assert result.low < 0.45
 
 
 def test_the_interval_is_that_of_scipy_and_narrows_over_benchmarks() -> None:

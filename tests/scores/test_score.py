@@ -76,7 +76,7 @@ def test_a_failed_request_is_not_cut_off(tmp_path: Path) -> None:
     responses_table(responses, [{**r, "finish_reason": "error"} if r["problem_id"] == "b" else r for r in rows])
     facts = manifest(run(tmp_path, (responses, verdicts)))
     assert (facts["cut_off"], facts["no_answer"], facts["verdicts"]["error"]) == (0.25, 0.5, 1)
-    assert facts["errors"] == 0.25
+    assert (facts["errors"], facts["ungraded"]) == (0.25, 0)
     items = tables.read(tmp_path / "s/items.parquet", tables.ITEMS)
     assert items["n_errors"].to_pylist() == [0, 1, 0, 0]
 
@@ -91,6 +91,34 @@ def test_a_cut_off_response_is_not_correct_whatever_stands_in_it(tmp_path: Path)
     assert [r["n_correct"] for r in tables.read(output, tables.ITEMS).to_pylist()] == [1, 0, 0, 0]
     judged = (responses, verdicts, judgements(tmp_path, 0, {}))
     assert manifest(run(tmp_path, judged, policy="rule+judge"))["accuracy"] == 0.25
+
+
+def lenient(path: Path, words: dict[str, str]) -> None:
+    rows = tables.read(path, tables.VERDICTS).to_pylist()
+    changed = [{**row, "lenient": words.get(row["problem_id"], row["lenient"])} for row in rows]
+    tables.write(path, tables.build(changed, tables.VERDICTS), tables.VERDICTS)
+
+
+def test_lenient_accuracy_stands_beside_the_strict_one_and_takes_no_cut_off_response(tmp_path: Path) -> None:
+    responses, verdicts = answers(tmp_path, 0, dict.fromkeys("abcd", "no_answer") | {"a": "correct"})
+    lenient(verdicts, {"b": "correct", "c": "correct", "d": "wrong"})
+    rows = tables.read(responses, tables.RESPONSES).to_pylist()
+    reasons = dict(zip("abcd", ("stop", "stop", "length", "stop"), strict=True))
+    responses_table(responses, [{**r, "finish_reason": reasons[r["problem_id"]]} for r in rows])
+    output = run(tmp_path, (responses, verdicts))
+    facts = manifest(output)
+    assert (facts["accuracy"], facts["lenient"], facts["by_grader"]["rule"]) == (0.25, 0.5, 0.25)
+    items = tables.read(output, tables.ITEMS)
+    assert items["n_correct"].to_pylist() == [1, 0, 0, 0]
+    assert items["n_lenient"].to_pylist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("word", ["timeout", "error", "unverifiable"])
+def test_what_the_grader_could_not_say_is_counted(word: str, tmp_path: Path) -> None:
+    responses, verdicts = answers(tmp_path, 0, dict.fromkeys("abcd", "correct") | {"b": word})
+    facts = manifest(run(tmp_path, (responses, verdicts)))
+    assert (facts["accuracy"], facts["ungraded"], facts["errors"]) == (0.75, 0.25, 0)
+    assert facts["verdicts"] == {"correct": 3, word: 1}
 
 
 def test_graders_stand_beside_each_other_and_a_judge_only_where_there_is_one(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from distill.runtime.errors import InputError
 from distill.runtime.record import Record
 
 ROWS = [
-    {"problem_id": f"p{i}", "draw": 0, "verdict": "wrong", "method": "number", "matcher": "wrong"} for i in range(9)
+    {"problem_id": f"p{i}", "draw": 0, "verdict": "wrong", "method": "number", "matcher": "wrong", "lenient": "wrong"}
+    for i in range(9)
 ]
 
 

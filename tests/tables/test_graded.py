@@ -17,7 +17,8 @@ from distill.tables.words import REJECTED, FinishReason, Judgement, Outcome, Ver
 
 
 def table(path: Path, contract: tables.Contract, rows: list[dict[str, Any]]) -> Path:
-    default = {"draw": 0, "response": "", "method": "text", "matcher": "wrong", "reply": "?", "finish_reason": "stop"}
+    default = {"draw": 0, "response": "", "method": "text", "matcher": "wrong", "lenient": "wrong", "reply": "?",
+               "finish_reason": "stop"}  # fmt: skip
     tables.write(path, tables.build([{**default, **row} for row in rows], contract), contract)
     return path
 
@@ -60,7 +61,7 @@ def test_two_draws_by_hand(tmp_path: Path) -> None:
     assert [r.loglikelihood_tokens for r in rows] == [4, 4, None, None, 4, None]
     assert [r.response for r in rows] == ["a0", "b0", "c0", "a1", "b1", "c1"]
     assert rows[3].file == responses[1]
-    plain = GradedResponse(responses[0], "b", 0, "stop", "wrong", "wrong")
+    plain = GradedResponse(responses[0], "b", 0, "stop", "wrong", "wrong", "wrong")
     assert next(r for r in join(responses, verdicts) if r.problem_id == "b") == plain  # nothing that was not asked for
 
 

@@ -29,7 +29,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base model and a rendered table of 22 long toy traces."""
     import random
 
-    from distill.models.prompts import Prompt, conversation_ids, prompt_ids
+    from distill.models.prompts import Prompt
+    from distill.models.templates import ChatTemplate
     from tools.toy import problems as toy
 
     folder = tmp_path_factory.mktemp("train")
@@ -37,8 +38,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng, rows = random.Random(0), []
     for number, problem in enumerate(toy.corpus(5, 22)):
         messages = Prompt(PROMPTS / "plain.jinja").messages(problem.text)
-        ids = conversation_ids(tokenizer, messages, toy.trace(problem, "long", rng))
-        prompt = len(prompt_ids(tokenizer, messages))
+        ids = ChatTemplate(tokenizer).conversation_ids(messages, toy.trace(problem, "long", rng))
+        prompt = len(ChatTemplate(tokenizer).prompt_ids(messages))
         mask = [0] * prompt + [1] * (len(ids) - prompt)
         teacher = "odd" if number % 2 else "even"
         rows.append(

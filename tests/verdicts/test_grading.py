@@ -131,8 +131,8 @@ def test_upright_letters_are_units_after_a_value_and_symbols_elsewhere(gold: str
 )
 def test_no_font_makes_a_symbol_vanish(letter: str, font: str, frame: str) -> None:
     plain, dressed = (frame.replace("?", f"{{{text}}}") for text in (letter, font.replace("?", letter)))
-    found, wanted = (re.sub("[ {}]", "", normalise(text)) for text in (dressed, plain))
-    assert found == wanted
+    spelling, wanted = (re.sub("[ {}]", "", normalise(text)) for text in (dressed, plain))
+    assert spelling == wanted
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_a_number_equals_itself_however_written(number: Any) -> None:
 @pytest.mark.parametrize("name", ["processbench", "responses", "answers", "rewrites", "hazards"])
 def test_real_pairs(name: str) -> None:
     rows = [json.loads(line) for line in (DATA / f"public_{name}.jsonl").read_text().splitlines()]
-    found = grade_all([(r["gold"], r["response"], None) for r in rows], workers=2)
-    pairs = [(r, v.verdict) for r, v in zip(rows, found, strict=True)]
+    grades = grade_all([(r["gold"], r["response"], None) for r in rows], workers=2)
+    pairs = [(r, v.verdict) for r, v in zip(rows, grades, strict=True)]
     misses = [(r["id"], r["kind"], r["gold"], r["expected"], got) for r, got in pairs if got != r["expected"]]
     assert misses == []
 
@@ -217,8 +217,8 @@ def test_every_real_gold_answer_equals_itself_or_is_flagged() -> None:
         verifiable = check_golds(golds, workers=2)
         flagged[name] = sum(not ok for ok in verifiable.values())
         distinct = list(verifiable)
-        found = grade_all(((g, f"So \\boxed{{{g}}}.", "stop") for g in distinct), workers=2)
-        misses = [(g, v) for g, v in zip(distinct, found, strict=True) if verifiable[g] and v.verdict != "correct"]
+        grades = grade_all(((g, f"So \\boxed{{{g}}}.", "stop") for g in distinct), workers=2)
+        misses = [(g, v) for g, v in zip(distinct, grades, strict=True) if verifiable[g] and v.verdict != "correct"]
         assert misses == []
     # A function of the reals with a remark in prose, and an interval torn out of a sentence.
     assert flagged == {**dict.fromkeys(GOLDS, 0), "olympiadbench_math_en": 2}

@@ -32,7 +32,7 @@ class Endpoint(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.fail: list[tuple[int, str] | None] = []
         self.reply = ""
 
@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append({**body, "path": self.path, "key": self.headers.get("Authorization")})
+        self.server.requests.append({**body, "path": self.path, "key": self.headers.get("Authorization")})
         text = body["messages"][0]["content"]
         reply = self.server.reply or ("True" if "answer: two" in text or "answer: V" in text else "False.")
         data = json.dumps({"choices": [{"message": {"content": reply}, "finish_reason": "stop"}]})
@@ -70,7 +70,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 def inputs(folder: Path) -> tuple[Path, Path]:
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": g} for i, g in GOLDS.items()])
     rows = [
-        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w}
+        {"problem_id": i, "draw": 0, "verdict": w, "extracted": x, "method": "text", "matcher": w, "lenient": w}
         for i, w, x in VERDICTS
     ]
     tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
@@ -82,8 +82,8 @@ def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
     output = folder / "j/judgements.parquet"
     fetch_model.main(["--recipe", recipe(served="m"), "--output", str(folder / "model/manifest.json")])
     server = {"url": url, "concurrency": 1, "timeout_seconds": 5, "attempts": 4, **keys}
-    asked = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 20}}
-    judge.main([*options(known, verdicts, folder / "model", output), "--recipe", recipe(generation=asked),
+    generation = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 20}}
+    judge.main([*options(known, verdicts, folder / "model", output), "--recipe", recipe(generation=generation),
                 "--execution", recipe(max_unclear=max_unclear)])  # fmt: skip
     return output
 
@@ -103,7 +103,7 @@ def test_only_rejected_answers_are_judged(endpoint: Endpoint, tmp_path: Path, mo
     rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
     assert [(r["problem_id"], r["judgement"]) for r in rows] == [("b", "equal"), ("c", "different"), ("e", "equal")]
     assert manifest(output)["judgements"] == {"different": 1, "equal": 2}
-    first = endpoint.asked[0]
+    first = endpoint.requests[0]
     assert (first["path"], first["key"], first["temperature"]) == ("/v1/chat/completions", "Bearer secret", 0)
     assert "Reference answer: 2" in first["messages"][0]["content"]
     assert sorted(p.name for p in output.parent.iterdir()) == [
@@ -118,12 +118,12 @@ def test_a_job_that_failed_asks_only_what_is_missing(endpoint: Endpoint, tmp_pat
         InputError, match=r"1 of 3 questions got no reply; replies are kept: HTTP 503 busy \(1 attempts\)"
     ):
         run(tmp_path, url(endpoint), attempts=1)
-    assert len(endpoint.asked) == 3
+    assert len(endpoint.requests) == 3
     (journal,) = (tmp_path / "j/kept").glob("*.jsonl")
     assert len(journal.read_text().splitlines()) == 2
     assert not (tmp_path / "j/judgements.parquet").exists()
     run(tmp_path, url(endpoint), attempts=1)
-    assert len(endpoint.asked) == 4
+    assert len(endpoint.requests) == 4
 
 
 def test_an_endpoint_that_recovers_costs_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ def test_an_endpoint_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_verdicts_that_come_out_again_ask_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
     output = run(tmp_path, url(endpoint))
-    first, asked = output.read_bytes(), len(endpoint.asked)
+    first, n_requests = output.read_bytes(), len(endpoint.requests)
     for name in ("judgements.parquet", "manifest.json", "provenance.json"):
         output.with_name(name).unlink()  # as Snakemake does
     run(tmp_path, url(endpoint))
-    assert (output.read_bytes(), len(endpoint.asked)) == (first, asked)
+    assert (output.read_bytes(), len(endpoint.requests)) == (first, n_requests)
 
 
 def test_a_judge_that_talks_nonsense(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_judge_that_talks_nonsense(endpoint: Endpoint, tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False.*'Well, True or False"):
         run(tmp_path, url(endpoint))
     assert manifest(run(tmp_path, url(endpoint), max_unclear=1.0))["judgements"] == {"unclear": 3}
-    assert len(endpoint.asked) == 3  # the replies were kept
+    assert len(endpoint.requests) == 3  # the replies were kept
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
     graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
     for policy in ("rule", "rule+judge"):
         output = tmp_path / policy / "items.parquet"
-        given = recipe(**files, judgements=[str(judged)])
-        score.main(["--problems", str(known), "--inputs", given, "--recipe", recipe(policy=policy),
+        tables_json = recipe(**files, judgements=[str(judged)])
+        score.main(["--problems", str(known), "--inputs", tables_json, "--recipe", recipe(policy=policy),
                     "--output", str(output)])  # fmt: skip
         assert (manifest(output)["accuracy"], manifest(output)["by_grader"]) == (graders[policy], graders)
     with pytest.raises(InputError, match=r"the policy rule\+judge needs `judgements` in --inputs"):
@@ -211,8 +211,8 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
                     "--output", str(tmp_path / "x/items.parquet")])  # fmt: skip
     for more, rows in (({}, 1), ({"judgements": [str(judged)]}, 3)):
         output = tmp_path / f"d{rows}/train.parquet"
-        given = recipe(**{kind: {"t": paths} for kind, paths in {**files, **more}.items()})
-        mix.main(["--problems", str(known), "--inputs", given, "--recipe", recipe(corpus="c", teachers=["t"]),
+        tables_json = recipe(**{kind: {"t": paths} for kind, paths in {**files, **more}.items()})
+        mix.main(["--problems", str(known), "--inputs", tables_json, "--recipe", recipe(corpus="c", teachers=["t"]),
                   "--output", str(output)])  # fmt: skip
         assert manifest(output)["rows"] == rows
 
@@ -220,8 +220,8 @@ def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Pat
 def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
     known, verdicts = inputs(tmp_path)
     model, output = base_model(tmp_path / "model", TOY / "teacher-short"), tmp_path / "j/judgements.parquet"
-    asked = {"engine": "transformers", "decoding": {"max_new_tokens": 3}}
-    made = [*options(known, verdicts, model, output), "--recipe", recipe(generation=asked)]
+    generation = {"engine": "transformers", "decoding": {"max_new_tokens": 3}}
+    made = [*options(known, verdicts, model, output), "--recipe", recipe(generation=generation)]
     with pytest.raises(InputError, match=r"3 of 3 replies are neither True nor False"):  # the toy knows no such words
         judge.main(made)
     (journal,) = (tmp_path / "j/kept").glob("*.jsonl")

@@ -87,6 +87,6 @@ MEASURED = {
 @pytest.mark.parametrize(("name", "bar", "accepted"), [(n, *v) for n, v in MEASURED.items()])
 def test_real_answers(name: str, bar: float, accepted: int) -> None:
     rows = [json.loads(line) for line in (DATA / f"public_{name}.jsonl").read_text().splitlines()]
-    found = [(r["expected"], match(r["gold"], r["response"])) for r in rows]
-    assert sum(e == f for e, f in found) / len(rows) >= bar, sum(e == f for e, f in found) / len(rows)
-    assert sum(e == "wrong" and f == "correct" for e, f in found) <= accepted
+    pairs = [(r["expected"], match(r["gold"], r["response"])) for r in rows]
+    assert sum(e == f for e, f in pairs) / len(rows) >= bar, sum(e == f for e, f in pairs) / len(rows)
+    assert sum(e == "wrong" and f == "correct" for e, f in pairs) <= accepted

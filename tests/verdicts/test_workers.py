@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers import REPOSITORY
 
+from distill.tables.words import Verdict
 from distill.verdicts import grading, symbolic
 from distill.verdicts.grading import Comparison, compare, grade
 from distill.verdicts.limits import ExpiredError, cpu_limit
@@ -43,11 +44,11 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Comparison:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGPROF])
         time.sleep(600)
     if word == "fill":
-        return Comparison("wrong", str(len(bytearray(1 << 36))))
+        return Comparison(Verdict.WRONG, str(len(bytearray(1 << 36))))
     if word == "spent":  # as `compare` says it
-        return Comparison("error", "memory")
+        return Comparison(Verdict.ERROR, "memory")
     if word == "power":
-        return Comparison("wrong", str(9 ** (9**9)))  # one call, in C, for many minutes
+        return Comparison(Verdict.WRONG, str(9 ** (9**9)))  # one call, in C, for many minutes
     try:
         with cpu_limit(timeout_seconds):
             if word == "sleep":
@@ -57,13 +58,13 @@ def play(_gold: str, answer: str, timeout_seconds: int) -> Comparison:
             if word.startswith("work"):
                 burn(0.7)
     except ExpiredError:
-        return Comparison("timeout", "symbolic")
+        return Comparison(Verdict.TIMEOUT, "symbolic")
     return Comparison(*GOOD)
 
 
 def test_one_hostile_row_costs_its_own_verdict_only() -> None:
-    found = words(["x", "kill", "y", "hang", "fill", "z"], workers=2, deadline_seconds=3)
-    assert found == [GOOD, ("error", "worker"), GOOD, ("timeout", "deadline"), ("error", "memory"), GOOD]
+    comparisons = words(["x", "kill", "y", "hang", "fill", "z"], workers=2, deadline_seconds=3)
+    assert comparisons == [GOOD, ("error", "worker"), GOOD, ("timeout", "deadline"), ("error", "memory"), GOOD]
 
 
 def test_waiting_is_not_computing() -> None:
@@ -72,13 +73,13 @@ def test_waiting_is_not_computing() -> None:
 
 def test_the_kernel_ends_c_code_at_its_limit_of_cpu_time_and_the_next_pair_starts_anew() -> None:
     """No deadline ends it: 600 seconds are longer than the limit of the whole test."""
-    found = words(["power", "x", "burn", "y"], timeout_seconds=1, deadline_seconds=600)
-    assert found == [("timeout", "deadline"), GOOD, ("timeout", "symbolic"), GOOD]
+    comparisons = words(["power", "x", "burn", "y"], timeout_seconds=1, deadline_seconds=600)
+    assert comparisons == [("timeout", "deadline"), GOOD, ("timeout", "symbolic"), GOOD]
 
 
 def test_a_worker_lives_longer_than_the_limit_of_one_comparison() -> None:
-    found = words(["burn", *(f"work{i}" for i in range(6)), "x"], workers=1, timeout_seconds=1)
-    assert found == [("timeout", "symbolic"), *[GOOD] * 7]
+    comparisons = words(["burn", *(f"work{i}" for i in range(6)), "x"], workers=1, timeout_seconds=1)
+    assert comparisons == [("timeout", "symbolic"), *[GOOD] * 7]
 
 
 class Once:
@@ -98,17 +99,17 @@ class Once:
 @pytest.mark.parametrize("failure", ["hang", "kill", "fill", "spent"])
 def test_what_the_machine_may_have_caused_is_tried_once_more_in_a_fresh_worker(tmp_path: Path, failure: str) -> None:
     pairs = [(f"{a}+q", rf"\boxed{{{a}+q+0}}", "stop") for a in "ab"]
-    found = grade_all(pairs, workers=1, deadline_seconds=2, compare_pair=Once(tmp_path, failure))
-    assert [(v.verdict, v.method) for v in found] == [GOOD, GOOD]
+    grades = grade_all(pairs, workers=1, deadline_seconds=2, compare_pair=Once(tmp_path, failure))
+    assert [(v.verdict, v.method) for v in grades] == [GOOD, GOOD]
     assert len(list(tmp_path.glob("a-*"))) == len(list(tmp_path.glob("b-*"))) == 2  # each in two processes
     assert len({path.name[2:] for path in tmp_path.iterdir()}) >= 3
 
 
 def test_what_cpu_time_decides_is_not_tried_again(tmp_path: Path) -> None:
-    (found,) = grade_all([("a+q", r"\boxed{a+q+0}", None)], timeout_seconds=1, compare_pair=Once(tmp_path, "burn"))
-    assert (found.verdict, found.method) == ("timeout", "symbolic")
-    (found,) = grade_all([("b+q", r"\boxed{b+q+0}", None)], timeout_seconds=1, compare_pair=Once(tmp_path, "power"))
-    assert (found.verdict, found.method) == ("timeout", "deadline")
+    (result,) = grade_all([("a+q", r"\boxed{a+q+0}", None)], timeout_seconds=1, compare_pair=Once(tmp_path, "burn"))
+    assert (result.verdict, result.method) == ("timeout", "symbolic")
+    (result,) = grade_all([("b+q", r"\boxed{b+q+0}", None)], timeout_seconds=1, compare_pair=Once(tmp_path, "power"))
+    assert (result.verdict, result.method) == ("timeout", "deadline")
 
 
 def test_a_deadline_kill_that_repeats_is_a_timeout() -> None:
@@ -300,5 +301,5 @@ HOSTILE = [
 @pytest.mark.parametrize("response", HOSTILE)
 def test_hostile_responses_come_to_an_end_and_are_not_correct(response: str) -> None:
     """That it ends is the test: nothing else would stop these."""
-    (found,) = grade_all([("3", response, "stop")], timeout_seconds=1)
-    assert (found.verdict == "correct") == response.endswith(r"\boxed{3}")
+    (result,) = grade_all([("3", response, "stop")], timeout_seconds=1)
+    assert (result.verdict == "correct") == response.endswith(r"\boxed{3}")

@@ -17,5 +17,5 @@ def load(name: str) -> ModuleType:
 def names() -> list[str]:
     """Return the names of all analyses, in the order of the page: the modules here that have an ORDER."""
     modules = {module.name: load(module.name) for module in pkgutil.iter_modules(__path__)}
-    found = {name: module.ORDER for name, module in modules.items() if hasattr(module, "ORDER")}
-    return sorted(found, key=lambda name: (found[name], name))
+    orders = {name: module.ORDER for name, module in modules.items() if hasattr(module, "ORDER")}
+    return sorted(orders, key=lambda name: (orders[name], name))

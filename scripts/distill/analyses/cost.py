@@ -21,5 +21,5 @@ def analyse(inputs: Inputs) -> Section:
         for name, version in facts["versions"].items():
             versions[name].add(version)
     rows = [{"program": name, "jobs": n, "seconds": round(seconds[name])} for name, n in jobs.items()]
-    used = ", ".join(f"{name} {' / '.join(sorted(found))}" for name, found in sorted(versions.items()))
+    used = ", ".join(f"{name} {' / '.join(sorted(numbers))}" for name, numbers in sorted(versions.items()))
     return Section("Cost and versions", (f"Made with {used}.",), rows)

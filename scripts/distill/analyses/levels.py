@@ -21,9 +21,9 @@ def analyse(inputs: Inputs) -> Section:
     )
     rows = [
         {"benchmark": m["identity"]["corpus"], "arm": Arm.of(m["identity"]).path, "level": level,
-         "problems": found["n_problems"], "accuracy": found["accuracy"]}
+         "problems": facts["n_problems"], "accuracy": facts["accuracy"]}
         for m in scores
-        for level, found in m["by_level"].items()
+        for level, facts in m["by_level"].items()
     ]  # fmt: skip
     crowded = sorted({m["identity"]["corpus"] for m in scores if len(m["by_level"]) > MOST})
     text = ["Accuracy by the level of the problems, of the first seed of each arm in the picture."]

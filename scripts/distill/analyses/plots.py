@@ -43,7 +43,7 @@ def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
 
 
 def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
-    """One panel per gap on one scale: its estimate and interval by student, zero marked."""
+    """Return an SVG with one panel per gap on one scale: its estimate and interval by student, zero marked."""
     names = list(dict.fromkeys(g["gap"] for g in gaps))
     ends = [0.0, *(g["ci_low"] for g in gaps), *(g["ci_high"] for g in gaps)]
     margin = 0.05 * (max(ends) - min(ends)) or 0.05
@@ -68,15 +68,15 @@ def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One panel per student: accuracy of each dataset with its interval; the base student is a line."""
+    """Return an SVG with one panel per student: accuracy of each dataset with its interval; the base is a line."""
     students = list(dict.fromkeys(r["student"] for r in rows))
     benchmarks = list(dict.fromkeys(r["benchmark"] for r in rows))
 
     def draw(axes: list[Any]) -> None:
         for axis, student in zip(axes, students, strict=True):
-            own = [r for r in rows if r["student"] == student]
-            datasets = list(dict.fromkeys(r["dataset"] for r in own))
-            for row in own:
+            student_rows = [r for r in rows if r["student"] == student]
+            datasets = list(dict.fromkeys(r["dataset"] for r in student_rows))
+            for row in student_rows:
                 colour = COLOURS[benchmarks.index(row["benchmark"]) % len(COLOURS)]
                 spread = [[row["accuracy"] - row["ci_low"]], [row["ci_high"] - row["accuracy"]]]
                 shift = 0.25 * (benchmarks.index(row["benchmark"]) / len(benchmarks))
@@ -93,7 +93,10 @@ def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
-    """One panel per student: accuracy by difficulty, a line per dataset (first seed); `scores` are manifests."""
+    """Return an SVG with a panel per student and benchmark: accuracy by level, a line per dataset (first seed).
+
+    `scores` are the manifests of scores.
+    """
     shown: dict[str, dict[str, Mapping[str, Any]]] = {}
     for score in scores:
         if score["by_level"]:
@@ -117,17 +120,20 @@ def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
 
 
 def training_curves(logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> str:
-    """One panel per student: loss by update, a line per dataset; `logs` holds the columns update and loss."""
+    """Return an SVG with one panel per student: loss by update, a line per arm.
+
+    `logs` is arm -> columns `update` and `loss` of its log; the loss is drawn as a running mean.
+    """
     students = list(dict.fromkeys(arm.student for arm in sorted(logs)))
 
     def draw(axes: list[Any]) -> None:
         for axis, student in zip(axes, students, strict=True):
-            own = {arm: log for arm, log in sorted(logs.items()) if arm.student == student}
-            datasets = list(dict.fromkeys(arm.dataset for arm in own))
-            for arm, log in own.items():
+            student_logs = {arm: log for arm, log in sorted(logs.items()) if arm.student == student}
+            datasets = list(dict.fromkeys(arm.dataset for arm in student_logs))
+            for arm, log in student_logs.items():
                 place = datasets.index(arm.dataset)
                 axis.plot(log["update"], _smooth(log["loss"]), color=COLOURS[place % len(COLOURS)], linewidth=1.2,
-                          label=arm.dataset if arm.seed == min(a.seed for a in own) else None)  # fmt: skip
+                          label=arm.dataset if arm.seed == min(a.seed for a in student_logs) else None)  # fmt: skip
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("update")
             axis.set_ylim(bottom=0)

@@ -9,7 +9,10 @@ TEXT = (
     "Accuracy is the share of responses whose last box equals the gold answer (Wilson interval). No answer and cut off "
     "are shares of all responses; a model that does not stop is seen here, not mistaken for one that cannot reason. "
     "A cut-off response is not correct, whatever stands in it. Errors are responses that the engine did not give; they "
-    "count as not correct. "
+    "count as not correct. Lenient is the accuracy where an answer counts that stands in no box, too (the last "
+    "announced answer or number): base models need it, and some of it is luck; intervals, gaps and datasets never use "
+    "it. Ungraded are responses of which the grader cannot say whether they are right (time limit, unreadable gold "
+    "answer); they count as not correct. "
     "Dataset base is the student before training.",
 )
 

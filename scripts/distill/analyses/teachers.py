@@ -17,6 +17,6 @@ def summed(
     total: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for manifest in map(read_json, manifests):
         corpus, teacher = manifest["identity"]["corpus"], manifest["identity"]["model_path"].removeprefix("teachers/")
-        for name, found in counts(manifest).items():
-            total[corpus, teacher, name].update(found)
+        for name, addends in counts(manifest).items():
+            total[corpus, teacher, name].update(addends)
     return dict(sorted(total.items()))

@@ -1,6 +1,7 @@
 """Jobs: what one job reads of the catalogue, and nothing more. The rules pass it on as one canonical text."""
 
 from pathlib import Path
+from typing import Any
 
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
@@ -15,6 +16,7 @@ from distill.config.recipes import (
     ScoreJob,
     StudentRecipe,
     TeacherRecipe,
+    Templating,
     TrainJob,
     canonical_json,
 )
@@ -51,7 +53,12 @@ def judge_of(catalogue: Catalogue) -> JudgeRecipe:
 def render_job(catalogue: Catalogue, student: str, training: str) -> RenderJob:
     """Return what a rendering reads: of the training the cutoff and the bound on lost rows."""
     keys = catalogue.trainings[training].model_dump(include={"cutoff", "over_cutoff", "max_unrenderable"})
-    return RenderJob(**keys, system=catalogue.students[student].system)
+    return RenderJob(**keys, **_shown(catalogue, student))
+
+
+def _shown(catalogue: Catalogue, student: str) -> dict[str, Any]:
+    """Return how a student is shown a problem, beside its prompt."""
+    return catalogue.students[student].model_dump(include={"system", *Templating.model_fields})
 
 
 def train_job(catalogue: Catalogue, training: str) -> TrainJob:
@@ -61,7 +68,7 @@ def train_job(catalogue: Catalogue, training: str) -> TrainJob:
 
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
     """Return what a job reads of the student that rates responses."""
-    return LoglikelihoodJob(system=catalogue.students[student].system)
+    return LoglikelihoodJob(**_shown(catalogue, student))
 
 
 def score_job(catalogue: Catalogue) -> ScoreJob:

@@ -30,18 +30,19 @@ class MixInputs(Inputs):
 
     def check(self, recipe: DatasetRecipe) -> None:
         """Raise InputError unless every file that the recipe needs is named, and no table of problems besides."""
-        asked = recipe.curation
-        teachers = [*recipe.teachers, *([asked.pass_rate.teacher] if asked.pass_rate else [])]
-        for kind in ("responses", "verdicts", *(["loglikelihoods"] if asked.student else [])):
+        curation_recipe = recipe.curation
+        teachers = [*recipe.teachers, *([curation_recipe.pass_rate.teacher] if curation_recipe.pass_rate else [])]
+        for kind in ("responses", "verdicts", *(["loglikelihoods"] if curation_recipe.student else [])):
             needed = recipe.teachers if kind == "loglikelihoods" else teachers
             if missing := [teacher for teacher in needed if not getattr(self, kind).get(teacher)]:
                 raise InputError(f"--inputs: {kind} must name files of {missing[0]}")
-        for kind, wanted in (("contamination", asked.decontaminate), ("duplicates", asked.deduplicate)):
+        wanted_by_kind = {"contamination": curation_recipe.decontaminate, "duplicates": curation_recipe.deduplicate}
+        for kind, wanted in wanted_by_kind.items():
             if wanted != (getattr(self, kind) is not None):
                 raise InputError(f"--inputs: {kind} {'is missing' if wanted else 'is not what the recipe asks for'}")
 
     def join(self, teacher: str, columns: Sequence[str] = ()) -> Iterator[graded.GradedResponse]:
-        """Yield one teacher's responses with what was said of them; errors as `graded.join`."""
+        """Yield one teacher's graded responses, with log-likelihoods where there are some; errors as `graded.join`."""
         kinds = (self.responses, self.verdicts, self.judgements, self.loglikelihoods)
         return graded.join(*(files.get(teacher, ()) for files in kinds), columns=columns)
 
@@ -51,15 +52,15 @@ def read_draws(inputs: MixInputs, teacher: str, recipe: DatasetRecipe) -> Iterat
 
     Raises InputError as `graded.join`, and when lengths are bounded in tokens that are unknown.
     """
-    asked = recipe.curation
-    for response in inputs.join(teacher, measured_columns(asked)):
-        sample = sample_of(response, asked)
+    curation_recipe = recipe.curation
+    for response in inputs.join(teacher, measured_columns(curation_recipe)):
+        sample = sample_of(response, curation_recipe)
         try:
             failed = response.finish_reason == FinishReason.ERROR
-            rejection = None if failed else curation.rejection(sample, asked)
+            rejection = None if failed else curation.rejection(sample, curation_recipe)
         except ValueError as error:
             raise InputError(f"{response.file}: {error}") from None
-        preference = curation.preference(sample, asked, recipe.seed)
+        preference = curation.preference(sample, curation_recipe, recipe.seed)
         yield Draw(response.problem_id, response.draw, response.outcome, rejection, preference)
 
 

@@ -16,6 +16,7 @@ from distill.runtime.files import file_digest, read_json, text_digest
 
 WEIGHTS = "weights"
 _WEIGHTS, _TOKENIZER = (".safetensors", ".bin"), (".json", ".jinja", ".model", ".txt")  # ends of their files' names
+_GIT_DIGITS = 40
 _CHUNK = 1 << 24  # bytes of a tensor held at once
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
           "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
@@ -52,7 +53,7 @@ class Origin:
 
 
 def origin(folder: Path) -> Origin:
-    """Read where the model of a model folder lies. Raises InputError when the manifest does not say."""
+    """Return the origin of the model in a model folder. Raises InputError for a served model, or another manifest."""
     manifest = read_json(folder / "manifest.json")
     if manifest.get("served") is not None:
         raise InputError(f"{folder}: {manifest['served']} is a served model without weights here; use `engine: openai`")
@@ -70,9 +71,9 @@ def origin(folder: Path) -> Origin:
 
 
 def model_digest(folder: Path) -> str:
-    """Return the digest of what a model is, whatever it is called: weights, tokenizer, template, precision.
+    """Return the digest of a model's weights, tokenizer, template and precision; its name does not count.
 
-    Raises InputError when the manifest does not say.
+    Raises InputError when the manifest is not that of a model.
     """
     manifest = read_json(folder / "manifest.json")
     if "digest" not in manifest:
@@ -109,7 +110,7 @@ def weights_digest(folder: Path) -> str:
 def check_weights(folder: Path) -> None:
     """Raise InputError unless the weights of a model folder, and of its base, are those that the manifests state.
 
-    Reads them once; of a model of the hub nothing, for its cache is named by digests.
+    Reads them once, with the small files that say how they are used.
     """
     manifest = read_json(folder / "manifest.json")
     if manifest.get("kind") != "trained":
@@ -117,18 +118,38 @@ def check_weights(folder: Path) -> None:
         return
     if weights_digest(folder / WEIGHTS) != manifest["digest"]:
         raise _altered(folder / WEIGHTS, folder, f"delete {folder / WEIGHTS} and run again")
+    _check_files(folder, manifest, ("config.json",))
     if manifest["adapter"]:
         check_weights(Path(manifest["base"]))
 
 
+def _check_tokenizer(folder: Path) -> None:
+    """Check the files of a model's tokenizer; an adapter has that of its base."""
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("kind") == "trained" and manifest["adapter"]:
+        _check_tokenizer(Path(manifest["base"]))
+    else:
+        _check_files(folder, manifest, _TOKENIZER)
+
+
 def _check_files(folder: Path, manifest: dict[str, Any], endings: tuple[str, ...]) -> None:
-    """Check those files of a base model that end so against its manifest."""
-    if manifest.get("hub") is not None or manifest.get("served") is not None:
+    """Check those files of a model that end so against its manifest."""
+    if manifest.get("served") is not None:
         return
-    at = Path(manifest["path"]) if manifest.get("path") else folder / WEIGHTS
+    trained = manifest.get("kind") == "trained"
+    at = folder / WEIGHTS if trained else Path(origin(folder).folder())
+    remedy = f"delete {at} and run again" if trained else f"put it back, or delete {folder}/manifest.json and run again"
     for name, digest in manifest.get("files", {}).items():
-        if name.endswith(endings) and not ((at / name).is_file() and file_digest(at / name) == digest):
-            raise _altered(at / name, folder, f"put it back, or delete {folder}/manifest.json and run again")
+        if name.endswith(endings) and not ((at / name).is_file() and _is_content(at / name, digest)):
+            raise _altered(at / name, folder, remedy)
+
+
+def _is_content(path: Path, digest: str) -> bool:
+    """Whether a file has a sha256, or of a small file of the hub, which names it by its git hash, that one."""
+    if len(digest) != _GIT_DIGITS:
+        return file_digest(path) == digest
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
 
 
 def _altered(path: Path, folder: Path, remedy: str) -> InputError:
@@ -150,9 +171,8 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    at, manifest = origin(folder), read_json(folder / "manifest.json")
-    if manifest["kind"] == "base":
-        _check_files(folder, manifest, _TOKENIZER)
+    at = origin(folder)
+    _check_tokenizer(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
     except (OSError, ValueError) as error:
@@ -204,10 +224,10 @@ def check_text_only(at: Origin) -> None:
 
 def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
     """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's."""
-    found = [tokenizer.eos_token_id]
+    ids = [tokenizer.eos_token_id]
     extra = getattr(generation_config, "eos_token_id", None)
-    found += extra if isinstance(extra, list) else [extra]
-    return sorted({i for i in found if i is not None})
+    ids += extra if isinstance(extra, list) else [extra]
+    return sorted({i for i in ids if i is not None})
 
 
 def load_generation_config(folder: Path) -> Any:

@@ -7,9 +7,9 @@ from distill.runtime.errors import InputError, first_line
 
 
 def snapshot(kind: str, hub: str, revision: str, patterns: Sequence[str] | None) -> Path:
-    """Return the folder of one commit of a hub repository (`model`, `dataset`), downloaded unless it is cached.
+    """Return the folder of one commit of a hub repository of a `kind` (`model` or `dataset`), downloaded if needed.
 
-    `patterns` limits the files. Raises InputError when it is neither cached nor to be had.
+    `patterns` (globs) limits the files. Raises InputError when it is neither cached nor to be had.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError

@@ -1,4 +1,4 @@
-"""Log-loglikelihoods of given tokens under a causal language model, in bounded memory."""
+"""Log-likelihoods of given tokens under a causal language model, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Tokens = tuple[list[int], int]
 
 
 class LoglikelihoodModel:
-    """A causal language model on one device, asked how likely the responses are that it is shown."""
+    """A causal language model on one device, which computes the log-likelihood of responses."""
 
     def __init__(self, folder: Path):
         import torch
@@ -23,16 +23,16 @@ class LoglikelihoodModel:
         self.context: int = self._model.config.max_position_embeddings
 
     def loglikelihoods(self, rows: Sequence[Tokens]) -> list[float]:
-        """Return, per row, the log-likelihood (nats, summed) of what follows the prompt.
+        """Return, per row, the log-likelihood of its response after its prompt: nats, summed over the tokens.
 
         Rows of like length share a batch, padded on the right, which a causal model does not see. A batch is run in
         windows with a key-value cache, so that logits are held for STEP_TOKENS tokens at most.
         """
-        found = [0.0] * len(rows)
+        sums = [0.0] * len(rows)
         for batch in batches([len(ids) for ids, _ in rows]):
             for index, value in zip(batch, self._batch([rows[i] for i in batch]), strict=True):
-                found[index] = value
-        return found
+                sums[index] = value
+        return sums
 
     def _batch(self, rows: Sequence[Tokens]) -> list[float]:
         import torch
@@ -41,9 +41,9 @@ class LoglikelihoodModel:
         width = max(len(ids) for ids, _ in rows)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         counted = torch.zeros(len(rows), width, dtype=torch.bool)
-        for row, (own, prompt) in enumerate(rows):
-            ids[row, : len(own)] = torch.tensor(own)
-            counted[row, prompt : len(own)] = True
+        for row, (tokens, prompt) in enumerate(rows):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            counted[row, prompt : len(tokens)] = True
         ids, counted = ids.to(self._device), counted.to(self._device)
         cache = DynamicCache(config=self._model.config)
         total = torch.zeros(len(rows), dtype=torch.float64)
@@ -51,8 +51,8 @@ class LoglikelihoodModel:
             for start in range(0, width - 1, WINDOW):
                 end = min(start + WINDOW, width - 1)
                 out = self._model(input_ids=ids[:, start:end], past_key_values=cache, use_cache=True)
-                logits, said = out.logits.float(), ids[:, start + 1 : end + 1]
-                log_probability = logits.gather(-1, said[..., None])[..., 0] - logits.logsumexp(-1)
+                logits, targets = out.logits.float(), ids[:, start + 1 : end + 1]
+                log_probability = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1)
                 total += (log_probability * counted[:, start + 1 : end + 1]).sum(-1).double().cpu()
         return total.tolist()
 

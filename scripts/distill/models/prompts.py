@@ -1,54 +1,59 @@
-"""From a problem to the tokens a model sees: one path for generation, training and evaluation."""
+"""Prompts: what a model is shown of a problem, and what a judge is shown of an answer."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from distill.models.sandbox import SANDBOX
+from distill.models.templates import Message
 from distill.runtime.errors import InputError
 
-Message = dict[str, str]
+# Letters of both cases, marks of HTML, LaTeX and Jinja, white space: what a template that changes a text touches.
+_MARK = "Aa {name} <b>&amp;\"'</b>  {{{{ $\\\\frac{{1}}{{2}}$ }}}}\n\t\u00e9\u6570 zZ"
+_LONG = 4000  # repeats of the long trial: a template that cuts texts shows there
+
+
+class PromptTemplate:
+    """A template of `config/prompts/` (Jinja) with its variables, each of which stands unchanged in what it writes."""
+
+    def __init__(self, path: Path, names: Sequence[str]):
+        """Read the file and try it. Raises InputError when it fails, or leaves out or changes a variable."""
+        self._path, self._names = Path(path), tuple(names)
+        self._source = _read(self._path)
+        for mark in (_MARK, _MARK * _LONG, _MARK.replace("\n", " ") * _LONG):
+            self.render({name: mark.format(name=name) for name in names})
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """Return the text for a value of each variable. Raises InputError when one is left out or changed."""
+        known = " and ".join(f"`{name}`" for name in self._names)
+        where = f"{self._path}: the prompt template, which knows {known}, fails"
+        text, _ = SANDBOX.render(where, "prompt", self._source, dict(values))
+        for name, value in values.items():
+            if value.strip() not in text:
+                raise InputError(
+                    f"{self._path}: the prompt leaves out or changes `{name}`; write {{{{ {name} }}}}, without filters"
+                )
+        return text
+
+
+def _read(path: Path) -> str:
+    """Return the text of a template's file. Raises InputError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such prompt template") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the prompt template as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: the prompt template cannot be read ({error.strerror})") from None
 
 
 class Prompt:
-    """A prompt template of `config/prompts/` (Jinja, with the variable `problem`) and an optional system text."""
+    """A prompt template with the variable `problem`, and an optional system text."""
 
     def __init__(self, path: Path, system: str | None = None):
-        import jinja2
-
-        self._path, self._system = path, system
-        try:
-            environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
-            self._template = environment.from_string(Path(path).read_text())
-            self._template.render(problem="1 + 1")
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such prompt template") from None
-        except jinja2.TemplateError as error:
-            raise InputError(f"{path}: {error}; a prompt template knows the one variable `problem`") from None
+        self._template, self._system = PromptTemplate(path, ["problem"]), system
 
     def messages(self, problem: str) -> list[Message]:
         """Return the conversation up to the model's turn."""
-        user = {"role": "user", "content": self._template.render(problem=problem)}
+        user = {"role": "user", "content": self._template.render({"problem": problem})}
         return [user] if self._system is None else [{"role": "system", "content": self._system}, user]
-
-
-def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
-    """Return the token ids of a conversation, up to and including the opening of the model's turn."""
-    return _apply(tokenizer, messages, add_generation_prompt=True)
-
-
-def conversation_ids(tokenizer: Any, messages: list[Message], response: str) -> list[int]:
-    """Return the token ids of a conversation with the model's response in it, as the chat template writes it."""
-    return _apply(tokenizer, [*messages, {"role": "assistant", "content": response}], add_generation_prompt=False)
-
-
-def _apply(tokenizer: Any, messages: list[Message], add_generation_prompt: bool) -> list[int]:
-    import jinja2
-
-    try:
-        return tokenizer.apply_chat_template(
-            messages, add_generation_prompt=add_generation_prompt, tokenize=True, return_dict=False
-        )
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
-        roles = [m["role"] for m in messages]
-        raise InputError(
-            f"{tokenizer.name_or_path}: the chat template fails on a conversation of {roles}: {error}"
-        ) from None

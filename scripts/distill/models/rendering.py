@@ -82,12 +82,16 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class Renderer:
-    """A student's tokenizer, chat template, stop tokens and prompt, and the rules that a rendered row must keep."""
+    """A student's chat template, stop tokens and prompt, and the rules that a rendered row must keep."""
 
-    tokenizer: Any
     template: ChatTemplate
     stops: list[int]
     prompt: Prompt
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the student's tokenizer."""
+        return self.template.tokenizer
 
     def check(self) -> None:
         """Try the template on one short row. Raises InputError when it or the prompt's own texts can carry no row."""

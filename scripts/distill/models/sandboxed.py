@@ -29,7 +29,7 @@ class ClockError(Exception):
 class Generation(Extension):
     """The block `{% generation %}`, with which templates mark the model's own text; here it is only its body."""
 
-    tags = {"generation"}
+    tags = frozenset({"generation"})
 
     def parse(self, parser: Any) -> Any:
         """Return the nodes of the body."""
@@ -83,8 +83,8 @@ def compiled(kind: str, source: str, date: str | None) -> tuple[Any, list[str]]:
         environment = KINDS[kind](date)
         del environment.filters["random"], environment.globals["lipsum"]
         tree = environment.parse(source)
-        names = meta.find_undeclared_variables(tree)  # without globals, of which the clock is one
-        names |= {name.name for name in tree.find_all(nodes.Name)} & {"strftime_now"}
+        names = {name.name for name in tree.find_all(nodes.Name)} & {"strftime_now"}  # the other globals are Jinja's
+        names |= meta.find_undeclared_variables(tree)
         _templates[key] = environment.from_string(source), sorted(names)
     return _templates[key]
 

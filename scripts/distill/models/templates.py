@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill.models.sandbox import SANDBOX
+from distill.models.thinking import PRESETS, frames_of, tags_of
 from distill.runtime.errors import InputError
-from distill.tables.thinking import PRESETS, tags_of
 
 Message = dict[str, str]
 PROBE = [{"role": "user", "content": "1 + 1"}]
@@ -34,11 +34,12 @@ class ChatTemplate:
 
         Raises InputError when it fails, or does not read an argument or the clock that the recipe gives it.
         """
-        self._tokenizer, self._args, self._date = tokenizer, dict(args or {}), date
+        self.tokenizer, self._args, self._date = tokenizer, dict(args or {}), date
         self._source = tokenizer.get_chat_template()
         self._special = dict(tokenizer.special_tokens_map)
         self._check_arguments()
         self.opened = self._opened(tags_of(think_tags))
+        self._hidden = self._hidden_ids(think_tags)
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """Return a conversation up to and including the opening of the model's turn. Raises InputError."""
@@ -57,19 +58,50 @@ class ChatTemplate:
         """Return the token ids of `conversation_text`."""
         return self._ids(self.conversation_text(messages, response))
 
+    def prefix(self, response_prefix: str | None) -> str:
+        """Return what the template has begun the response with; the recipe's own word for it, if any, must agree.
+
+        Raises InputError when it does not.
+        """
+        if response_prefix is None:
+            return self.opened
+        text = response_prefix.strip()
+        agrees = text == self.opened.strip() or (not self.opened and self.prompt_text(PROBE).rstrip().endswith(text))
+        if not agrees:
+            raise InputError(
+                f"{self.tokenizer.name_or_path}: `response_prefix: {response_prefix!r}`, but the chat template begins "
+                f"the response with {self.opened!r}; leave the key out"
+            )
+        return response_prefix
+
+    def response_text(self, ids: Sequence[int]) -> str:
+        """Return the text of a response without its special tokens, but for those that mark thinking."""
+        if self._hidden is None:
+            return self.tokenizer.decode(ids, skip_special_tokens=True)
+        return self.tokenizer.decode([i for i in ids if i not in self._hidden], skip_special_tokens=False)
+
+    def _hidden_ids(self, think_tags: str | Sequence[str]) -> frozenset[int] | None:
+        """Return the special tokens that a response is read without; None: all of them."""
+        tokens = {i: t.content for i, t in self.tokenizer.added_tokens_decoder.items() if t.special}
+        tokens |= dict(zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True))
+        marks = [*tags_of(think_tags), *frames_of(think_tags), *(tag for pair in PRESETS.values() for tag in pair)]
+        shown = {i for i, text in tokens.items() if any(text in mark for mark in marks)}
+        return frozenset(tokens) - shown if shown else None
+
     def _ids(self, text: str) -> list[int]:
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[str, list[str]]:
         variables = {**_ALWAYS, **self._special, **self._args, "messages": list(messages),
                      "add_generation_prompt": add_generation_prompt}  # fmt: skip
         roles = [message["role"] for message in messages]
-        where = f"{self._tokenizer.name_or_path}: the chat template fails on a conversation of {roles}"
+        where = f"{self.tokenizer.name_or_path}: the chat template fails on a conversation of {roles}"
         return SANDBOX.render(where, "chat", self._source, variables, self._date)
 
     def _check_arguments(self) -> None:
-        where = f"{self._tokenizer.name_or_path}: its chat template"
-        names = SANDBOX.render(where, "chat", self._source_names(), {})[1]
+        name_or_path = self.tokenizer.name_or_path
+        where = f"{name_or_path}: its chat template"
+        names = SANDBOX.render(f"{name_or_path}: the chat template fails", "chat", self._source_names(), {})[1]
         for name in self._args:
             if name in self._special:
                 raise InputError(f"{where} has {name} from the tokenizer; leave `template_args.{name}` out")

@@ -6,6 +6,7 @@ taught as the Python source of whatever it is, so it ends the program, with what
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,7 +35,9 @@ class Row:
         return cell_truth(self.cells[name], self._at(name), name)
 
     def parts(self, name: str) -> list[Any]:
-        """Return the elements of a cell that is a list. Raises InputError where it is none."""
+        """Return the elements of a cell that is a list, none for null. Raises InputError for anything else."""
+        if self.cells[name] is None:
+            return []
         cell = _alone(self.cells[name]) if not isinstance(self.cells[name], list) else self.cells[name]
         if not isinstance(cell, list):
             raise InputError(f"{self._at(name)} holds {_kind(cell)}, and `draws_in_lists` wants a list")
@@ -52,6 +55,8 @@ def cell_text(cell: Any, at: str, name: str) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
+        if re.search("[\ud800-\udfff]", cell):
+            raise InputError(f"{at} holds half of a character (a lone surrogate), which no table can keep; repair it")
         return cell
     if isinstance(cell, (bytes, bytearray)):
         try:

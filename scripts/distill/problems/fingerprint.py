@@ -1,4 +1,4 @@
-"""What a corpus would ask, known before anything runs: digests of its ids and statements, per shard.
+"""Digests of the ids and statements of a corpus, per shard, known before any job runs.
 
 A generation depends on statements and not on gold answers, and Snakemake decides what to make before the first job
 starts: a table that comes out the same still re-makes what reads it. So the rules read the rows of a local file while
@@ -37,22 +37,22 @@ def fingerprint(recipe: CorpusRecipe, code: str, cache: Path) -> dict[str, str]:
     try:
         from distill.problems.mapping import read_corpus
 
-        found = fingerprint_rows(read_corpus(recipe).rows, names)
+        digests = fingerprint_rows(read_corpus(recipe).rows, names)
     except InputError:
         return dict.fromkeys(names, "unreadable")
-    _keep(cache, {"key": key, "shards": found})
-    return found
+    _keep(cache, {"key": key, "shards": digests})
+    return digests
 
 
 def fingerprint_rows(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> dict[str, str]:
     """Return shard -> digest of rows with problem_id and problem; their order does not matter."""
     ordered = sorted(rows, key=lambda row: row["problem_id"])
-    found = {}
+    digests = {}
     for name in names:
         index, count = parse_shard(name)
-        own = (row for row in ordered if in_shard(row["problem_id"], index, count))
-        found[name] = _digest([row["problem_id"], row["problem"]] for row in own)
-    return found
+        shard = (row for row in ordered if in_shard(row["problem_id"], index, count))
+        digests[name] = _digest([row["problem_id"], row["problem"]] for row in shard)
+    return digests
 
 
 def _digest(texts: Iterable[list[str]]) -> str:

@@ -38,7 +38,7 @@ def gold_answer(text: str, answer_format: str) -> str:
         _, marker, text = text.rpartition("####")
         text = text.replace(",", "") if marker else ""
     text = text.strip()
-    if len(text) > 2 and text.startswith("$") and text.endswith("$"):
+    if len(text) > 2 and text.startswith("$") and text.endswith("$") and "$" not in text.strip("$"):
         text = text.strip("$").strip()
     return text
 

@@ -4,7 +4,9 @@ import csv
 import difflib
 import gzip
 import itertools
+import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,14 +113,38 @@ def _parquet_rows(path: Path, wanted: Sequence[str]) -> Source:
     heads = list(dict.fromkeys(parse_column(name, names).name for name in wanted))
     _check_present(str(path), [head for head in heads if head not in names], names, True)
 
+    types = _narrow(file.schema_arrow, heads)
+
     def rows() -> Iterator[dict[str, Any]]:
         try:
             for batch in file.iter_batches(1024, columns=heads):
-                yield from batch.to_pylist()
+                yield from (_exact(row, types) for row in batch.to_pylist())
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
     return str(path), names, rows()
+
+
+def _narrow(schema: pa.Schema, heads: Sequence[str]) -> dict[str, pa.DataType]:
+    """Return the columns that hold floats of 16 or 32 bits, at any depth."""
+    return {head: schema.field(head).type for head in heads if re.search("float", str(schema.field(head).type))}
+
+
+def _exact(row: dict[str, Any], types: dict[str, pa.DataType]) -> dict[str, Any]:
+    """Return a row with its narrow floats as they were written: 0.1, not the 0.10000000149011612 of 32 bits."""
+    return row | {name: _shortest(row[name], kind) for name, kind in types.items()} if types else row
+
+
+def _shortest(cell: Any, kind: pa.DataType) -> Any:
+    if cell is None:
+        return None
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        return float(str(kind.to_pandas_dtype()(cell)))
+    if pa.types.is_struct(kind):
+        return {field.name: _shortest(cell[field.name], field.type) for field in kind}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_shortest(part, kind.value_type) for part in cell]
+    return cell
 
 
 @contextmanager
@@ -128,7 +154,7 @@ def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
             yield file
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, OSError) as error:
+    except (UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
         raise InputError(f"{path}: not a readable text file in UTF-8 ({first_line(error)})") from None
 
 
@@ -200,4 +226,5 @@ def _hub_rows(recipe: Rows, wanted: Iterable[str]) -> Source:
     names = rows.column_names
     heads = list(dict.fromkeys(parse_column(name, names).name for name in wanted))
     _check_present(where, [head for head in heads if head not in names], names, True)
-    return where, names, iter(rows.select_columns(heads))
+    types = _narrow(rows.features.arrow_schema, heads)
+    return where, names, (_exact(row, types) for row in rows.select_columns(heads))

@@ -1,4 +1,4 @@
-"""Statements: what is asked, problem by problem."""
+"""The statements of a corpus, read from the statements tables of its shards."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ def statements(*paths: Path) -> dict[str, str]:
 
     Raises InputError when two tables hold the same problem.
     """
-    found: dict[str, str] = {}
+    by_id: dict[str, str] = {}
     for path in paths:
         table = tables.read(path, tables.STATEMENTS, ["problem_id", "problem"])
-        own = dict(zip(table["problem_id"].to_pylist(), table["problem"].to_pylist(), strict=True))
-        if repeated := found.keys() & own.keys():
+        shard = dict(zip(table["problem_id"].to_pylist(), table["problem"].to_pylist(), strict=True))
+        if repeated := by_id.keys() & shard.keys():
             raise InputError(f"{path}: problem {min(repeated)!r} stands in another table too; give each shard once")
-        found |= own
-    return found
+        by_id |= shard
+    return by_id

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
+from distill.models.thinking import canonical_think
 from distill.problems.cells import Row, cell_text, cell_truth
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
@@ -134,7 +135,7 @@ def _response(row: Row, recipe: PublishedRecipe) -> str:
 def _rewritten(response: str, recipe: PublishedRecipe) -> str:
     for rewrite in recipe.rewrites:
         response = rewrite.apply(response)
-    return response
+    return canonical_think(response, recipe.think_tags)
 
 
 def _finish_reason(word: str, place: str, recipe: PublishedRecipe) -> FinishReason:

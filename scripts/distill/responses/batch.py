@@ -43,9 +43,9 @@ class Batch:
         if not self._plain or count < max(1, self._size // WORTH):
             return 0
         lengths = [len(ids) for ids in prompts[taken : taken + count]]
-        own = [self._prompt[row] + len(ids) for row, ids in self._new.items()]
-        width = max(*own, *lengths)
-        return count if sum(own) + sum(lengths) >= LEAST_FILLED * width * (len(own) + count) else 0
+        widths = [self._prompt[row] + len(ids) for row, ids in self._new.items()]
+        width = max(*widths, *lengths)
+        return count if sum(widths) + sum(lengths) >= LEAST_FILLED * width * (len(widths) + count) else 0
 
     def is_sparse(self) -> bool:
         """Whether so many lines are dead that they should go."""
@@ -93,8 +93,10 @@ class Batch:
         from transformers import DynamicCache
 
         width = max(len(ids) for ids in prompts)
-        ids = [[self._pad] * (width - len(own)) + own for own in prompts]
-        mask = torch.tensor([[0] * (width - len(own)) + [1] * len(own) for own in prompts], device=self._device)
+        ids = [[self._pad] * (width - len(prompt)) + prompt for prompt in prompts]
+        mask = torch.tensor(
+            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=self._device
+        )
         cache = plain_cache(self._model.config) if self._plain else DynamicCache(config=self._model.config)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         return mask, cache, self._forward(torch.tensor(ids, device=self._device), mask, positions, cache)
@@ -103,16 +105,16 @@ class Batch:
         """Add one token to each living row; return (row, its new tokens) of each."""
         import torch
 
-        found = []
+        grown = []
         for row, token in zip(self.rows, tokens.tolist(), strict=True):
             if row is not None:
                 self._new[row].append(token)
-                found.append((row, self._new[row]))
+                grown.append((row, self._new[row]))
         self._last = tokens[:, None]
         # A dead line's tokens are masked, so its position stands still.
         living = torch.tensor([[int(row is not None)] for row in self.rows], device=self._device)
         self._mask = torch.cat([self._mask, living], 1)
-        return found
+        return grown
 
     def finish(self, row: int) -> list[int]:
         """Let a row's line go dead and return the row's new tokens."""

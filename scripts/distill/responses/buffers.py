@@ -16,7 +16,7 @@ class Buffers(DynamicLayer):
     """One layer's keys and values [rows, heads, columns, width of a head], with room for further columns."""
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> tuple[Any, Any]:
-        """Add columns; return all keys and values."""
+        """Add columns; return all keys and all values, each [rows, heads, columns, width of a head]."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self._all = (key_states[:, :, :0], value_states[:, :, :0])

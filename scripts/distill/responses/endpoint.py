@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LATER = (408, 409, 425, 429)  # and every 5xx: the same request may go well later
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
-LONGEST_ASKED_PAUSE_SECONDS = 3600.0  # a Retry-After above it is not believed
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a Retry-After above it is not believed
 CONNECT_SECONDS = 30.0
 # So many conversations are under way until a first one is answered, or so long: what refuses one may refuse all.
 PROBES, PROBE_SECONDS = 8, 5.0
@@ -202,7 +202,7 @@ class Endpoint:
     def _read(self, response: "httpx2.Response") -> Reply:
         code = response.status_code
         if code >= 500 or (code in LATER and "insufficient_quota" not in response.text):
-            raise _LaterError(_message(response), self._asked_pause(response))
+            raise _LaterError(_message(response), self._retry_after(response))
         if code in (401, 402, 403, 404, 429) or response.is_redirect:
             raise self._fatal(response)
         if code >= 400:
@@ -216,16 +216,16 @@ class Endpoint:
         except (NotAReplyError, ValueError, RecursionError):
             raise _LaterError(f"not a chat completion: {response.text[:200]!r}") from None
 
-    def _asked_pause(self, response: "httpx2.Response") -> float:
+    def _retry_after(self, response: "httpx2.Response") -> float:
         """Return the seconds of Retry-After (a number or a date) and let all workers wait for them."""
-        asked, seconds = response.headers.get("Retry-After"), 0.0
-        if asked is not None:
+        header, seconds = response.headers.get("Retry-After"), 0.0
+        if header is not None:
             try:
-                seconds = float(asked)
+                seconds = float(header)
             except ValueError:
                 with suppress(ValueError):
-                    seconds = parsedate_to_datetime(asked).timestamp() - time.time()
-        seconds = min(max(seconds, 0.0), LONGEST_ASKED_PAUSE_SECONDS)
+                    seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        seconds = min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
         self._not_before = max(self._not_before, time.monotonic() + seconds)
         return seconds
 

@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """What decides a row besides the key of all rows: the digest of the messages, and the seeds it may have.
+    """A row's part of its key: the digest of the messages (16 hex digits), and the seeds that the row may have.
 
     A row has a seed of its own, or that of its shard where the engine has one for all; greedy rows may have any.
     """
@@ -54,7 +54,7 @@ def shard_seed(decoding_seed: int, shard: str, draw: int) -> int:
 
 
 def question(recipe: GenerateJob, messages: list[Message], problem_id: str, draw: int, shard: str) -> Question:
-    """Return what decides the row of a problem."""
+    """Return the question of a problem in a draw: digest of its messages, and seeds (any where decoding is greedy)."""
     decoding = recipe.decoding
     seeds = frozenset((row_seed(decoding.seed, problem_id, draw), shard_seed(decoding.seed, shard, draw)))
     return Question(text_digest(canonical_json(messages))[:16], seeds if decoding.temperature else None)
@@ -71,7 +71,7 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
             return
         try:
             answered = _questions(entry)
-            same = {i for i, asked in left.items() if answered.get(i) == asked.digest}
+            same = {i for i in left if answered.get(i) == left[i].digest}
             for row in _rows(_whole(entry), same) if same else ():
                 problem_id = row.pop("problem_id")
                 seeds = left[problem_id].seeds
@@ -83,7 +83,7 @@ def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Questio
 
 
 def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) -> None:
-    """Keep a finished table of the digest `digest`, and forget what it holds too.
+    """Keep a finished table with the digest `digest` of its rows; delete kept tables whose questions it answers, too.
 
     Older tables of the same key stay if they answer a question that it does not; of other keys the latest stay.
     """
@@ -105,7 +105,7 @@ def keep(table: Path, digest: str, key: str, questions: Mapping[str, Question]) 
 
 def _entries(folders: Collection[Path], key: str = "*") -> list[Path]:
     """Return the lists of questions kept in shards' folders, each once, the latest of the first folder first."""
-    found: dict[Path, None] = {}
+    entries: dict[Path, None] = {}
     for folder in folders:
         dated = []
         for entry in (folder / FOLDER).glob(f"{key}-*.json"):
@@ -113,17 +113,17 @@ def _entries(folders: Collection[Path], key: str = "*") -> list[Path]:
                 dated.append((-entry.stat().st_mtime_ns, entry))
             except FileNotFoundError:  # another shard has just replaced it
                 continue
-        found |= dict.fromkeys(entry for _, entry in sorted(dated))
-    return list(found)
+        entries |= dict.fromkeys(entry for _, entry in sorted(dated))
+    return list(entries)
 
 
 def _questions(entry: Path) -> dict[str, str]:
     """Return problem_id -> digest of the question; none of a list that is torn or gone."""
     try:
-        found = read_json(entry)["questions"]
+        digests = read_json(entry)["questions"]
     except (InputError, KeyError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return digests if isinstance(digests, dict) else {}
 
 
 def _whole(entry: Path) -> Path:

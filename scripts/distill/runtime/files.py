@@ -97,10 +97,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def json_text(data: Mapping[str, Any]) -> str:
+    """Return a JSON object as it is written to files: keys sorted, one trailing newline."""
+    return json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON atomically, keys sorted, one trailing newline."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(data))
 
 
 def read_json(path: Path) -> dict[str, Any]:

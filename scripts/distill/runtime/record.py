@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.runtime.codehash import code_hash
-from distill.runtime.files import file_digest, lock_folder, write_json
+from distill.runtime.files import file_digest, json_text, lock_folder, text_digest, write_json
 
 # Libraries that can change a row; those not installed in a stage's environment are left out.
 RECORDED = ("pyarrow", "math-verify", "latex2sympy2_extended", "datasets", "datasketch", "jinja2", "numpy",
@@ -42,6 +42,9 @@ class Ledger:
             "rows_out": self.rows_out,
             "lost": {r: n for r, n in sorted(self.lost.items()) if n},
         }
+
+
+TIMED = ("train_log.parquet",)  # holds speeds, so no two are equal
 
 
 class Record:
@@ -71,6 +74,7 @@ class Record:
             "code": code_hash(Path(script), also),
             "recipe": self.recipe,
             "inputs": {n: file_digest(p) for n, p in inputs.items() if p is not None},
+            "paths": {n: str(p) for n, p in inputs.items() if p is not None},
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
 
@@ -82,15 +86,32 @@ class Record:
     def write(self, manifest: Mapping[str, Any], **facts: Any) -> None:
         """Write `provenance.json` (with further `facts`: seed, tokens, hardware), then `manifest.json`.
 
-        The manifest states the sha256 of each table in the folder, so that readers notice one that was altered.
+        The manifest states the sha256 of each table in the folder whose bytes follow from its inputs, so that readers
+        notice one that was altered. The provenance states that of all files (`outputs`), and its own (`seal`).
         """
         seconds = round(time.monotonic() - self._start, 3)
-        provenance = {**self._data, **facts, "seconds": seconds, "versions": versions(), "hardware": hardware()}
-        write_json(self._folder / "provenance.json", provenance)
-        tables = {path.name: file_digest(path) for path in sorted(self._folder.glob("*.parquet"))}
+        outputs = {name: file_digest(self._folder / name) for name in output_names(self._folder)}
+        tables = {n: digest for n, digest in outputs.items() if n.endswith(".parquet") and n not in TIMED}
         stated = {"tables": tables} if tables else {}
         identity = {"identity": self._identity} if self._identity else {}
-        write_json(self._folder / "manifest.json", {**manifest, **stated, **identity})
+        content = {**manifest, **stated, **identity}
+        outputs["manifest.json"] = text_digest(json_text(content))
+        facts = {**facts, "seconds": seconds, "versions": versions(), "hardware": hardware(), "outputs": outputs}
+        provenance = {**self._data, **facts}
+        write_json(self._folder / "provenance.json", {**provenance, "seal": seal(provenance)})
+        write_json(self._folder / "manifest.json", content)
+
+
+def output_names(folder: Path) -> list[str]:
+    """Return the files of an artefact besides manifest and provenance: those of its folder and of weights/."""
+    paths = [*folder.glob("*"), *folder.glob("weights/**/*")]
+    names = (p.relative_to(folder).as_posix() for p in paths if p.is_file() and not p.name.startswith("."))
+    return sorted(set(names) - {"manifest.json", "provenance.json"})
+
+
+def seal(provenance: Mapping[str, Any]) -> str:
+    """Return the digest of a provenance without its `seal`."""
+    return text_digest(json_text({name: value for name, value in provenance.items() if name != "seal"}))
 
 
 def versions() -> dict[str, str]:

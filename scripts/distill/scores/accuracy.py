@@ -1,7 +1,7 @@
 """The accuracy of one arm on one benchmark, with Wilson's interval on the effective number of samples.
 
 Sources. Wilson 1927, JASA 22:209; values in Newcombe 1998, Statistics in Medicine 17:857. Design effect: Kish 1965,
-Availability Sampling, section 8.2; Wilson's interval on an effective size: Dean & Pagano 2015, JSSAM 3:484.
+Survey Sampling, section 8.2; Wilson's interval on an effective size: Dean & Pagano 2015, JSSAM 3:484.
 """
 
 from dataclasses import dataclass

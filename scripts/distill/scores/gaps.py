@@ -49,6 +49,10 @@ def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
     return scores
 
 
+FIGURES = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors",
+           "ungraded")  # fmt: skip
+
+
 def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
     """Return the rows of scores.csv, study by study. Raises InputError for a missing score."""
     rows = []
@@ -56,7 +60,6 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
         for benchmark in study.benchmarks:
             for arm in arms_of(study):
                 facts = _score(scores, arm, benchmark, study.decoding).facts
-                wanted = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off", "errors")
                 rows.append(
                     {
                         "study": name,
@@ -65,7 +68,7 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
                         "dataset": arm.dataset,
                         "seed": arm.seed,
                         "benchmark": benchmark,
-                        **{w: facts[w] for w in wanted},
+                        **{name: facts[name] for name in FIGURES},
                         "mean_tokens": facts["mean_tokens"],
                         "decoding": study.decoding,
                     }
@@ -99,12 +102,12 @@ def gap_rows(
 
 def _pairs(study: StudyRecipe, recipe: GapRecipe) -> list[tuple[str, str]]:
     """Return (student, training) of every block of arms that holds all datasets of a gap."""
-    found = []
+    pairs = []
     for block in study.arms:
         held = {*block.datasets, BASE}
         if {recipe.plus, *recipe.minus} <= held:
-            found += [(student, block.training) for student in block.students]
-    return list(dict.fromkeys(found))
+            pairs += [(student, block.training) for student in block.students]
+    return list(dict.fromkeys(pairs))
 
 
 def _gap(
@@ -121,11 +124,11 @@ def _gap(
     groups = [arms(d) for d in (recipe.plus, *recipe.minus)]
     data, n_problems = [], 0
     for benchmark in benchmarks:
-        found = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
-        if len({tuple(s.problem_ids) for group in found for s in group}) > 1:
+        group_scores = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
+        if len({tuple(s.problem_ids) for group in group_scores for s in group}) > 1:
             raise InputError(f"{student} on {benchmark}: the arms of a gap answered different problems")
-        data.append([np.stack([s.means for s in group]) for group in found])
-        n_problems += len(found[0][0].problem_ids)
+        data.append([np.stack([s.means for s in group]) for group in group_scores])
+        n_problems += len(group_scores[0][0].problem_ids)
     result = contrasts.paired_gap(data)
     compared = [a for group in groups for a in group]
     return {

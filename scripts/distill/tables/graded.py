@@ -1,4 +1,4 @@
-"""Responses joined with what was said of them: verdicts, and where given judgements and log-likelihoods.
+"""Responses joined with their verdicts, and where given with judgements and log-likelihoods.
 
 The files of each table stand in one order, a file per shard and draw. They are read side by side, some thousand rows at
 a time, so memory does not grow with the texts, and a response's text is read only where it is asked for.
@@ -20,11 +20,11 @@ KEY = ("problem_id", "draw")
 
 
 class GradedResponse(NamedTuple):
-    """One response and what was said of it.
+    """One response with its verdicts, judgement and log-likelihood.
 
-    verdict: the rule's; matcher: the string matcher's; judgement: the judge's, None where it said nothing;
-    loglikelihood: under a student, in nats, None where unknown, over loglikelihood_tokens; response_tokens, response:
-    None unless asked for; file: the responses table it stands in.
+    verdict: the rule's; matcher: the string matcher's; lenient: the rule's where an answer needs no box; judgement: the
+    judge's, None without one; loglikelihood: under a student, in nats, None where unknown, over loglikelihood_tokens;
+    response_tokens, response: None unless asked for; file: the responses table it stands in.
     """
 
     file: Path
@@ -33,6 +33,7 @@ class GradedResponse(NamedTuple):
     finish_reason: str
     verdict: str
     matcher: str
+    lenient: str
     judgement: str | None = None
     loglikelihood: float | None = None
     loglikelihood_tokens: int | None = None
@@ -79,7 +80,7 @@ def join(
     columns: Sequence[str] = (),
     name: str = "responses",
 ) -> Iterator[GradedResponse]:
-    """Yield every response with what was said of it, file by file, in the order of the rows.
+    """Yield every response with its verdicts, judgement and log-likelihood, file by file, in the order of the rows.
 
     `columns` are further columns of the responses (response_tokens, response); `name` is what errors call the
     responses. There are as many files of judgements and of log-likelihoods as of responses, or none.
@@ -155,6 +156,7 @@ def _join_files(
             **row,
             verdict=verdict["verdict"],
             matcher=verdict["matcher"],
+            lenient=verdict["lenient"],
             judgement=judgement.get("judgement"),
             loglikelihood=likelihood.get("loglikelihood"),
             loglikelihood_tokens=likelihood.get("tokens"),
@@ -180,7 +182,7 @@ def _side_by_side(responses: Path, verdicts: Path, columns: Sequence[str]) -> It
             f"({rows[1]} verdicts, {rows[0]} responses)"
         )
     answered = _rows(responses, tables.RESPONSES, [*KEY, "finish_reason", *columns])
-    graded = _rows(verdicts, tables.VERDICTS, [*KEY, "verdict", "matcher"])
+    graded = _rows(verdicts, tables.VERDICTS, [*KEY, "verdict", "matcher", "lenient"])
     for row, verdict in zip(answered, graded, strict=True):
         keys = [(each["problem_id"], each["draw"]) for each in (row, verdict)]
         if keys[0] != keys[1]:

@@ -72,12 +72,12 @@ def check_bytes(path: Path) -> None:
 def _check(path: Path, contract: Contract) -> None:
     """Check a file's bytes against its manifest, and its columns and their types against the contract."""
     check_bytes(path)
-    found = footer(path).schema.to_arrow_schema()
+    schema = footer(path).schema.to_arrow_schema()
     for field in contract.schema:
-        if field.name not in found.names:
-            raise InputError(f"{path}: column {field.name!r} of {contract.name} is missing; it has {found.names}")
-        if found.field(field.name).type != field.type:
-            kind = found.field(field.name).type
+        if field.name not in schema.names:
+            raise InputError(f"{path}: column {field.name!r} of {contract.name} is missing; it has {schema.names}")
+        if schema.field(field.name).type != field.type:
+            kind = schema.field(field.name).type
             raise InputError(f"{path}: column {field.name!r} is {kind}, {contract.name} wants {field.type}")
 
 

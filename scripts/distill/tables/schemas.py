@@ -49,12 +49,13 @@ RESPONSES = _contract(
 VERDICTS = _contract(
     "verdicts",
     "problem_id draw",
-    "verdict method matcher",
+    "verdict method matcher lenient",
     **_KEY,
     verdict=Verdict,
     extracted=_TEXT,
     method=_TEXT,
     matcher=Verdict,
+    lenient=Verdict,
 )
 GOLDS = _contract(
     "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
@@ -83,9 +84,10 @@ RENDERED = _contract(
     problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
 )  # fmt: skip
 ITEMS = _contract(
-    "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off n_errors response_tokens",
+    "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off n_errors n_ungraded n_lenient "
+    "response_tokens",
     problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
-    n_cut_off=_INT, n_errors=_INT, response_tokens=_LONG,
+    n_cut_off=_INT, n_errors=_INT, n_ungraded=_INT, n_lenient=_INT, response_tokens=_LONG,
 )  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",

@@ -79,6 +79,9 @@ class Outcome(StrEnum):
 # A response without a readable final answer.
 UNANSWERED = (Verdict.NO_ANSWER, Verdict.CUT_OFF)
 
+# A response that could not be graded: not known to be right.
+UNGRADED = (Verdict.TIMEOUT, Verdict.ERROR, Verdict.UNVERIFIABLE)
+
 # What the rule can be wrong about, so that a judge looks again. A response without an answer is not judged.
 REJECTED = (Verdict.WRONG, Verdict.UNVERIFIABLE, Verdict.TIMEOUT, Verdict.ERROR)
 

@@ -25,7 +25,7 @@ BESIDE = ("train_log.parquet", "ledger.parquet")
 
 
 def training_key(rendered: pa.Table, base_digest: str, recipe: TrainJob, seed: int, code: str) -> str:
-    """Return what decides a trained model, as 16 hex digits: rows in their order, base, recipe, seed and code.
+    """Return the key of a training, 16 hex digits, from its rows in their order, base, recipe, seed and code.
 
     Of a row the tokens and the loss mask count, and the problem, which the ledger names; not the teacher's name.
     """

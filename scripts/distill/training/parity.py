@@ -13,7 +13,10 @@ PARITY = ("updates", "rows", "global_batch", "cutoff", "packing", "schedule", "l
 
 
 def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
-    """Return, per trained arm, what a fair comparison must share, and the tokens it saw."""
+    """Return, per trained arm, the values of PARITY, its rows, tokens, loss tokens and final loss.
+
+    `models` and `rendered` are manifests of trained models and of rendered datasets.
+    """
     cutoffs = {}
     for manifest in map(read_json, rendered):
         identity = manifest["identity"]

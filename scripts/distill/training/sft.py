@@ -69,7 +69,7 @@ class Counter:
 
 
 def rows_seen(trainer: Any, rows: int) -> list[int] | None:
-    """Return which of the rows a finished training has seen, sorted; None where packing hides which.
+    """Return the indices of the rows that a finished training has seen, sorted; None where packing hides them.
 
     All of them after a whole epoch; else the first in the order that the first epoch's sampler gives again.
     """
@@ -83,7 +83,10 @@ def rows_seen(trainer: Any, rows: int) -> list[int] | None:
 
 
 def options(recipe: TrainJob, seed: int, state: Path, devices: int, gpu: bool) -> dict[str, Any]:
-    """Return what a recipe says in the words of TRL's `SFTConfig`, on so many devices, GPUs or the processor."""
+    """Return the arguments of TRL's `SFTConfig` for a recipe, on so many devices; without `gpu`, on the processor.
+
+    Raises InputError when the global batch is no whole number of steps on these devices.
+    """
     return {
         "output_dir": str(state),
         "seed": seed,
@@ -202,9 +205,9 @@ def _lora(recipe: TrainJob) -> Any:
         return None
     from peft import LoraConfig
 
-    given = recipe.lora
-    targets = given.targets if isinstance(given.targets, str) else list(given.targets)
-    return LoraConfig(r=given.rank, lora_alpha=given.alpha, lora_dropout=given.dropout, target_modules=targets,
+    lora = recipe.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
                       task_type="CAUSAL_LM")  # fmt: skip
 
 

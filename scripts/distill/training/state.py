@@ -19,7 +19,7 @@ def last_state(folder: Path) -> Path | None:
     return max(whole)[1] if whole else None
 
 
-def own_state(root: Path, digest: str) -> Path:
+def state_folder(root: Path, digest: str) -> Path:
     """Return the state folder of exactly this recipe, code and data; states of others are removed."""
     for other in root.glob("*"):
         if other.name != digest:

@@ -14,6 +14,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
+from distill.models.thinking import after_any_think
+
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
 MAX_DEPTH = 40
@@ -37,9 +39,9 @@ def last_box(text: str) -> str | None:
     change where it closes. Only if that fails the pass starts from the first box.
     """
     near = max(text.rfind(word) for word in _BOX_WORDS)
-    found = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
-    quick = None if found is None else _scan(text, near)
-    if quick is not None and quick[0] == found.end():
+    opening = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
+    quick = None if opening is None else _scan(text, near)
+    if quick is not None and quick[0] == opening.end():
         return text[quick[0] : quick[1]]
     first = _BOX_OPENS.search(text)
     box = None if first is None else _scan(text, first.start())
@@ -64,9 +66,8 @@ def _scan(text: str, place: int) -> tuple[int, int] | None:
 
 
 def after_think(text: str) -> str | None:
-    """Return the text after the last `</think>`, or None where a `<think>` is opened and never closed."""
-    final = text.rpartition("</think>")[2]
-    return None if "<think>" in final else final
+    """Return the text after the last think, in whatever tags; None where one is opened and never closed."""
+    return after_any_think(text)
 
 
 def depth(text: str) -> int:
@@ -125,9 +126,15 @@ def _plain_signs(text: str) -> str:
 
 _UPRIGHT = r"\\(?:text(?:rm|sf|tt|up|md|normal)?|math(?:rm|sf|tt|up)|[mh]box|sym(?:rm|up)|operatorname\*?)"
 _SLANTED = r"\\(?:text(?:bf|it|sl)|math(?:bf|it|normal)|boldsymbol|bm|pmb|sym(?:bf|it))"
+_UNIT_WORDS = (
+    r"mm|cm|dm|km|ft|feet|foot|in(?:ch(?:es)?|\.)|yards?|yds?|miles?|(?:centi|milli|kilo)?met(?:er|re)s?|units?|acres?|"
+    r"kg|mg|lbs?|oz|ounces?|pounds?|(?:kilo|milli)?grams?|tons?|ml|mL|lit(?:er|re)s?|gallons?|"
+    r"sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|months?|years?|mph|km/h|"
+    r"dollars?|cents?|euros?|deg(?:ree)?s?|rad(?:ian)?s?|points?|ways?|people"
+)
 _SYMBOLS = r"[a-zA-Z]|[xyz]{2,3}|pi|\\[a-zA-Z]+"
 _UNIT_LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])
-_AFTER_VALUE = re.compile(r"(?:[\w)\]}%!][ /]{0,2}|\}-)$")
+_AFTER_VALUE = re.compile(r"(?:[\w)\]}%!](?: ?/ ?| ?)|\}-)$")
 
 
 def _symbol(match: re.Match[str]) -> str:
@@ -135,8 +142,8 @@ def _symbol(match: re.Match[str]) -> str:
 
     A `d` with something after it is a differential, not a day.
     """
-    found, text = match[1] or match[2], match.string
-    symbol = r"\pi" if found == "pi" else found
+    letters, text = match[1] or match[2], match.string
+    symbol = r"\pi" if letters == "pi" else letters
     before, after = text[max(match.start() - 24, 0) : match.start()], text[match.end() : match.end() + 1]
     may_be_unit = (
         symbol in _UNIT_LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())
@@ -151,9 +158,18 @@ def _rules(*pairs: tuple[str, Any]) -> tuple[tuple[re.Pattern[str], Any], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
 
 
+def _power_of_ten(match: re.Match[str]) -> str:
+    """Write `\\num{1.5e3}` as 1.5 times a power of ten."""
+    return rf"{match[1]}\cdot 10^{{{match[2]}}}" if match[2] else match[1]
+
+
 _END = r"(?![a-zA-Z])"  # where a command's name ends
 _COMMANDS = _rules(
     (r"\s+", " "),
+    # siunitx: numbers, and units that are dropped
+    (r"\\num ?\{ ?([-+]?[\d.,]+)(?:[eE]([-+]?\d+))? ?\}", _power_of_ten),
+    (r"\\(?:SI|qty) ?\{ ?([-+]?[\d.,]+)(?:[eE]([-+]?\d+))? ?\} ?\{[^{}]*\}", _power_of_ten),
+    (r"(?<=[\w)\]}]) ?\\(?:si|unit) ?\{[^{}]*\}", ""),
     # spaces and delimiters
     (r"(?<=\d)(?:,\\!|\{ ?, ?\})(?=\d{3}(?!\d))", ""),
     (rf"\\!|\\(?:displaystyle|limits|textdollar|mathstrut){_END}|\\?\$|\bUSD\b|\bRs\.", ""),
@@ -171,6 +187,8 @@ _COMMANDS = _rules(
     (r"\\in ?\\(?:math(?:bf|rm)|bm|boldsymbol|text) ?\{ ?([CNQRZ]) ?\}", r"\\in\\mathbb{\1}"),
     (r"\{ ?\\(?:rm|bf|it|sf|tt|sl) ?([^{}]*)\}", r"\\text{\1}"),
     (rf"\\(?:rm|sf|tt){_END} ?(?:\{{ ?([a-zA-Z]) ?\}}|([a-zA-Z])(?![a-zA-Z]))", r"\\text{\1\2}"),
+    (rf"\\(?:rm|sf|tt){_END} ?({_UNIT_WORDS}){_END}", r"\\text{\1}"),
+    (rf"(?<=[\d)}}\] ])\\operatorname\*?\{{ ?((?!deg|min|sec)(?:{_UNIT_WORDS})) ?\}}", r"\\text{\1}"),
     (rf"(?:{_UPRIGHT}|{_SLANTED}) ?(?:\{{ ?({_SYMBOLS}) ?\}}|((?<=[a-z] )[a-zA-Z](?![a-zA-Z])))", _symbol),
     (r"\\(?:[mh]box|text(?:bf|it|rm|sf|tt|sl|up|md|normal)|math(?:rm|bf|it|sf|tt|normal|up)|text) ?\{", r"\\text{"),
     (r"\\text\{((?:(?![{}\\])[\W\d_])+)\}", r"\1"),  # no letter: no unit
@@ -192,6 +210,7 @@ _COMMANDS = _rules(
     (r"(?<=[\d)}\]]) ?,? ?(?:and|or) (?=[-+\d\\(\[]|[a-zA-Z](?![a-zA-Z]))", ","),
     (r"\b([A-Z]),? (?:and|or) (?=[A-Z]\b)", r"\1,"),
     # text
+    (rf"(?<=\d) (?=i{_END})", ""),  # 2 i is not two things
     (r"\\text\{ ?\}", ""),
     (r"\\text\{([^{}]*)\} ?\\text\{", r"\\text{\1 "),
     (r"(?<![\d.])\.(?=\d)", "0."),
@@ -253,14 +272,8 @@ _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": 
 _SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})\b ?")
 _CLOCK = re.compile(r"(?<=\d)(?::00)? ?(?:\\text\{ ?([aApP])\.? ?[mM]\.? ?\}|([aApP])\.? ?[mM]\.?)$")
 _NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|[ap]m)\b")
-_TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{([^{}]*)\}(?:\^(?:\d|\{-?\d\}))?(?=$|,)")
+_TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{((?:[^{}]|\^\{-?\d\})*)\}(?:\^(?:\d|\{-?\d\}))?(?=$|,)")
 _NUMBER = r"-?[\d.,/]*\d"
-_UNIT_WORDS = (
-    r"mm|cm|dm|km|ft|feet|foot|in(?:ch(?:es)?|\.)|yards?|yds?|miles?|(?:centi|milli|kilo)?met(?:er|re)s?|units?|acres?|"
-    r"kg|mg|lbs?|oz|ounces?|pounds?|(?:kilo|milli)?grams?|tons?|ml|mL|lit(?:er|re)s?|gallons?|"
-    r"sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|months?|years?|mph|km/h|"
-    r"dollars?|cents?|euros?|deg(?:ree)?s?|rad(?:ian)?s?|points?|ways?|people"
-)
 _BARE_UNIT = re.compile(
     rf"(?<=[\d)}}\]]) ?(?:(?:sq(?:uare|\.)?|cu(?:bic|\.)?) ?)?(?:{_UNIT_WORDS})"
     rf"(?: ?(?:per|/) ?(?:{_UNIT_WORDS}))?(?:\^(?:\d|\{{\d\}}))?(?=$|,)"

@@ -1,10 +1,10 @@
 """Is the answer of a response equal to the gold answer? One verdict for each pair.
 
-    grade(gold, response) -> Grade          one pair, in this process
+    grade(gold, response) -> Grade            one pair, in this process
     workers.grade_all(pairs, ...)             many pairs, in worker processes that can be killed
 
-A response is graded in three steps. `examine` finds the answer (policies in `distill.answers`); `decide` settles
-what plain text settles: equal spelling, numbers, number bases, words; `compare` asks math-verify, the only step
+A response is graded in three steps. `examine` finds the answer (policies in `distill.verdicts.answers`); `decide`
+settles what plain text settles: equal spelling, numbers, number bases, words; `compare` asks math-verify, the only step
 that is slow, and that can hang on hostile input. The first two are safe on any input.
 
 Verdicts:
@@ -18,6 +18,9 @@ Verdicts:
 | error | the grader ran out of memory or its process died, or the response is a failed request without an answer |
 | unverifiable | the gold answer is neither words nor readable mathematics, and the answer is not the same text |
 
+A closed box in a response that was cut off or failed is graded like any other: the verdict says what the rule says of
+the box. Such a response counts as correct nowhere, neither in datasets nor in scores (`tables.graded.is_correct`).
+
 Further policies: gold is always read as boxed LaTeX; variables must have the same names; lists are unordered and
 complete, tuples ordered; the ends of intervals must match; a number base, a percent sign or a.m./p.m. may be left
 out on one side but must not differ; a response is no help to its own gold (nothing outside the box is read).
@@ -25,6 +28,7 @@ out on one side but must not differ; a response is no help to its own gold (noth
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -109,9 +113,9 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     gold_answer = _gold(gold)
     comparison = decide(gold_answer, answer)
     extracted = extracted[:MAX_ANSWER]
-    return (
-        Pair(gold_answer, answer, extracted) if comparison is None else Grade(comparison[0], extracted, comparison[1])
-    )
+    if comparison is None:
+        return Pair(gold_answer, answer, extracted)
+    return Grade(comparison.verdict, extracted, comparison.method)
 
 
 def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
@@ -151,6 +155,7 @@ _CLOCK = re.compile(r"(\d{1,2}(?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
 _CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
+_DECIMAL = re.compile(r"-?\d{0,200}\.\d{1,200}")
 _PRECISION = Fraction(1, 10**6)  # math-verify rounds to six decimals where one side is a decimal
 _FUNCTIONS = frozenset("sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln exp sqrt max min gcd lcm "
                        "mod det deg dim ker lim inf sup sign floor ceil".split())  # fmt: skip
@@ -222,8 +227,20 @@ def _same_number(gold: str, answer: str) -> bool | None:
         values.append((left[0] / 100, right[0]) if left[2] else (left[0], right[0] / 100))
     if any(a == b for a, b in values):
         return True
+    if _are_apart(gold, answer):
+        return False
     decimals = left[1] or right[1] or left[2] != right[2]
     return None if decimals and any(abs(a - b) < 2 * _PRECISION for a, b in values) else False
+
+
+def _are_apart(gold: str, answer: str) -> bool:
+    """Whether two decimals differ by more than rounding or cutting the longer one to the places of the shorter."""
+    if not all(_DECIMAL.fullmatch(text) for text in (gold, answer)):
+        return False
+    values = [Decimal(text) for text in (gold, answer)]
+    short, long = sorted(values, key=lambda value: -value.as_tuple().exponent)
+    with localcontext(prec=500):
+        return abs(short - long) >= Decimal(1).scaleb(short.as_tuple().exponent)
 
 
 def _words(text: str) -> tuple[str, ...] | None:

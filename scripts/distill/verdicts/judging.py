@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from distill.models.prompts import PromptTemplate
 from distill.responses.engines import Engine, Request
 from distill.responses.refusals import FirstRefusals
 from distill.runtime.errors import InputError
@@ -39,17 +40,7 @@ class Judge:
     """Puts questions to an engine, each as one conversation."""
 
     def __init__(self, engine: Engine, template: Path):
-        import jinja2
-
-        self._engine = engine
-        try:
-            environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-            self._template = environment.from_string(template.read_text())
-            self._template.render(problem="1 + 1?", gold="2", answer="two")
-        except FileNotFoundError:
-            raise InputError(f"{template}: no such judge prompt") from None
-        except jinja2.TemplateError as error:
-            raise InputError(f"{template}: {error}; a judge prompt knows `problem`, `gold` and `answer`") from None
+        self._engine, self._template = engine, PromptTemplate(template, Question._fields)
 
     def ask_all(self, questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
         """Ask what the journal does not hold yet; yield each question when its reply is kept.
@@ -78,7 +69,7 @@ class Judge:
             )
 
     def _request(self, question: Question) -> Request:
-        text = self._template.render(problem=question.problem, gold=question.gold, answer=question.answer)
+        text = self._template.render(question._asdict())
         return Request([{"role": "user", "content": text}], 0)
 
 

@@ -55,10 +55,10 @@ def _parse(text: str, config: Any) -> Any | None:
 
     if "\\begin" not in text:  # the transpose of a number is that number: A^T would be A
         text = _TRANSPOSE.sub("^{(T)}", text)
-    found = read(
+    values = read(
         f"\\boxed{{{text}}}", [config], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True
     )
-    return next((value for value in found if not isinstance(value, str)), None)
+    return next((value for value in values if not isinstance(value, str)), None)
 
 
 def same(gold: str, answer: str, gold_value: Any, answer_value: Any) -> bool:
@@ -72,14 +72,14 @@ def _verify(gold: Any, answer: Any) -> bool:
 
     try:
         # strict stays on: without it variables match by position, and choice A equals choice C
-        found = verify(
+        is_equal = verify(
             gold, answer, strict=True, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True
         )
     except MemoryError:
         raise
     except Exception:  # what sympy raises here is anything: TypeError, NotImplementedError, RecursionError ...
         return False
-    return bool(found)
+    return bool(is_equal)
 
 
 def _far_apart(gold: Any, answer: Any, exact: bool) -> bool:

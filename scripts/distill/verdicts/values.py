@@ -120,8 +120,8 @@ class _Rule:
             return self._same_list(one[1], other[1])
         if len(one[1]) != len(other[1]):
             return False
-        found = [self.same(a, b) for a, b in zip(one[1], other[1], strict=True)]
-        return False if False in found else None if None in found else True
+        equalities = [self.same(a, b) for a, b in zip(one[1], other[1], strict=True)]
+        return False if False in equalities else None if None in equalities else True
 
     def _same_number(self, one: Any, other: Any) -> bool | None:
         if isinstance(one, Fraction) and isinstance(other, Fraction):
@@ -381,9 +381,9 @@ class _Reader:
         value = self._group()
         if value < 0:
             raise UnreadableError
-        found = self._mp.root(_rounded(self._mp, value), degree)
+        root = self._mp.root(_rounded(self._mp, value), degree)
         if isinstance(value, Fraction) and self.bits < 100:  # exact where it is rational
             parts = [round(self._mp.root(part, degree)) for part in (value.numerator, value.denominator)]
             if Fraction(parts[0] ** degree, parts[1] ** degree) == value:
                 return self._measured(Fraction(*parts))
-        return self._measured(found)
+        return self._measured(root)

@@ -3,7 +3,7 @@
 Plain text settles most rows in the parent. The others are compared once per distinct (gold, answer) in worker
 processes. So one hostile row costs its own verdict and no other. Four things can end a comparison:
 
-| limit | held by | what is ended | comparison |
+| limit | held by | what is ended | verdict, method |
 |---|---|---|---|
 | timeout_seconds of CPU | the worker (`limits.cpu_limit`) | Python code | timeout, symbolic |
 | 1 to 2 CPU seconds more | the kernel (`limits.kill_after`) | C code | timeout, deadline |
@@ -51,7 +51,7 @@ def grade_all(
     memory_mb: int = MEMORY_MB,
     compare_pair: Compare = compare,
 ) -> Iterator[Grade]:
-    """Yield one verdict per row (gold, response, finish_reason), in order, whatever the number of workers.
+    """Yield one grade per row (gold, response, finish_reason), in order, whatever the number of workers.
 
     Rows are taken in chunks of some thousands; comparisons are kept for the last `REMEMBERED` distinct pairs, so memory
     does not grow with the rows. The limits are those of this module's table; `timeout_seconds` are CPU seconds.
@@ -67,12 +67,12 @@ def grade_all(
     source = iter(rows)
     with _Pool(workers, timeout_seconds, deadline_seconds, memory_mb, compare_pair) as pool:
         while chunk := list(islice(source, CHUNK)):
-            found = [examine(*row) for row in chunk]
-            new = dict.fromkeys((f.gold, f.answer) for f in found if isinstance(f, Pair))
+            examined = [examine(*row) for row in chunk]
+            new = dict.fromkeys((each.gold, each.answer) for each in examined if isinstance(each, Pair))
             comparisons.update(pool.compare([pair for pair in new if pair not in comparisons]))
             for pair in new:
                 comparisons[pair] = comparisons.pop(pair)  # the oldest come first
-            for each in found:
+            for each in examined:
                 if isinstance(each, Pair):
                     comparison = comparisons[each.gold, each.answer]
                     yield Grade(comparison.verdict, each.extracted, comparison.method)
@@ -93,13 +93,13 @@ def check_golds(
     """
     check_seconds("timeout_seconds", timeout_seconds)
     with _Pool(workers, timeout_seconds, deadline_seconds, memory_mb, _self_check) as pool:
-        found = pool.compare([(gold, gold) for gold in dict.fromkeys(golds)])
-    return {gold: comparison.verdict == Verdict.CORRECT for (gold, _), comparison in found.items()}
+        comparisons = pool.compare([(gold, gold) for gold in dict.fromkeys(golds)])
+    return {gold: comparison.verdict == Verdict.CORRECT for (gold, _), comparison in comparisons.items()}
 
 
 def _self_check(gold: str, _gold: str, timeout_seconds: int) -> Comparison:
     verifiable = is_verifiable(gold, timeout_seconds=timeout_seconds)
-    return Comparison(Verdict.CORRECT if verifiable else "unverifiable", "gold")
+    return Comparison(Verdict.CORRECT if verifiable else Verdict.UNVERIFIABLE, "gold")
 
 
 class _Pool:
@@ -125,22 +125,22 @@ class _Pool:
         if self._pool is None:
             symbolic.load()  # workers are forked: they all start with the same loaded libraries
             self._pool = self._started(self._workers)
-        futures = [self._asked(self._pool, pair) for pair in pairs]
-        found = {pair: _comparison(future) for pair, future in zip(pairs, futures, strict=True)}
-        return {pair: self._alone(pair) if comparison is None else comparison for pair, comparison in found.items()}
+        futures = [self._scheduled(self._pool, pair) for pair in pairs]
+        comparisons = {pair: _comparison(future) for pair, future in zip(pairs, futures, strict=True)}
+        return {pair: comparison or self._alone(pair) for pair, comparison in comparisons.items()}
 
     def _started(self, workers: int) -> Any:
         from pebble import ProcessPool
 
         return ProcessPool(workers, initializer=confine, initargs=(self._memory,))
 
-    def _asked(self, pool: Any, pair: tuple[str, str]) -> Any:
+    def _scheduled(self, pool: Any, pair: tuple[str, str]) -> Any:
         return pool.schedule(_limited, args=[self._compare, *pair, self._timeout], timeout=self._deadline)
 
     def _alone(self, pair: tuple[str, str]) -> Comparison:
         """Return the comparison of a pair in a worker of its own, while the others wait."""
         with self._started(1) as pool:
-            future = self._asked(pool, pair)
+            future = self._scheduled(pool, pair)
             return _comparison(future) or _failure(future)
 
 
@@ -150,7 +150,7 @@ def _limited(compare_pair: Compare, gold: str, answer: str, timeout_seconds: int
 
 
 def _comparison(future: Any) -> Comparison | None:
-    """Return the comparison of a comparison, or None where the machine or the worker's past may have caused its end."""
+    """Return how a comparison ended, or None where the machine or the worker's past may have caused its end."""
     failure = future.exception()
     if failure is not None:
         return _failure(future) if getattr(failure, "exitcode", None) == KILLED else None
@@ -170,10 +170,8 @@ def _failure(future: Any) -> Comparison:
     except MemoryError:
         return Comparison(Verdict.ERROR, "memory")
     except ProcessExpired as failure:
-        return (
-            Comparison(Verdict.TIMEOUT, "deadline")
-            if failure.exitcode == KILLED
-            else Comparison(Verdict.ERROR, "worker")
-        )
+        if failure.exitcode == KILLED:
+            return Comparison(Verdict.TIMEOUT, "deadline")
+        return Comparison(Verdict.ERROR, "worker")
     except RecursionError:
         return Comparison(Verdict.ERROR, "worker")

@@ -12,7 +12,7 @@ from world import ran, scratch
 
 from distill.config.recipes import GenerateJob, ModelRecipe, ScratchModel
 from distill.models.folders import load_model, load_tokenizer, origin
-from distill.models.prompts import prompt_ids
+from distill.models.templates import ChatTemplate
 from distill.runtime.files import read_json
 
 TOY = str(Path("resources/toy/base-xs"))
@@ -36,7 +36,7 @@ def loaded(recipe: ModelRecipe) -> Any:
 
 
 def shown(recipe: ModelRecipe) -> Any:
-    return prompt_ids(load_tokenizer(folder(recipe)), [{"role": "user", "content": "2 + 2"}])
+    return ChatTemplate(load_tokenizer(folder(recipe))).prompt_ids([{"role": "user", "content": "2 + 2"}])
 
 
 def asked_for(recipe: ModelRecipe) -> Any:

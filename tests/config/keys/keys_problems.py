@@ -130,6 +130,7 @@ KEYS = {
         **_rows(published, "republished.jsonl", columns={"problem": "problem", "response": "answer"}),
         "columns": key({"problem_id": "id", "response": "draft"}, published),
         "where": key({"kind": "short"}, published),
+        "think_tags": key(("A:", "Z:"), published),
         "draws_in_lists": key(True, published, columns={"problem_id": "id", "response": "drafts"}),
         "finish_reasons": key({"ran out": "length"}, published, columns={"problem_id": "id", "finish_reason": "lost"}),
         "problem_rewrites": key([{"pattern": "Please s", "replacement": "S"}], published,

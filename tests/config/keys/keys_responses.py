@@ -19,6 +19,7 @@ from distill.config.recipes import (
     Settings,
     StudentRecipe,
     TeacherRecipe,
+    Templating,
     VllmRecipe,
 )
 from distill.models.folders import origin
@@ -97,7 +98,7 @@ def together(recipe: GenerateJob) -> Any:
     """The most rows that the model is run on at a time."""
     from distill.responses.engines import Request
 
-    loaded, widths = load_engine(MODEL, recipe), set()
+    loaded, widths = load_engine(MODEL, recipe)._engine, set()
     loaded._model.register_forward_pre_hook(lambda _m, _a, k: widths.add(len(k["input_ids"])), with_kwargs=True)
     asked = [Request([{"role": "user", "content": f"{i} + {i}"}], i) for i in range(4)]
     assert len(list(loaded.generate(asked))) == 4
@@ -149,12 +150,50 @@ def _answering(probe: Any, served: dict[str, Any], *systems: Any) -> dict[str, A
         "prompt": key("boxed", probe, prompt),
         "system": key(SYSTEM, probe, *systems),
         "response_prefix": key("<think>", probe),
+        **templating(probe, *systems),
         "engine": key("vllm", probe),
         "batch_size": key(2, probe),
         "max_errors": key(0.5, probe),
         "vllm": key({"quantization": "fp8"}, probe, engine="vllm"),
         "server": key({"url": HERE, "extra_body": {"user": "x"}}, probe, **served),
     }
+
+
+def templating(*probes: Any, **base: Any) -> dict[str, Any]:
+    return {
+        "template_args": key({"enable_thinking": False}, *probes, **base),
+        "date": key("2026-01-31", *probes),
+        "think_tags": key(("<begin>", "<end>"), *probes, **base),
+    }
+
+
+def by_template(recipe: Templating) -> Any:
+    """What the job's template writes, of a model whose template writes the date, reads an argument, and thinks."""
+    from distill.models.folders import load_tokenizer
+    from distill.responses.engines import load_template
+
+    tokenizer = load_tokenizer(MODEL)
+    tokenizer.chat_template = (
+        "{{ messages[0].content }} {{ strftime_now('%d %b') }}{{ enable_thinking|default(true) }}<begin>"
+    )
+    try:
+        template = load_template(tokenizer, recipe)
+    except InputError as error:
+        return str(error)
+    return template.prompt_text([{"role": "user", "content": "1"}]), template.opened
+
+
+def texts_of(recipe: GenerateJob) -> Any:
+    """What an engine's answer becomes."""
+    from distill.responses.engines import Canonical, Completion
+
+    class Saying:
+        version, seeds, template = "1", "row", None
+
+        def generate(self, _requests: Any) -> Any:
+            yield 0, Completion("1 so 2 it is", "stop", 1, 1)
+
+    return list(Canonical(Saying(), recipe).generate([]))
 
 
 KEYS = {
@@ -175,7 +214,10 @@ KEYS = {
     GenerateJob: Keys({**JOB, "prompt": "plain"}, {
         "prompt": key("boxed", prompt),
         "system": key(SYSTEM, sent, generated, **SERVED),
-        "response_prefix": key("<think>", rows_of, generated, **SERVED),
+        "response_prefix": key("<think>", rows_of, **SERVED),
+        "template_args": key({"enable_thinking": False}, sent, **SERVED),
+        "date": key("2026-01-31", by_template),
+        "think_tags": key(("1", "2"), texts_of),
         "engine": key("vllm", engine, environment),
         "batch_size": key(2, together, same=generated),
         "max_errors": key(0.5, lambda r: on_server(r, refuse=1).error, same=rows_of, **SERVED),
@@ -183,6 +225,7 @@ KEYS = {
         "server": key({"url": HERE, "extra_body": {"user": "x"}}, sent, **SERVED),
         "decoding": key({"max_new_tokens": 5}, sent, generated, **SERVED),
     }),
+    Templating: Keys({}, templating(by_template, date="2026-01-01")),
     DecodingRecipe: Keys(WARM, {
         "temperature": key(0.0, *ALL),
         "top_p": key(0.05, *ALL),

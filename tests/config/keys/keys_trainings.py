@@ -7,6 +7,7 @@ from typing import Any
 import compute_loglikelihood
 import render
 from keys import Keys, key
+from keys_responses import by_template, templating
 from world import SAYINGS, ran, read, scratch
 
 from distill import tables
@@ -180,6 +181,10 @@ KEYS = {
         "cutoff": key(300, shown),
         "over_cutoff": key("keep", shown),
         "max_unrenderable": key(1.0, bounded),
+        **templating(by_template, date="2026-01-01"),
     }),
-    LoglikelihoodJob: Keys({"system": None}, {"system": key("1 + 2", likelihoods)}),
+    LoglikelihoodJob: Keys({"system": None}, {
+        "system": key("1 + 2", likelihoods),
+        **templating(by_template, date="2026-01-01"),
+    }),
 }  # fmt: skip

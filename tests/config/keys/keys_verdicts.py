@@ -120,7 +120,7 @@ def _judged(job: JudgeJob, reply: str) -> tuple[str, list[dict[str, Any]]]:
     home = scratch()
     known = problems_table(home / "p.parquet", [{"problem_id": "a", "answer": "1"}])
     rows = [{"problem_id": "a", "draw": 0, "verdict": "wrong", "extracted": "one", "method": "text",
-             "matcher": "wrong"}]  # fmt: skip
+             "matcher": "wrong", "lenient": "wrong"}]  # fmt: skip
     tables.write(home / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
     fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(home / "model/manifest.json")])
     with running() as server:

@@ -28,6 +28,7 @@ from distill.config.recipes.settings import (
     SimilarityRecipe,
 )
 from distill.config.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
+from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import LoglikelihoodJob, LoraRecipe, RenderJob, TrainingRecipe, TrainJob
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "StudentRecipe",
     "StudyRecipe",
     "TeacherRecipe",
+    "Templating",
     "TrainJob",
     "TrainingRecipe",
     "VllmRecipe",

@@ -9,6 +9,7 @@ from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Seed,
 from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
 from distill.config.recipes.published import PublishedRecipe
+from distill.config.recipes.templating import Templating
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 # An engine is a module of responses/engines; it is loaded by name, by the program that runs it.
@@ -57,15 +58,16 @@ class DecodingRecipe(Recipe):
         return self
 
 
-class Answering(Recipe):
+class Answering(Templating):
     """What a teacher and a student share: the prompt they see and the engine that runs them."""
 
     prompt: str = Field("boxed", description="Name of a template in `config/prompts/`.")
     system: str | None = Field(None, description="System message; none when absent.")
-    response_prefix: str = Field(
-        "",
+    response_prefix: str | None = Field(
+        None,
         description="What the model's chat template has already begun the response with, such as `<think>\\n`: it is "
-        "put back where a response lacks it.",
+        "put back where a response lacks it. When absent it is what the template is seen to open; a server's template "
+        "is not seen.",
     )
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(
@@ -85,6 +87,10 @@ class Answering(Recipe):
             raise ValueError("`engine: openai` and `server` go together")
         if self.vllm is not None and self.engine != "vllm":
             raise ValueError("`vllm` goes with `engine: vllm`")
+        if self.date is not None and self.engine == "openai":
+            raise ValueError("`date` has no effect on a server, which runs the chat template with its own clock")
+        if self.template_args and self.server and "chat_template_kwargs" in self.server.extra_body:
+            raise ValueError("`template_args` and `extra_body.chat_template_kwargs` say the same; give the first alone")
         return self
 
 

@@ -1,12 +1,13 @@
 """Published responses, in place of a teacher that we run."""
 
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.base import EXECUTION, Recipe
 from distill.config.recipes.corpora import Rewrite, Rows
+from distill.config.recipes.templating import TAGS_DESCRIPTION, ThinkTags, checked_tags
 
 
 class PublishedColumns(Recipe):
@@ -72,6 +73,7 @@ class PublishedRecipe(Rows):
         None, description="Keep only rows whose problem_id column matches; `id_template` is then expanded."
     )
     id_template: str = Field(r"\g<0>", description="The corpus's problem_id, made from `id_pattern`.")
+    think_tags: ThinkTags = Field("think", description=TAGS_DESCRIPTION)
     draws_in_lists: bool = Field(
         False,
         description="The response column is a list with one entry per draw; labels and finish reasons may be, too.",
@@ -84,6 +86,11 @@ class PublishedRecipe(Rows):
     draws: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Responses per problem, in the order of the file.", json_schema_extra=EXECUTION
     )
+
+    @field_validator("think_tags")
+    @classmethod
+    def _tags(cls, tags: Any) -> Any:
+        return checked_tags(tags)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "PublishedRecipe":

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from distill.config.recipes.base import Positive, Recipe, Share
+from distill.config.recipes.templating import Templating
 
 
-class RenderJob(Recipe):
+class RenderJob(Templating):
     """What one rendering job reads of a student and a training."""
 
     system: str | None
@@ -16,7 +17,7 @@ class RenderJob(Recipe):
     max_unrenderable: Share = 0.02
 
 
-class LoglikelihoodJob(Recipe):
+class LoglikelihoodJob(Templating):
     """What one job that rates responses by a student reads of the student."""
 
     system: str | None

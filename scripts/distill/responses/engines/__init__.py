@@ -4,10 +4,12 @@ import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from distill.config.recipes import GenerateJob
-from distill.models.prompts import Message
+from distill.models.templates import ChatTemplate, Message
+from distill.models.thinking import canonical_think
+from distill.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -38,29 +40,41 @@ class Engine(Protocol):
     """A loaded model.
 
     `version` names the program and its version (`transformers 5.19.0`) and is recorded per row. `seeds` says what a
-    seed decides: each `row`, whatever else is asked, or all rows of a `shard` together.
+    seed decides: each `row`, whatever else is asked, or all rows of a `shard` together. `template` is the model's chat
+    template, None where a server runs it.
     """
 
     version: str
     seeds: Literal["row", "shard"]
+    template: ChatTemplate | None
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield (index of the request, completion) in any order, each request once. A failed one is an `error`."""
         ...
 
 
-class Prefixed:
-    """An engine whose responses get back what the chat template has put before them."""
+class Canonical:
+    """An engine whose responses are whole, with their thinking in the one form of the tables.
 
-    def __init__(self, engine: Engine, prefix: str):
-        self.version, self.seeds = engine.version, engine.seeds
-        self._engine, self._prefix = engine, prefix
+    They get back what the chat template has put before them, and `<think>` tags in place of the model's own.
+    """
+
+    def __init__(self, engine: Engine, recipe: GenerateJob):
+        self.version, self.seeds, self.template = engine.version, engine.seeds, engine.template
+        self._engine, self._tags = engine, recipe.think_tags
+        given = recipe.response_prefix
+        self._prefix = engine.template.prefix(given) if engine.template else given or ""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Yield what the engine does; a response that begins with the prefix, and an error, stay as they are."""
+        """Yield what the engine does; errors stay as they are, and so does a prefix that a response begins with."""
         for index, completion in self._engine.generate(requests):
-            whole = completion.finish_reason == "error" or completion.text.lstrip().startswith(self._prefix.strip())
-            yield index, completion if whole else replace(completion, text=self._prefix + completion.text)
+            yield index, completion if completion.finish_reason == "error" else self._whole(completion)
+
+    def _whole(self, completion: Completion) -> Completion:
+        text = completion.text
+        if not text.lstrip().startswith(self._prefix.strip()):
+            text = self._prefix + text
+        return replace(completion, text=canonical_think(text, self._tags))
 
 
 def cut(text: str, stops: Sequence[str]) -> str:
@@ -75,5 +89,17 @@ def module_of(engine: str) -> str:
 
 def load_engine(model: Path, recipe: GenerateJob, seed: int = 0) -> Engine:
     """Load the recipe's engine with the model of a model folder; `seed` is for engines that have one for all rows."""
-    engine = importlib.import_module(module_of(recipe.engine)).load(model, recipe, seed)
-    return Prefixed(engine, recipe.response_prefix) if recipe.response_prefix else engine
+    return Canonical(importlib.import_module(module_of(recipe.engine)).load(model, recipe, seed), recipe)
+
+
+def load_template(tokenizer: Any, recipe: GenerateJob) -> ChatTemplate:
+    """Return the chat template of a model that answers. Raises InputError when it does not fit the recipe."""
+    return ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+
+
+def tokens_or_error(template: ChatTemplate, request: Request) -> list[int] | Completion:
+    """Return the tokens of a request's prompt, or the error of a row that the chat template cannot take."""
+    try:
+        return template.prompt_ids(request.messages)
+    except InputError as error:
+        return Completion("", "error", None, None, str(error))

@@ -28,14 +28,16 @@ def load(model: Path, recipe: GenerateJob, _seed: int) -> "OpenAIEngine":
     """
     if recipe.server is None:
         raise InputError("`engine: openai` needs `server`")
-    return OpenAIEngine(served_name(model), recipe.server, recipe.decoding)
+    return OpenAIEngine(served_name(model), recipe.server, recipe.decoding, recipe.template_args)
 
 
 class OpenAIEngine:
     """A model behind a server."""
 
-    def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe):
-        self._name, self._server, self._decoding = name, server, decoding
+    template = None
+
+    def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe, template_args: dict[str, Any]):
+        self._name, self._server, self._decoding, self._args = name, server, decoding, template_args
         limits = Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
         reasons = {word: FinishReason(reason) for word, reason in server.finish_reasons.items()}
         self._endpoint = Endpoint(server.url, limits, partial(read_reply, finish_reasons=reasons))
@@ -69,6 +71,7 @@ class OpenAIEngine:
         # Hosted services refuse these two even at the value that means nothing.
         body |= {"top_k": decoding.top_k} if decoding.top_k else {}
         body |= {"min_p": decoding.min_p} if decoding.min_p else {}
+        body |= {"chat_template_kwargs": self._args} if self._args else {}
         body |= {"stop": list(decoding.stop)} if decoding.stop else {}
         return {k: v for k, v in {**body, **self._server.extra_body}.items() if v is not None}
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
-from distill.models.prompts import prompt_ids
 from distill.responses.batch import Batch
-from distill.responses.engines import Completion, Request, cut
+from distill.responses.engines import Completion, Request, cut, load_template, tokens_or_error
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +37,7 @@ class TransformersEngine:
         self.version = f"transformers {transformers.__version__}"
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = load_tokenizer(folder)
+        self.template = load_template(self._tokenizer, recipe)
         self._model = load_model(folder).to(self._device).eval()
         self._decoding, self._batch_size = recipe.decoding, recipe.batch_size
         self._stops = set(stop_ids(self._tokenizer, load_generation_config(folder)))
@@ -46,9 +46,11 @@ class TransformersEngine:
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield (index, completion) as rows finish; a prompt that fills the context is an `error`."""
         fitting = []
-        prompts = [prompt_ids(self._tokenizer, request.messages) for request in requests]
+        prompts = [tokens_or_error(self.template, request) for request in requests]
         for index, ids in enumerate(prompts):
-            if len(ids) < self._context:
+            if isinstance(ids, Completion):
+                yield index, ids
+            elif len(ids) < self._context:
                 fitting.append(index)
             else:
                 message = f"prompt of {len(ids)} tokens, context of {self._context}"
@@ -74,8 +76,8 @@ class TransformersEngine:
                     return
                 tokens = sampler.choose(logits, batch.rows)
                 grown = batch.append(tokens)
-                for (row, ids), said in zip(grown, self._at_stop_text(grown), strict=True):
-                    if said or ids[-1] in self._stops or len(ids) == limits[row]:
+                for (row, ids), at_stop_text in zip(grown, self._at_stop_text(grown), strict=True):
+                    if at_stop_text or ids[-1] in self._stops or len(ids) == limits[row]:
                         yield row, batch.finish(row)
                         sampler.forget(row)
                 if batch.alive:
@@ -92,7 +94,7 @@ class TransformersEngine:
 
     def _completion(self, prompt_tokens: int, ids: list[int]) -> Completion:
         stopped = ids[-1] in self._stops
-        text = self._tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
+        text = self.template.response_text(ids[:-1] if stopped else ids)
         whole = cut(text, self._decoding.stop)
         return Completion(whole, "stop" if stopped or whole != text else "length", prompt_tokens, len(ids))
 

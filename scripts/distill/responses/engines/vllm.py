@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.config.recipes import DecodingRecipe, GenerateJob, VllmRecipe
 from distill.models.folders import Origin, check_weights, load_generation_config, load_tokenizer, origin, stop_ids
-from distill.models.prompts import prompt_ids
-from distill.responses.engines import Completion, Request, cut
+from distill.responses.engines import Completion, Request, cut, load_template, tokens_or_error
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 
@@ -55,8 +54,9 @@ class VllmEngine:
         self.version = f"vllm {vllm.__version__}"
         at, keys = origin(folder), recipe.vllm or VllmRecipe()
         check_weights(folder)
-        self._tokenizer = load_tokenizer(folder)
-        self._stops = stop_ids(self._tokenizer, load_generation_config(folder))
+        tokenizer = load_tokenizer(folder)
+        self.template = load_template(tokenizer, recipe)
+        self._stops = stop_ids(tokenizer, load_generation_config(folder))
         self._limit, self._texts = recipe.decoding.max_new_tokens, recipe.decoding.stop
         self._params = _sampling(vllm, recipe.decoding, self._stops)
         adapter, lora = _adapter(at)
@@ -105,7 +105,9 @@ class VllmEngine:
         """Hand a row to vLLM; return an error where it cannot be run."""
         from vllm.exceptions import VLLMClientError
 
-        ids = prompt_ids(self._tokenizer, request.messages)
+        ids = tokens_or_error(self.template, request)
+        if isinstance(ids, Completion):
+            return ids
         if len(ids) >= self._context:
             return Completion("", "error", len(ids), 0, f"prompt of {len(ids)} tokens, context of {self._context}")
         params = self._params.clone()
@@ -124,7 +126,7 @@ class VllmEngine:
         if done.finish_reason not in ("stop", "length"):
             return Completion("", "error", prompt, len(ids), f"vLLM ended the row with {done.finish_reason!r}")
         stopped = bool(ids) and ids[-1] in self._stops
-        text = self._tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
+        text = self.template.response_text(ids[:-1] if stopped else ids)
         return Completion(cut(text, self._texts), done.finish_reason, prompt, len(ids))
 
 

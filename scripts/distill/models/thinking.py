@@ -1,9 +1,11 @@
-"""How models mark their thinking. Tables know one form: `<think>`, the thinking, `</think>`, then the answer.
+"""How models mark their thinking. Tables hold one form: `<think>`, the thinking, `</think>`, then the answer.
 
 Each preset names the tags of a family of models; a response in other tags is rewritten once, where it comes in.
 """
 
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 OPEN, CLOSE = "<think>", "</think>"
 PRESETS: dict[str, tuple[str, str]] = {
@@ -61,10 +63,10 @@ def canonical_think(text: str, tags: str | Sequence[str]) -> str:
     return f"{head}\n{thinking}\n{CLOSE}\n\n{answer.strip()}"
 
 
-def unnamed_tags(text: str, tags: str | Sequence[str]) -> list[str]:
-    """Return the presets whose opening tag stands in a response although its recipe names others."""
-    pair = tags_of(tags)
-    return [name for name, known in PRESETS.items() if known != pair and known[0] in text]
+def unnamed_tags(texts: Iterable[str]) -> dict[str, int]:
+    """Return preset -> number of responses in which its opening tag is left, for their recipe names another."""
+    counts = Counter(name for text in texts for name, (start, _) in PRESETS.items() if start != OPEN and start in text)
+    return dict(sorted(counts.items()))
 
 
 def after_any_think(text: str) -> str | None:
@@ -72,3 +74,10 @@ def after_any_think(text: str) -> str | None:
     end = max((text.rfind(close) + len(close) for _, close in PRESETS.values() if close in text), default=0)
     final = text[end:]
     return None if any(start in final for start, _ in PRESETS.values()) else final
+
+
+def report_unnamed(counts: dict[str, int], total: int) -> None:
+    """Say in the log which thinking a recipe does not name: what stands in it is no answer."""
+    for name, count in counts.items():
+        start = PRESETS[name][0]
+        logging.info("%d of %d responses hold %s; if that is thinking, set `think_tags: %s`", count, total, start, name)

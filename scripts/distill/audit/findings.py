@@ -1,0 +1,198 @@
+"""What is wrong with artefacts: missing, altered, or out of date. Snakemake's own records are not asked.
+
+Each file is read once, in threads (hashing frees the interpreter's lock), so a check runs at the disk's speed.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from distill.audit.expected import Job, chosen_places, extra_inputs, job_of
+from distill.config import jobs
+from distill.config.lineage import ROOT, BaseModel, Place, Report, Statements
+from distill.config.plan import Plan
+from distill.problems.fingerprint import fingerprint_rows
+from distill.problems.mapping import read_corpus
+from distill.runtime.codehash import code_hash
+from distill.runtime.errors import InputError, first_line
+from distill.runtime.files import file_digest, read_json
+from distill.runtime.record import TIMED, output_names, seal
+
+UNTRACKED = ("provenance.json", *TIMED)  # inputs that tell how things came about; they re-make nothing
+UNDECLARED = {"kept", "state"}  # what programs keep for themselves
+MISSING, ALTERED, OUT_OF_DATE = "missing", "altered", "out of date"
+
+
+class Finding(NamedTuple):
+    """What is wrong with the artefact of a folder: one of the three words, and which of its parts."""
+
+    folder: str
+    word: str
+    detail: str
+
+
+class Audit:
+    """The artefacts of the selected studies, each compared with its records, the configuration and the code.
+
+    `scripts` is the folder of the programs. Paths are relative to the folder that the workflow runs in.
+    """
+
+    def __init__(self, plan: Plan, scripts: Path):
+        self._plan, self._scripts = plan, scripts
+        self.places = chosen_places(plan)
+        self.digest: Callable[[Path], str | None] = cache(_digest)
+        self._code = cache(lambda program, modules: code_hash(scripts / f"{program}.py", modules))
+        self._fingerprints = cache(self._corpus_fingerprints)
+
+    def findings(self, threads: int) -> list[Finding]:
+        """Return all that is wrong, artefact by artefact in the order of the data flow."""
+        files = {path for place in self.places for path in _files(Path(place.folder))}
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(self.digest, sorted(files)))
+        return [finding for place in self.places for finding in self.of(place)]
+
+    def orphans(self) -> list[str]:
+        """Return the folders with a manifest that belong to no selected study."""
+        chosen = {place.folder for place in self.places}
+        folders = (Path(parent) for parent, _, names in _walk(Path(ROOT)) if "manifest.json" in names)
+        return sorted(str(folder) for folder in folders if str(folder) not in chosen)
+
+    def of(self, place: Place) -> list[Finding]:
+        """Return what is wrong with one artefact."""
+        folder = Path(place.folder)
+        if not folder.is_dir():
+            return [Finding(place.folder, MISSING, "the whole folder")]
+        if absent := [n for n in ("manifest.json", "provenance.json") if not (folder / n).is_file()]:
+            return [Finding(place.folder, MISSING, name) for name in absent]
+        try:
+            manifest, provenance = (_object(folder / n) for n in ("manifest.json", "provenance.json"))
+        except (InputError, OSError) as error:
+            return [Finding(place.folder, ALTERED, first_line(error))]
+        if provenance.get("seal") != seal(provenance):
+            return [Finding(place.folder, ALTERED, "provenance.json (not as its program wrote it)")]
+        altered = [Finding(place.folder, *pair) for pair in self._altered(place, folder, manifest, provenance)]
+        reasons = list(self._out_of_date(place, manifest, provenance))
+        return altered + ([Finding(place.folder, OUT_OF_DATE, "; ".join(reasons))] if reasons else [])
+
+    def _altered(self, place: Place, folder: Path, manifest: Any, provenance: Any) -> Iterator[tuple[str, str]]:
+        """Yield the files that are not as the program left them."""
+        outputs = provenance["outputs"]
+        for name, stated in sorted(outputs.items()):
+            digest = self.digest(folder / name)
+            if digest != stated:
+                yield (MISSING if digest is None else ALTERED), name
+        for name in output_names(folder):
+            if name not in outputs:
+                yield ALTERED, f"{name} (no file of this artefact)"
+        if manifest.get("identity") != json.loads(json.dumps(place.identity)):
+            yield ALTERED, f"manifest.json (it is that of {manifest.get('identity')})"
+
+    def _out_of_date(self, place: Place, manifest: Any, provenance: Any) -> Iterator[str]:
+        """Yield what of configuration, code and inputs has changed since."""
+        job = job_of(place, self._plan)
+        if isinstance(place, Statements) and self._plan.catalogue.corpora[place.corpus].path is not None:
+            # A corrected gold answer, or another column of it, changes no statement.
+            if self._statements_differ(place):
+                yield "input (the statements in the corpus's file)"
+            return
+        if provenance["recipe"] != json.loads(job.recipe):
+            yield f"recipe ({_difference(provenance['recipe'], json.loads(job.recipe))})"
+        if provenance["program"] != f"{job.program}.py" or provenance["code"] != self._code(job.program, job.modules):
+            yield f"code ({job.program}.py or what it imports)"
+        if changed := [*self._changed_inputs(place, job, provenance), *self._changed_model(place, manifest)]:
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            yield f"input ({', '.join(changed[:3])}{more})"
+
+    def _changed_inputs(self, place: Place, job: Job, provenance: Any) -> Iterator[str]:
+        """Yield the inputs whose content is another than was read, that were not read, or are no inputs any more."""
+        paths = {name: Path(path) for name, path in provenance["paths"].items()}
+        for name, path in sorted(paths.items()):
+            here = self._template(place, path)
+            if path.name not in UNTRACKED and self.digest(here) != provenance["inputs"][name]:
+                yield str(here)
+        read = {str(path) for path in paths.values()}
+        yield from (str(p) for p in extra_inputs(place, self._plan) if str(p) not in read)
+        if job.tables is not None:
+            yield from sorted(job.tables ^ read)
+
+    def _template(self, place: Place, path: Path) -> Path:
+        """Return where an input lies now: the page's template moves with the workflow."""
+        moved = self._scripts / "distill/report/templates" / path.name
+        return moved if isinstance(place, Report) and path.suffix == ".j2" else path
+
+    def _changed_model(self, place: Place, manifest: Any) -> Iterator[str]:
+        """Yield the local files of a base model that are not those of its manifest."""
+        if not isinstance(place, BaseModel):
+            return
+        recipe = jobs.base_model(self._plan.catalogue, place.model)
+        if recipe.chat_template and manifest.get("chat_template") != _text(Path(recipe.chat_template)):
+            yield recipe.chat_template
+        if recipe.path:
+            folder = Path(recipe.path)
+            now = {p.name: self.digest(p) for p in _files(folder)}
+            stated = manifest.get("files", {})
+            yield from sorted(str(folder / n) for n in now.keys() | stated if now.get(n) != stated.get(n))
+
+    def _statements_differ(self, place: Statements) -> bool:
+        from distill import tables
+
+        digests = self._fingerprints(place.corpus)
+        try:
+            rows = tables.read(Path(place.file("statements.parquet")), tables.STATEMENTS).to_pylist()
+        except InputError:
+            return False  # told as altered or missing already
+        return digests.get(place.shard) != fingerprint_rows(rows, [place.shard])[place.shard]
+
+    def _corpus_fingerprints(self, corpus: str) -> dict[str, str]:
+        try:
+            return fingerprint_rows(read_corpus(self._plan.catalogue.corpora[corpus]).rows, self._plan.shards(corpus))
+        except InputError:
+            return {}
+
+
+def _digest(path: Path) -> str | None:
+    """Return the digest of a file, None where it cannot be read."""
+    try:
+        return file_digest(path)
+    except (InputError, OSError):
+        return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of an artefact, those of its weights among them."""
+    own = [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+    weights = folder / "weights"
+    return own + ([p for p in weights.rglob("*") if p.is_file()] if weights.is_dir() else [])
+
+
+def _object(path: Path) -> dict[str, Any]:
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise InputError(f"{path.name} (no JSON object)")
+    return data
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _walk(root: Path) -> Iterable[tuple[str, list[str], list[str]]]:
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in UNDECLARED]
+        yield parent, folders, names
+
+
+def _difference(old: Any, new: Any, where: str = "") -> str:
+    """Return the first key that differs, with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                return _difference(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
+    return f"{where or 'all of it'}: made with {str(old)[:60]}, now {str(new)[:60]}"

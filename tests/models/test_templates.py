@@ -1,0 +1,164 @@
+"""Chat templates: the texts of transformers, in a sandbox with limits, with a pinned clock and opened thinks."""
+
+import os
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from helpers import TOY
+
+from distill.models.sandbox import SANDBOX
+from distill.models.templates import ChatTemplate
+from distill.runtime.errors import InputError
+
+TURN = "{% for m in messages %}<|user|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+REAL = Path(os.environ.get("MIXDISTILL_TOKENIZERS", "/nonexistent"))
+TALK = [{"role": "user", "content": "What is 2 < 3 & é数?\n"}]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(TOY / "base-xs")
+
+
+def with_template(tokenizer: Any, source: str) -> Any:
+    return SimpleNamespace(
+        get_chat_template=lambda: source, special_tokens_map=tokenizer.special_tokens_map, name_or_path="some/model",
+        added_tokens_decoder=tokenizer.added_tokens_decoder, all_special_ids=tokenizer.all_special_ids,
+        all_special_tokens=tokenizer.all_special_tokens, decode=tokenizer.decode,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        None,
+        "{%- for m in messages %}\n  {{- m['role'] | upper }}: {{ m.content | trim | tojson }}\n{%- endfor %}\n",
+        "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m }}{% endfor %}{{ eos_token }}",
+        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+        "{% generation %}\n  {{ messages[0].content }}{% set x = 1 %}\n{% endgeneration %}{{ x }}!{{ absent }}",
+    ],
+)
+def test_texts_and_tokens_are_those_of_transformers(tokenizer: Any, source: str | None) -> None:
+    from copy import deepcopy
+
+    own = deepcopy(tokenizer)
+    own.chat_template = source or own.chat_template
+    template = ChatTemplate(own)
+    answer = [*TALK, {"role": "assistant", "content": " It is so.\n"}]
+    asked = own.apply_chat_template(TALK, add_generation_prompt=True, tokenize=False)
+    assert template.prompt_text(TALK) == asked
+    assert template.prompt_ids(TALK) == own.apply_chat_template(TALK, add_generation_prompt=True, return_dict=False)
+    assert template.conversation_text(TALK, " It is so.\n") == own.apply_chat_template(answer, tokenize=False)
+
+
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        (LOOP, "does not end"),
+        ("{{ range(10**9)|list }}", "Range too big"),
+        ("{{ 'a' * 10**10 }}", "memory"),
+        ("{{ '%999999999d'|format(1) }}", "memory|writes more"),
+        ("{% for i in range(9999) %}{{ 'a' * 9999 }}{% endfor %}", "writes more than"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself without end"),
+        ("{{" + "(" * 5000 + "1" + ")" * 5000 + "}}", "without end"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ nothing.at.all }}", "is undefined"),
+        ("{{ raise_exception('only\nsystem') }}", "only$"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{{ messages.append(1) }}", "safe"),
+        ("{{ [1, 2]|random }}", "random"),
+        ("{{ lipsum() }}", "undefined"),
+        ("{% include 'other' %}", "loader"),
+        ("{{ strftime_now('%d') }}", "date: 2026-01-31"),
+        ("{% for m in %}", "Expected"),
+    ],
+)
+def test_a_template_that_goes_wrong_costs_one_line(tokenizer: Any, source: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault) as raised:
+        ChatTemplate(with_template(tokenizer, source))
+    assert str(raised.value).startswith("some/model: ")
+    assert "\n" not in str(raised.value)
+    assert ChatTemplate(tokenizer).prompt_text(TALK)  # the next one runs
+
+
+def test_the_limits_hold_in_threads_too() -> None:
+    errors: list[str] = []
+
+    def run() -> None:
+        try:
+            SANDBOX.render("x", "chat", LOOP, {})
+        except InputError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert errors == ["x: it does not end: stopped after 5 seconds of CPU time"]
+
+
+def test_the_clock_is_the_recipe_s(tokenizer: Any) -> None:
+    source = with_template(tokenizer, "{{ strftime_now('%d %b %Y %H:%M %s') }}")
+    days = [ChatTemplate(source, date=day).prompt_text(TALK) for day in ("2026-01-31", "1999-12-01", "2026-01-31")]
+    assert days == ["31 Jan 2026 00:00 1769817600", "01 Dec 1999 00:00 944006400", days[0]]
+    with pytest.raises(InputError, match="never asks for the time, so `date` has no effect"):
+        ChatTemplate(tokenizer, date="2026-01-31")
+
+
+def test_arguments_reach_the_template_or_are_refused(tokenizer: Any) -> None:
+    source = with_template(tokenizer, "{{ enable_thinking|default(true) }}{{ eos_token }}")
+    assert ChatTemplate(source, {"enable_thinking": False}).prompt_text(TALK) == "False<|end|>"
+    with pytest.raises(InputError, match=r"never reads `template_args\.enable_thinkin`"):
+        ChatTemplate(source, {"enable_thinkin": False})
+    with pytest.raises(InputError, match="has eos_token from the tokenizer"):
+        ChatTemplate(source, {"eos_token": "x"})
+
+
+@pytest.mark.parametrize(
+    ("end", "opened"),
+    [
+        ("<think>\n", "<think>\n"),
+        ("<think>", "<think>"),
+        ("[THINK]", "[THINK]"),
+        ("<seed:think>", "<seed:think>"),
+        ("◁think▷", "◁think▷"),
+        ("<think>\n\n</think>\n\n", ""),
+        ("", ""),
+    ],
+)
+def test_an_opened_think_is_seen(tokenizer: Any, end: str, opened: str) -> None:
+    template = ChatTemplate(with_template(tokenizer, TURN + end + "{% endif %}"))
+    assert template.opened == template.prefix(None) == opened
+    if opened:
+        assert template.prefix(opened.strip()) == opened.strip()
+        with pytest.raises(InputError, match="leave the key out"):
+            template.prefix("")
+
+
+def test_special_tokens_that_mark_thinking_are_read(tokenizer: Any) -> None:
+    from copy import deepcopy
+
+    own = deepcopy(tokenizer)
+    own.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|other|>"]})
+    ids = own("[THINK]3[/THINK]<|other|>4<|pad|>", add_special_tokens=False)["input_ids"]
+    assert ChatTemplate(own).response_text(ids).replace(" ", "") == "[THINK]3[/THINK]4"
+    assert ChatTemplate(tokenizer).response_text(ids[1:2]) == tokenizer.decode(ids[1:2])
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="MIXDISTILL_TOKENIZERS names no folder of real tokenizers")
+@pytest.mark.parametrize("name", sorted(p.name for p in REAL.glob("*")) if REAL.is_dir() else ["none"])
+def test_real_templates(name: str) -> None:
+    from transformers import AutoTokenizer
+
+    own = AutoTokenizer.from_pretrained(REAL / name)
+    template = ChatTemplate(own)
+    answer = [*TALK, {"role": "assistant", "content": "It is so."}]
+    assert template.prompt_ids(TALK) == own.apply_chat_template(TALK, add_generation_prompt=True, return_dict=False)
+    assert template.conversation_text(TALK, "It is so.") == own.apply_chat_template(answer, tokenize=False)
