@@ -32,7 +32,7 @@ def renderer(name: str) -> Renderer:
         tokenizer = load(family)
         stops = [tokenizer.eos_token_id, *(tokenizer.convert_tokens_to_ids(t) for t in family.stops)]
         template = ChatTemplate(tokenizer, family.args, family.date)
-        LOADED[name] = Renderer(tokenizer, template, stops, Prompt(PROMPTS / "boxed.jinja"))
+        LOADED[name] = Renderer(template, stops, Prompt(PROMPTS / "boxed.jinja"))
         LOADED[name].check()
     return LOADED[name]
 
@@ -136,7 +136,7 @@ def test_a_tokenizer_that_loses_text_is_caught() -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder_of("deepseek_v3"))
-    known = Renderer(tokenizer, ChatTemplate(tokenizer), [tokenizer.eos_token_id], Prompt(PROMPTS / "boxed.jinja"))
+    known = Renderer(ChatTemplate(tokenizer), [tokenizer.eos_token_id], Prompt(PROMPTS / "boxed.jinja"))
     if tokenizer.decode(tokenizer("3 up", add_special_tokens=False)["input_ids"]) == "3 up":
         pytest.skip("this transformers keeps the text")
     for response in ANSWERS[:4]:
