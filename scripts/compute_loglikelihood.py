@@ -2,8 +2,8 @@
 
 Inputs: a statements table, a shard of responses, the student's model folder and prompt template, a recipe. Output: a
 loglikelihoods table with the log-likelihood (natural logarithm, summed) of each response and its stop token, and the
-number of those tokens. Both are null for a failed request, a response that spells a special token, and one that does
-not fit into the student's context.
+number of those tokens. Both are null for a failed request, a response that the chat template cannot carry, and one that
+does not fit into the student's context.
 
 Run as: python scripts/compute_loglikelihood.py --statements S.parquet --responses R.parquet \
             --model results/models/S/base --prompt config/prompts/boxed.jinja --recipe JSON --output L.parquet
@@ -11,7 +11,6 @@ Run as: python scripts/compute_loglikelihood.py --statements S.parquet --respons
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from distill.config.recipes import LoglikelihoodJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
-from distill.models.rendering import Renderer
+from distill.models.rendering import RenderedRow, Renderer
 from distill.models.templates import ChatTemplate
 from distill.problems.statements import statements
 from distill.runtime.devices import take
@@ -43,9 +42,9 @@ def rate(
     for index, row in enumerate(rows):
         if row["finish_reason"] == FinishReason.ERROR:
             continue
-        rendered = renderer.render(row["problem_id"], problems[row["problem_id"]], row["response"])
-        if rendered is not None and len(rendered[0]) <= scorer.context:
-            sequences.append((index, *rendered))
+        rendered = renderer.render(problems[row["problem_id"]], row["response"])
+        if isinstance(rendered, RenderedRow) and len(rendered.ids) <= scorer.context:
+            sequences.append((index, rendered.ids, rendered.prompt))
     values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in sequences])
     for (index, ids, prompt), value in zip(sequences, values, strict=True):
         ratings[index] |= {"loglikelihood": round(value, 6), "tokens": len(ids) - prompt}
@@ -90,7 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
-    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system), sys.maxsize)
+    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
+    renderer.check()
     rows: list[dict[str, Any]] = []
     with Progress(answered.num_rows, desc="compute_loglikelihood") as progress:
         for start in range(0, answered.num_rows, PIECE):

@@ -1,8 +1,8 @@
 """Render a dataset as a student's tokens: chat template applied once, loss mask on the response.
 
 Inputs: a train table, a model folder (tokenizer), the student's prompt template, a recipe. Outputs: a rendered table,
-and `ledger.parquet` beside it with the rows over the cutoff, or with special tokens in their response. A template that
-would train on anything else than what the student sees and must say at evaluation stops here.
+and `ledger.parquet` beside it with the rows over the cutoff, and those that the student's chat template cannot carry
+(`distill.models.rendering` says why): each costs itself, and a share of them above `max_unrenderable` ends the job.
 
 Run as: python scripts/render.py --dataset results/datasets/D/train.parquet --model results/models/S/base \
             --prompt config/prompts/boxed.jinja --recipe JSON --output results/rendered/S/T/D/rendered.parquet
@@ -22,7 +22,7 @@ from distill.config.lineage import identity
 from distill.config.recipes import RenderJob
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
-from distill.models.rendering import Renderer
+from distill.models.rendering import REMEDIES, Refusal, Renderer, Unrenderable
 from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 from distill.runtime.record import Ledger, Record
@@ -30,23 +30,47 @@ from distill.runtime.run import run
 
 
 def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderJob) -> Iterator[dict[str, Any]]:
-    """Yield a row per training row: rendered (cut at the cutoff if longer), or with the reason why it is `lost`."""
+    """Yield a row per training row: rendered (cut at the cutoff if longer), or with the reason why it is `lost`.
+
+    A row whose prompt alone reaches the cutoff is lost either way: nothing of its response would be taught.
+    """
     for batch in train.to_batches(max_chunksize=256):
         for row in batch.select(["problem_id", "messages", "teacher"]).to_pylist():
             user, assistant = row["messages"]
             common = {"problem_id": row["problem_id"], "teacher": row["teacher"]}
-            rendered = renderer.render(row["problem_id"], user["content"], assistant["content"])
-            if rendered is None:
-                yield {**common, "lost": "special_token", "over": False}
+            rendered = renderer.render(user["content"], assistant["content"])
+            if isinstance(rendered, Refusal):
+                yield {**common, "lost": str(rendered.reason), "over": False, "example": rendered.example}
                 continue
-            ids, prompt = rendered
-            over = len(ids) > recipe.cutoff
-            ids = ids[: recipe.cutoff]
+            over = len(rendered.ids) > recipe.cutoff
+            ids = rendered.ids[: recipe.cutoff]
             mask = np.zeros(len(ids), np.int8)
-            mask[prompt:] = 1
-            lost = "over_cutoff" if over and recipe.over_cutoff == "drop" else None
+            mask[rendered.prompt :] = 1
+            lost = "over_cutoff" if over and (recipe.over_cutoff == "drop" or not mask.any()) else None
             arrays = {"input_ids": np.array(ids, np.int32), "loss_mask": mask, "length": len(ids)}
-            yield {**common, "lost": lost, "over": over, **arrays}
+            yield {**common, "lost": lost, "over": over, "added": rendered.added, "added_tokens": rendered.added_tokens,
+                   **arrays}  # fmt: skip
+
+
+def check_bound(rows: list[dict[str, Any]], bound: float, model: str) -> None:
+    """Raise InputError where the template cannot carry a larger share of the rows; names the commonest reason."""
+    refused = [r for r in rows if "example" in r]
+    if len(refused) <= bound * len(rows):
+        return
+    reason, count = Counter(r["lost"] for r in refused).most_common(1)[0]
+    first = next(r for r in refused if r["lost"] == reason)
+    raise InputError(
+        f"{model}: its chat template cannot carry {len(refused)} of {len(rows)} rows, more than `max_unrenderable` "
+        f"{bound:g}; {count} of them: {reason} (problem {first['problem_id']}: {first['example']}); "
+        f"{REMEDIES[Unrenderable(reason)]}"
+    )
+
+
+def added_by_template(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the template added to the kept responses (white space aside): it is in the loss, but no teacher's."""
+    tokens = [r["added_tokens"] for r in rows]
+    texts = Counter(r["added"] for r in rows if r["added"])
+    return {"min": min(tokens), "max": max(tokens), "total": sum(tokens), "texts": dict(texts.most_common(5))}
 
 
 def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], cutoff: int, where: str) -> dict[str, Any]:
@@ -83,14 +107,16 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
     template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
-    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system), recipe.cutoff)
+    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
+    renderer.check()
     rows = list(rendered_rows(train, renderer, recipe))
+    check_bound(rows, recipe.max_unrenderable, tokenizer.name_or_path)
     kept = [r for r in rows if r["lost"] is None]
     lost = [r for r in rows if r["lost"] is not None]
     if not kept:
         raise InputError(
             f"{args.dataset}: none of {len(rows)} rows is left; {sum(r['over'] for r in rows)} are longer than the "
-            f"cutoff of {recipe.cutoff} tokens, the others spell a special token"
+            f"`cutoff` of {recipe.cutoff} tokens, the chat template cannot carry the others"
         )
     entries = [{"teacher": r["teacher"], "problem_id": r["problem_id"], "reason": r["lost"]} for r in lost]
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
@@ -98,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     reasons = dict(Counter(r["lost"] for r in lost))
     manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, recipe.cutoff, str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
-    record.write({**manifest, "digest": digest})
+    record.write({**manifest, "added_by_template": added_by_template(kept), "digest": digest})
 
 
 if __name__ == "__main__":

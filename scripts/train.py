@@ -25,7 +25,14 @@ import pyarrow as pa
 from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
-from distill.models.folders import load_generation_config, load_model, load_tokenizer, model_digest, weights_digest
+from distill.models.folders import (
+    load_generation_config,
+    load_model,
+    load_tokenizer,
+    model_digest,
+    stop_ids,
+    weights_digest,
+)
 from distill.runtime.devices import take
 from distill.runtime.files import file_digest, read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
@@ -64,12 +71,16 @@ def fit(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: P
 
 def save(trainer: Any, args: argparse.Namespace) -> None:
     """Write weights (or the adapter), tokenizer with its chat template, and generation config, atomically."""
+    from transformers import GenerationConfig
+
+    tokenizer = load_tokenizer(args.model)
     with replacing_folder(args.output) as folder:
         trainer.model.save_pretrained(folder, safe_serialization=True)
-        load_tokenizer(args.model).save_pretrained(folder)
-        config = load_generation_config(args.model)
-        if config is not None:
-            config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        config = load_generation_config(args.model) or GenerationConfig()
+        stops = stop_ids(tokenizer, config)  # those of the base: both end their responses alike
+        config.eos_token_id = stops if len(stops) > 1 else stops[0]
+        config.save_pretrained(folder)
         _sort_adapter(folder / "adapter_config.json")
 
 

@@ -70,7 +70,7 @@ def run(folder: Path, model: Path, rows: list[dict]) -> list[dict]:
 
 def test_the_program_rates_what_it_can(tmp_path: Path, model: Path) -> None:
     rows = [{"response": SHORT}, {"response": LONG * 30}, {"response": "", "finish_reason": "error"},
-            {"response": SHORT.replace("5", "<|user|>")}, {"response": "5 = 2 down 4 up 3 boxed"}]  # fmt: skip
+            {"response": SHORT.replace("5", "<|user|>")}, {"response": "5 = 2 down 4 up 3 dial"}]  # fmt: skip
     found = run(tmp_path, model, rows)
     assert [r["tokens"] is not None for r in found] == [True, False, False, False, True]
     assert [r["loglikelihood"] is not None for r in found] == [True, False, False, False, True]

@@ -68,8 +68,45 @@ def test_a_response_that_spells_a_special_token_is_a_ledger_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ANSWERS, "b", "3 up 4 = 7. <|end|> <|user|> Go up 1.")
-    output = run(tmp_path)
+    output = run(tmp_path, max_unrenderable=0.5)
     assert manifest(output)["ledger"] == {"rows_in": 2, "rows_out": 1, "lost": {"special_token": 1}}
+    with pytest.raises(InputError, match=r"cannot carry 1 of 2 rows, more than `max_unrenderable` 0\.49; 1 of"):
+        run(tmp_path, max_unrenderable=0.49)
+
+
+def test_a_problem_that_spells_a_special_token_is_a_ledger_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("test_render.QUESTION", "What is <|user|>?")
+    with pytest.raises(InputError, match=r"2 of them: special_token_in_problem \(problem a: <\|user\|>\); clean the"):
+        run(tmp_path, max_unrenderable=0.5)
+
+
+def test_a_system_text_that_spells_a_special_token_is_refused(tmp_path: Path) -> None:
+    template = TURNS + END + OPEN
+    with pytest.raises(InputError, match=r"the system text of the prompt spells <\|end\|>, a token of turns"):
+        run(tmp_path, template, system="Say <|end|>.")
+
+
+def test_a_word_that_the_tokenizer_does_not_have_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANSWERS, "b", "3 up 4 = 7 \u65e5\u672c.")
+    output = run(tmp_path, max_unrenderable=0.5)
+    assert manifest(output)["ledger"]["lost"] == {"lost_by_tokenizer": 1}
+
+
+def test_an_empty_response_is_a_ledger_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANSWERS, "b", " \n")
+    assert manifest(run(tmp_path, max_unrenderable=0.5))["ledger"]["lost"] == {"empty_response": 1}
+
+
+def test_what_the_template_adds_is_in_the_manifest(tmp_path: Path) -> None:
+    assert manifest(run(tmp_path))["added_by_template"] == {"min": 0, "max": 0, "total": 0, "texts": {}}
+    template = TURNS.replace("{{ m['content'] }}", "{% if m['role'] == 'assistant' %}Go. {% endif %}{{ m['content'] }}")
+    output = run(tmp_path, template + END + OPEN)
+    assert manifest(output)["added_by_template"] == {"min": 2, "max": 2, "total": 4, "texts": {"Go. ": 2}}
+    row = tables.read(output, tables.RENDERED).to_pylist()[0]
+    taught = row["input_ids"][row["loss_mask"].index(1) : -1]
+    assert load_tokenizer(tmp_path / "base").decode(taught) == "Go. " + ANSWERS["a"]
 
 
 TURNS = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}"
@@ -86,14 +123,14 @@ def test_a_newline_after_the_stop_token_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        (TURNS + "{% endfor %}" + OPEN, r"never writes a stop token \(<\|end\|>\) after the response \(problem a\)"),
-        (TURNS + END, r"writes <\|assistant\|> into the response, which `add_generation_prompt` should have"),
+        (TURNS + "{% endfor %}" + OPEN, r"2 of them: no_stop_token \(problem a: the conversation ends"),
+        (TURNS + END, r"2 of them: turn_in_response \(problem a: <\|assistant\|> beside the response\)"),
         (TURNS + END + "{% if add_generation_prompt %}<|assistant|>Let me think.{% endif %}",
-         "writes another prompt for training than for evaluation, from token"),
+         r"1 of them: other_prompt \(problem a: .*; name a template under `model.chat_template` whose generation"),
         (TURNS.replace("m['content']", "m['content'].split('think.')[-1]") + END + OPEN,
-         "leaves out or changes part of the response; what is left begins '3 up 4"),
+         r"1 of them: changed_by_template \(problem b: ' 3 up 4 .* instead of 'Let me think"),
         ("{{ raise_exception('only system') }}", "the chat template fails on a conversation of .*only system"),
-        ("{% for m in %}", "the chat template fails"),
+        ("{% for m in %}", "chat template fails: Expected an expression"),
     ],
 )  # fmt: skip
 def test_broken_templates_stop_here(tmp_path: Path, template: str, message: str) -> None:
@@ -103,12 +140,12 @@ def test_broken_templates_stop_here(tmp_path: Path, template: str, message: str)
 
 
 def test_a_cutoff_below_the_prompt(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cutoff 10 is smaller than the prompt of a \(\d+ tokens\)"):
+    with pytest.raises(InputError, match="none of 2 rows is left; 2 are longer than the `cutoff` of 10 tokens"):
         run(tmp_path, cutoff=10)
 
 
 def test_a_cutoff_that_leaves_no_row(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none of 2 rows is left; 2 are longer than the cutoff of 21 tokens"):
+    with pytest.raises(InputError, match="none of 2 rows is left; 2 are longer than the `cutoff` of 21 tokens"):
         run(tmp_path, cutoff=21)
 
 

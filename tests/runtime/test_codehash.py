@@ -313,7 +313,7 @@ EDITS = [
     ("distill/models/hub.py", "repo_type=kind", "repo_type=str(kind)",
      {"fetch_model", "fetch_problems", "fetch_statements",
                                                                          "fetch_responses"}),
-    ("distill/models/rendering.py", "prompt = self.template", "prompt = [] + self.template",
+    ("distill/models/rendering.py", "ids = prompt + self._ids", "ids = [] + prompt + self._ids",
      {"compute_loglikelihood", "render"}),
     ("distill/models/loglikelihood.py", "WINDOW = ", "WINDOW = 1 + ", {"compute_loglikelihood"}),
     (f"{ENGINE}/__init__.py", "default=len(text)", "default=0", each("generate", "judge")),

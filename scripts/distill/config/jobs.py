@@ -51,8 +51,8 @@ def judge_of(catalogue: Catalogue) -> JudgeRecipe:
 
 
 def render_job(catalogue: Catalogue, student: str, training: str) -> RenderJob:
-    """Return what a rendering reads: of the training only the cutoff matters."""
-    keys = catalogue.trainings[training].model_dump(include={"cutoff", "over_cutoff"})
+    """Return what a rendering reads: of the training the cutoff and the bound on lost rows."""
+    keys = catalogue.trainings[training].model_dump(include={"cutoff", "over_cutoff", "max_unrenderable"})
     return RenderJob(**keys, **_shown(catalogue, student))
 
 

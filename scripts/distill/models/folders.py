@@ -196,6 +196,7 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
 
     logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
     at = origin(folder)
+    check_text_only(at)
     check_weights(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where)
@@ -207,6 +208,18 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
         model = PeftModel.from_pretrained(model, str(at.adapter))
         model = model.merge_and_unload() if merge else model
     return model
+
+
+def check_text_only(at: Origin) -> None:
+    """Raise InputError for a model that also sees or hears: adapters would hit its towers, and generation dies."""
+    config = Path(at.folder()) / "config.json"
+    towers = [k for k in ("vision_config", "audio_config") if config.is_file() and read_json(config).get(k)]
+    if towers:
+        raise InputError(
+            f"{at.location}: config.json has `{towers[0]}`, a multimodal model, and only text models are loaded here; "
+            "save its language model (`.language_model` and config.text_config) in a folder of its own and name that "
+            "under `model.path`, or take a text model of the family"
+        )
 
 
 def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:

@@ -100,14 +100,30 @@ def shown(recipe: RenderJob) -> Any:
     rows = [
         {"problem_id": r["problem_id"], "source": "test", "teacher": "t", "draw": 0,
          "messages": [{"role": "user", "content": r["problem"]},
-                      {"role": "assistant", "content": "1 " + " + 1" * int(r["answer"])}]}
+                      {"role": "assistant", "content": "1" + " up 1" * int(r["answer"])}]}
         for r in SAYINGS
     ]  # fmt: skip
     tables.write(home / "train.parquet", tables.build(rows, tables.TRAIN), tables.TRAIN)
     options = ("--dataset", home / "train.parquet", "--model", "models/any", "--prompt", "prompts/plain.jinja")
     output = home / "out/rendered.parquet"
-    assert not ran(render.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    refusal = ran(render.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    assert not refusal, refusal
     return read(output, tables.RENDERED), read(output.with_name("ledger.parquet"), tables.LEDGER)
+
+
+def bounded(recipe: RenderJob) -> Any:
+    """How render.py ends where one of the rows cannot be rendered."""
+    home = scratch()
+    texts = ("1 up 1", "1 <|end|>")
+    rows = [
+        {"problem_id": str(i), "source": "test", "teacher": "t", "draw": 0,
+         "messages": [{"role": "user", "content": "1 + 1"}, {"role": "assistant", "content": text}]}
+        for i, text in enumerate(texts)
+    ]  # fmt: skip
+    tables.write(home / "train.parquet", tables.build(rows, tables.TRAIN), tables.TRAIN)
+    options = ("--dataset", home / "train.parquet", "--model", "models/any", "--prompt", "prompts/plain.jinja")
+    return ran(render.main, *options, "--recipe", recipe.model_copy(update={"cutoff": 300}).canonical(),
+               "--output", home / "out/rendered.parquet")  # fmt: skip
 
 
 def likelihoods(recipe: LoglikelihoodJob) -> Any:
@@ -152,6 +168,7 @@ KEYS = {
         **_training(passed_on, deep=False),
         "cutoff": key(32, passed_on),
         "over_cutoff": key("keep", passed_on),
+        "max_unrenderable": key(0.5, passed_on),
     }),
     LoraRecipe: Keys({}, {
         "rank": key(4, adapted),
@@ -163,6 +180,7 @@ KEYS = {
         "system": key("1 + 2", shown, cutoff=300),
         "cutoff": key(300, shown),
         "over_cutoff": key("keep", shown),
+        "max_unrenderable": key(1.0, bounded),
         **templating(by_template, date="2026-01-01"),
     }),
     LoglikelihoodJob: Keys({"system": None}, {

@@ -14,6 +14,7 @@ class RenderJob(Templating):
     system: str | None
     cutoff: Positive
     over_cutoff: Literal["drop", "keep"]
+    max_unrenderable: Share = 0.02
 
 
 class LoglikelihoodJob(Templating):
@@ -67,4 +68,7 @@ class TrainingRecipe(TrainJob):
     cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")
     over_cutoff: Literal["drop", "keep"] = Field(
         "drop", description="A longer row is dropped (a ledger entry) or kept, cut at the cutoff (counted)."
+    )
+    max_unrenderable: Share = Field(
+        0.02, description="Largest share of rows that the student's chat template cannot carry; more end the rendering."
     )
