@@ -1,14 +1,16 @@
 """render.py: tokens and mask by hand, the cutoff, and chat templates that would train on the wrong thing."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import render
-from helpers import PROMPTS, base_model, manifest, recipe
+from helpers import PROMPTS, TOY, base_model, manifest, recipe
 
 from distill import tables
-from distill.models.folders import load_tokenizer
+from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 
 QUESTION = "Ana sets the dial to 3. Go up 4. Where is it?"
@@ -162,3 +164,12 @@ def test_bad_prompt_templates(tmp_path: Path, text: str, message: str) -> None:
         run(tmp_path, prompt=tmp_path / "bad.jinja")
     with pytest.raises(InputError, match="no such"):
         run(tmp_path, prompt=tmp_path / "none.jinja")
+
+
+def test_a_multimodal_model_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    shutil.copytree(TOY / "base-xs", tmp_path / "seeing")
+    path = tmp_path / "seeing/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "vision_config": {"hidden_size": 8}}))
+    folder = base_model(tmp_path / "base", tmp_path / "seeing")
+    with pytest.raises(InputError, match=r"`vision_config`, a multimodal model.*save its language model"):
+        load_model(folder)

@@ -196,8 +196,8 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
 
     logging.disable_progress_bar()  # its bars fill logs that hold our own progress lines
     at = origin(folder)
-    check_text_only(at)
     check_weights(folder)
+    check_text_only(at)
     try:
         model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where)
     except (OSError, ValueError) as error:
