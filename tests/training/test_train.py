@@ -17,7 +17,7 @@ from helpers import PROMPTS, REPOSITORY, TOY, base_model, manifest, problems_tab
 
 from distill import tables
 from distill.config.recipes import TrainJob
-from distill.models.folders import load_model, load_tokenizer
+from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.runtime.errors import InputError
 from distill.training import sft
 
@@ -95,6 +95,15 @@ def test_the_log_and_the_manifest(inputs: Path, trained: Path) -> None:
         "kept", "ledger.parquet", "manifest.json", "provenance.json", "train_log.parquet", "weights",
     ]  # fmt: skip
     assert load_tokenizer(trained.parent).chat_template == load_tokenizer(inputs / "base").chat_template
+
+
+def test_a_trained_model_stops_where_its_base_does(inputs: Path, trained: Path) -> None:
+    tokenizer = load_tokenizer(inputs / "base")
+    stops = stop_ids(tokenizer, load_generation_config(inputs / "base"))
+    config = json.loads((trained / "generation_config.json").read_text())
+    saved = config["eos_token_id"]
+    assert (saved if isinstance(saved, list) else [saved]) == stops
+    assert stop_ids(tokenizer, load_generation_config(trained.parent)) == stops
 
 
 def test_the_first_loss_is_the_mean_over_the_masked_tokens(inputs: Path, tmp_path: Path) -> None:
