@@ -23,7 +23,7 @@ def test_the_configuration_page_and_schemas_are_those_of_the_recipes() -> None:
     assert done.returncode == 0, f"{done.stderr} (run `make config-docs`)"
 
 
-SHIPPED = sorted((REPOSITORY / "config").rglob("*.yaml"))
+SHIPPED = sorted(p for p in (REPOSITORY / "config").rglob("*.yaml") if p.parent.name != "examples")
 
 
 def schema_of(path: Path) -> dict:
@@ -170,7 +170,8 @@ def test_a_toy_model_is_made_the_same_twice(tmp_path: Path) -> None:
 
 
 def test_no_program_reads_yaml() -> None:
-    names = sorted(p.stem for p in (REPOSITORY / "scripts").glob("*.py"))
+    # check.py reads the configuration, as Snakemake does, in Snakemake's own environment.
+    names = sorted(p.stem for p in (REPOSITORY / "scripts").glob("*.py") if p.stem != "check")
     code = f"import sys; sys.modules['yaml'] = None; import {', '.join(names)}"  # most stages' environments lack it
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")})  # fmt: skip

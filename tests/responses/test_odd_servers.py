@@ -198,7 +198,7 @@ def test_secrets_do_not_stand_in_recipes(keys: dict[str, Any]) -> None:
                                  "http://host:99999/v1", "http://host/v1/chat/completions", "http://host/v1/models/",
                                  "http://ho\nst/v1"])  # fmt: skip
 def test_what_is_no_base_url(url: str) -> None:
-    with pytest.raises(ValueError, match=r"no URL of a server|base URL"):
+    with pytest.raises(ValueError, match=r"no URL of a server|base URL|is empty"):
         ServerRecipe(url=url)
 
 

@@ -142,13 +142,21 @@ def test_accumulation_is_the_same_arithmetic(inputs: Path, trained: Path, tmp_pa
     assert max(float((one[n] - two[n]).abs().max()) for n in one) < 2e-3
 
 
+def is_json(path: Path) -> bool:
+    """Whether a file is written to its end."""
+    try:
+        return bool(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return False
+
+
 def test_a_killed_training_goes_on_and_comes_out_the_same(inputs: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "scripts/train.py")]
     long = {"epochs": 20, "save_every": 8}
     run(inputs, tmp_path / "whole/weights", **long)
     output = tmp_path / "killed/weights"
     killed = subprocess.Popen([*command, *options(inputs, output, **long)], stderr=subprocess.DEVNULL)
-    while not list(output.parent.glob("state/*/checkpoint-*/trainer_state.json")):
+    while not any(map(is_json, output.parent.glob("state/*/checkpoint-*/trainer_state.json"))):
         assert killed.poll() is None
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
