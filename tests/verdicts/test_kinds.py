@@ -197,3 +197,19 @@ def test_a_right_answer_in_another_spelling_is_correct(gold: str, answer: str) -
 @pytest.mark.parametrize(("gold", "answer"), UNEQUAL_SYMBOLS + UNEQUAL_UNITS + UNEQUAL_EXACT)
 def test_another_answer_is_not_correct_however_close_it_looks(gold: str, answer: str) -> None:
     assert grade(gold, rf"So \boxed{{{answer}}}.", "stop").verdict in ("wrong", "unverifiable")
+
+
+SPACES = ("", " ", r"\,", r"\, ", r" \, ", r"\ ", "~", r"\;", r"\: ", r"\quad ", r"\!", r"\,\,", "  ")
+UNITS = (r"\text{g}", r"\text{ g}", r"\mathrm{m}", r"\text{cm}", r"\mathrm{cm}^2", r"\text{ km/h}", r"\text{g}^2")
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_may_stand_at_any_distance(space: str, unit: str) -> None:
+    assert grade("2600", rf"\boxed{{2600{space}{unit}}}").verdict == "correct"
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_constant_is_no_unit_at_any_distance(space: str) -> None:
+    assert grade("2", rf"\boxed{{2{space}\mathrm{{e}}}}").verdict == "wrong"
+    assert grade("3", rf"\boxed{{3+2{space}\mathrm{{i}}}}").verdict == "wrong"

@@ -134,7 +134,7 @@ _UNIT_WORDS = (
 )
 _SYMBOLS = r"[a-zA-Z]|[xyz]{2,3}|pi|\\[a-zA-Z]+"
 _UNIT_LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])
-_AFTER_VALUE = re.compile(r"(?:[\w)\]}%!](?: ?/ ?| ?)|\}-)$")
+_AFTER_VALUE = re.compile(r"(?:[\w)\]}%!] *(?:/ *)?|\}-)$")
 
 
 def _symbol(match: re.Match[str]) -> str:
