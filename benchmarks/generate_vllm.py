@@ -44,10 +44,10 @@ def measure(model: Path, problems: list[str], recipe: GenerateJob, rounds: int) 
     engine = load_engine(model, recipe)
     found: dict[str, Any] = {"start-up": time.perf_counter() - start, "version": engine.version}
     requests = [Request([{"role": "user", "content": p}], i) for i, p in enumerate(problems)]
-    render = engine._tokenizer.apply_chat_template
-    texts = [render(r.messages, tokenize=False, add_generation_prompt=True) for r in requests]
+    inner = engine._engine
+    texts = [inner.template.prompt_text(r.messages) for r in requests]
     params = SamplingParams(temperature=0, max_tokens=recipe.decoding.max_new_tokens)
-    ways = {"bare": lambda: bare(engine._llm, texts, params), "ours": lambda: ours(engine, requests)}
+    ways = {"bare": lambda: bare(inner._llm, texts, params), "ours": lambda: ours(engine, requests)}
     for turn in range(rounds + 1):
         for way, run in sorted(ways.items(), reverse=bool(turn % 2)):
             start = time.perf_counter()

@@ -50,7 +50,7 @@ def equal(one: list[Completion], other: list[Completion]) -> float:
 
 def stopped(engine: Any) -> None:
     """End vLLM's processes, so that the next engine has the memory."""
-    engine._engine.engine_core.shutdown()
+    engine._engine._engine.engine_core.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +124,13 @@ def test_a_server_answers_as_the_weights_do(
 def test_vllm_runs_an_adapter_on_its_base(teacher: Path, tmp_path: Path, greedy: list[Completion]) -> None:
     from peft import LoraConfig, get_peft_model
 
-    from distill.models.folders import load_model
+    from distill.models.folders import load_model, weights_digest
 
     torch.manual_seed(1)
     config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
     get_peft_model(load_model(teacher), config).save_pretrained(tmp_path / "weights")
-    manifest = {"kind": "trained", "base": str(teacher), "adapter": True}
+    digest = weights_digest(tmp_path / "weights")
+    manifest = {"kind": "trained", "base": str(teacher), "adapter": True, "digest": digest}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     engine = load(tmp_path, GREEDY, **VLLM)
     found = answers(engine, requests(100))
