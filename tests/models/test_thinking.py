@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill.models.thinking import PRESETS, after_any_think, canonical_think, unnamed_tags
+from distill.models.thinking import PRESETS, after_think, canonical_think, unnamed_tags
 from distill.verdicts.grading import grade
 
 WHOLE = "<think>\nso \\boxed{1}\n</think>\n\nIt is \\boxed{2}."
@@ -38,5 +38,5 @@ def test_the_frames_of_gpt_oss_and_sky() -> None:
 def test_what_needs_no_change() -> None:
     for text in ("", "It is 2.", "<think>a</think>b", "<think>a"):
         assert canonical_think(text, "think") == canonical_think(text, "mistral") == text
-    assert after_any_think("a [/THINK] b </think> c") == " c"
-    assert after_any_think("a </think> [THINK] b") is None
+    assert after_think("a [/THINK] b </think> c") == " c"
+    assert after_think("a </think> [THINK] b") is None

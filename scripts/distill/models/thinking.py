@@ -69,7 +69,7 @@ def unnamed_tags(texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def after_any_think(text: str) -> str | None:
+def after_think(text: str) -> str | None:
     """Return the text after the last closing tag of any preset; None where a think is opened and never closed."""
     end = max((text.rfind(close) + len(close) for _, close in PRESETS.values() if close in text), default=0)
     final = text[end:]

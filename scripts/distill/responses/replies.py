@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StrictStr, ValidationError, WrapValidator
 
+from distill.models.thinking import CLOSE, OPEN
 from distill.tables.words import FinishReason, finish_reason_of
 
-OPEN, CLOSE = "<think>", "</think>"
 NONE = "none"  # what `finish_reasons` of a recipe calls a reply that does not say why it ended
 MOST_TOKENS = 2**31 - 1  # what the column of the responses table holds
 LEAST_REPEAT = 40  # characters: an answer may begin with a few words of its own thinking

@@ -14,8 +14,6 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from distill.models.thinking import after_any_think
-
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
 MAX_DEPTH = 40
@@ -63,11 +61,6 @@ def _scan(text: str, place: int) -> tuple[int, int] | None:
         elif len(word) > 2:
             stack.append(token.end())
     return None if start < 0 else (start, end)
-
-
-def after_think(text: str) -> str | None:
-    """Return the text after the last think, in whatever tags; None where one is opened and never closed."""
-    return after_any_think(text)
 
 
 def depth(text: str) -> int:

@@ -32,9 +32,10 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import NamedTuple
 
+from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
 from distill.verdicts import symbolic
-from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, after_think, clean, depth, last_box, normalise
+from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise
 from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.values import same_value
 

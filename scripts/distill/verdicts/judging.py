@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from distill.models.prompts import PromptTemplate
+from distill.models.thinking import after_think
 from distill.responses.engines import Engine, Request
 from distill.responses.refusals import FirstRefusals
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
 from distill.tables.words import FinishReason, Judgement
-from distill.verdicts.answers import after_think
 
 
 class Question(NamedTuple):

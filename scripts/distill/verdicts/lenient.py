@@ -11,8 +11,9 @@ that ended by itself and holds no closed box is read, and only what follows its 
 import re
 from collections.abc import Iterator
 
+from distill.models.thinking import after_think
 from distill.tables.words import FinishReason
-from distill.verdicts.answers import MAX_ANSWER, after_think, clean, last_box, normalise
+from distill.verdicts.answers import MAX_ANSWER, clean, last_box, normalise
 
 _ANNOUNCED = re.compile(
     r"(?:####|\banswer(?: (?:to|for|of) [^.:\n]{1,80}?)?(?:\*\*)?"

@@ -8,8 +8,9 @@ Linear in the text, safe on any text.
 
 import re
 
+from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
-from distill.verdicts.answers import after_think, last_box
+from distill.verdicts.answers import last_box
 
 LONGEST = 1000  # characters; no answer is longer, and equal texts beyond it are equal without being rewritten
 
