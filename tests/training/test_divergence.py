@@ -10,7 +10,7 @@ from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
 
 from distill.config.recipes import TrainJob
 from distill.runtime.errors import InputError
-from distill.training import sft
+from distill.training import watch
 
 LORA = {"rank": 4, "alpha": 8}
 
@@ -44,24 +44,24 @@ def test_a_diverged_training_stops_and_leaves_nothing(
 def test_a_norm_that_is_no_number_stops(value: float) -> None:
     recipe = TrainJob(lr=1e-3)
     with pytest.raises(InputError, match="update 7: grad_norm is"):
-        sft.check_finite("grad_norm", value, 7, recipe)
-    sft.check_finite("grad_norm", 1e38, 7, recipe)
+        watch.check_finite("grad_norm", value, 7, recipe)
+    watch.check_finite("grad_norm", 1e38, 7, recipe)
 
 
 def test_one_weight_that_is_no_number_is_named() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
-    sft.check_weights(model, 5)
+    watch.check_weights(model, 5)
     with torch.no_grad():
         model[1].bias[2] = math.nan
     with pytest.raises(InputError, match=r"update 5: 1\.bias holds numbers"):
-        sft.check_weights(model, 5)
+        watch.check_weights(model, 5)
     model[1].bias.requires_grad_(False)  # what is not trained is not this training's doing
-    sft.check_weights(model, 5)
+    watch.check_weights(model, 5)
 
 
 def test_a_spike_is_three_times_the_median_before_it() -> None:
     flat = [1.0] * 20
-    assert sft.spikes([]) == sft.spikes([9.0, *flat]) == 0
-    assert sft.spikes([*flat, 3.0]) == 0
-    assert sft.spikes([*flat, 3.1, 1.0, 3.2]) == 2
-    assert sft.spikes([*flat[1:], 3.1]) == 0  # nothing to compare with yet
+    assert watch.spikes([]) == watch.spikes([9.0, *flat]) == 0
+    assert watch.spikes([*flat, 3.0]) == 0
+    assert watch.spikes([*flat, 3.1, 1.0, 3.2]) == 2
+    assert watch.spikes([*flat[1:], 3.1]) == 0  # nothing to compare with yet

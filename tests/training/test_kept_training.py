@@ -13,6 +13,7 @@ from helpers import base_model, manifest
 from test_train import inputs, options, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.training import launch
 
 OUTPUTS = ("manifest.json", "provenance.json", "train_log.parquet", "ledger.parquet")
 
@@ -23,13 +24,13 @@ class Arms:
     def __init__(self, folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
         self.folder, self.fits = folder, 0
         shutil.copytree(data, folder / "data")
-        fit = train.fit
+        fit = launch.fit
 
         def counted(*args: Any) -> Any:
             self.fits += 1
             return fit(*args)
 
-        monkeypatch.setattr(train, "fit", counted)
+        monkeypatch.setattr(launch, "fit", counted)
 
     def output(self, name: str = "mix", seed: int = 1) -> Path:
         return self.folder / f"results/models/s/sft/{name}/seed-{seed}/weights"
@@ -122,7 +123,7 @@ def test_other_rows_are_trained(arms: Arms, change: Callable[[list[dict]], None]
     assert arms.train("other") == 1
 
 
-@pytest.mark.parametrize("keys", [{"seed": 2}, {"lr": 1e-4}, {"max_updates": 3}, {"micro_batch": 1}], ids=str)
+@pytest.mark.parametrize("keys", [{"seed": 2}, {"lr": 1e-4}, {"max_updates": 3}, {"packing": False}], ids=str)
 def test_another_seed_or_recipe_is_trained(arms: Arms, keys: dict[str, Any]) -> None:
     assert arms.train("other", **keys) == 1
 

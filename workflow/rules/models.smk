@@ -83,7 +83,8 @@ rule train:
     params:
         program=program("train"),
         recipe=train_recipe,
+        execution=train_execution,
         code=code("train"),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
-        " --seed {wildcards.seed} --recipe {params.recipe:q} --output {output.weights} 2> {log}"
+        " --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"

@@ -96,8 +96,16 @@ def model_recipe(wildcards):
     return jobs.base_model(CATALOGUE, wildcards.model).canonical()
 
 
+def training(wildcards):
+    return jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset)
+
+
 def train_recipe(wildcards):
-    return jobs.train_job(CATALOGUE, wildcards.training).canonical()
+    return training(wildcards).canonical()
+
+
+def train_execution(wildcards, threads):
+    return canonical_json(training(wildcards).execution())
 
 
 # Scores

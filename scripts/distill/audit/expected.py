@@ -85,7 +85,7 @@ def job_of(place: Place, plan: Plan) -> Job:
         case Rendered():
             return Job("render", jobs.render_job(catalogue, place.student, place.training).canonical())
         case TrainedModel():
-            return Job("train", jobs.train_job(catalogue, place.training).canonical())
+            return Job("train", jobs.train_job(catalogue, place.training, place.dataset).canonical())
         case Contamination():
             return _contamination(place, plan)
         case Duplicates():

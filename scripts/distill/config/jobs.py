@@ -6,6 +6,7 @@ from typing import Any
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
     Answering,
+    FineTuning,
     GenerateJob,
     JudgeJob,
     JudgeRecipe,
@@ -61,9 +62,11 @@ def _shown(catalogue: Catalogue, student: str) -> dict[str, Any]:
     return catalogue.students[student].model_dump(include={"system", *Templating.model_fields})
 
 
-def train_job(catalogue: Catalogue, training: str) -> TrainJob:
+def train_job(catalogue: Catalogue, training: str, dataset: str) -> TrainJob:
     """Return what a training reads besides the rendered rows."""
-    return TrainJob(**catalogue.trainings[training].model_dump(include=set(TrainJob.model_fields)))
+    recipe = catalogue.trainings[training]
+    hard = catalogue.datasets[dataset].teachers[0] if recipe.order == "easy_first" else None
+    return TrainJob(**recipe.model_dump(include=set(FineTuning.model_fields)), hard_teacher=hard)
 
 
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:

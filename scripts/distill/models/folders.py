@@ -186,10 +186,10 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> Any:
+def load_model(folder: Path, dtype: str | None = None, merge: bool = True, attention: str | None = None) -> Any:
     """Load the weights of a model folder on the CPU; an adapter is merged into them unless `merge` is false.
 
-    `dtype` overrides the recipe's. Raises InputError when the files cannot be read.
+    `dtype` overrides the recipe's, `attention` names a kernel. Raises InputError when the files cannot be read.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -198,8 +198,9 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True) -> An
     at = origin(folder)
     check_weights(folder)
     check_text_only(at)
+    kernel = {"attn_implementation": attention} if attention else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where)
+        model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where, **kernel)
     except (OSError, ValueError) as error:
         raise InputError(f"{at.location}: its weights cannot be loaded ({error})") from None
     if at.adapter is not None:

@@ -91,5 +91,6 @@ ITEMS = _contract(
 )  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",
-    update=_INT, epoch=_REAL, loss=_REAL, lr=_REAL, grad_norm=_REAL, tokens=_LONG, tokens_per_second=_REAL,
+    update=_INT, epoch=_REAL, loss=_REAL, lr=_REAL, grad_norm=_REAL, tokens=_LONG, loss_tokens=_LONG,
+    tokens_per_second=_REAL, held_out_loss=_REAL, mfu=_REAL,
 )  # fmt: skip

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.lineage import Arm
+from distill.config.recipes import EXECUTION, FineTuning
 from distill.runtime.files import read_json
 
-# What must agree between the arms of a gap; the first that differs is named.
-PARITY = ("updates", "rows", "global_batch", "cutoff", "packing", "schedule", "lr", "warmup", "weight_decay",
-          "precision", "method")  # fmt: skip
+# What the arms of a contrast must share, else they are not comparable; the first that differs is named. The recipe's
+# keys are taken from the recipe, so that a new one is compared from its first day.
+RECIPE = tuple(name for name, field in FineTuning.model_fields.items() if field.json_schema_extra != EXECUTION)
+PARITY = ("updates", "epochs", "rows", "cutoff", "base_digest", "code", *RECIPE)
+RATIOS = ("tokens", "loss_tokens")
 
 
 def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
-    """Return, per trained arm, the values of PARITY, its rows, tokens, loss tokens and final loss.
+    """Return, per trained arm, the values of PARITY, its tokens, loss tokens and final loss.
 
     `models` and `rendered` are manifests of trained models and of rendered datasets.
     """
@@ -25,8 +28,7 @@ def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, 
     for manifest in map(read_json, models):
         arm = Arm.of(manifest["identity"])
         cutoff = cutoffs.get((arm.student, arm.training, arm.dataset))
-        seen = {name: manifest[name] for name in ("rows", "tokens", "loss_tokens", "final_loss")}
-        facts[arm] = {**manifest["parity"], **seen, "cutoff": cutoff}
+        facts[arm] = {**manifest, **manifest["recipe"], "cutoff": cutoff}
     return facts
 
 

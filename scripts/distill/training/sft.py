@@ -1,228 +1,207 @@
-"""Fine-tuning with TRL on rendered tokens: what is handed to the trainer, and how a killed training goes on."""
+"""Fine-tuning on rendered tokens: transformers' Trainer, whose batches are the planned updates.
 
-import itertools
-import math
-import os
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+One batch of the trainer is one update; the steps that make it up (`distill.training.steps`) are summed over all devices
+and divided by the loss tokens of the whole update. So neither the packing, nor the rows per step, nor the number of
+devices is in the arithmetic, and no update weighs a short row more than a long one.
+"""
+
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from distill.config.recipes import TrainJob
+from distill.config.recipes import LoraRecipe, TrainJob
 from distill.runtime.errors import InputError
+from distill.training.steps import Tokens, check_isolation, lay_out, of_device, summed_loss, tensors
+from distill.training.updates import Update
+from distill.training.watch import Watch, check_finite
 
-IGNORED = -100
-SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
-
-
-def labels(rendered: pa.Table) -> pa.Table:
-    """Return the columns the trainer reads: input_ids, and labels that are -100 outside the loss mask."""
-    ids = pc.list_flatten(rendered["input_ids"].combine_chunks())
-    mask = pc.list_flatten(rendered["loss_mask"].combine_chunks())
-    masked = pc.if_else(pc.equal(mask, 1), ids, pa.scalar(IGNORED, ids.type))
-    offsets = rendered["input_ids"].combine_chunks().offsets
-    return pa.table({"input_ids": rendered["input_ids"], "labels": pa.ListArray.from_arrays(offsets, masked)})
+CPU_TOKENS = 1024  # per step: the mask of a pack is dense on a CPU, so twice the length costs four times the attention
+GPU_TOKENS = 32768  # halved where that does not fit
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sgd"}
 
 
-def accumulation(recipe: TrainJob, devices: int) -> int:
-    """Return the accumulation steps that make up the global batch. Raises InputError when they are no whole number."""
-    per_step = recipe.micro_batch * devices
-    if recipe.global_batch % per_step:
-        raise InputError(
-            f"global_batch {recipe.global_batch} is no multiple of micro_batch {recipe.micro_batch} on {devices} "
-            "devices; change `micro_batch` or the number of devices"
-        )
-    return recipe.global_batch // per_step
-
-
-def planned_updates(recipe: TrainJob, rows: int) -> int:
-    """Return how many updates a training takes; the last of an epoch may hold fewer rows than the global batch."""
-    updates = math.ceil(math.ceil(rows / recipe.global_batch) * recipe.epochs)
-    return updates if recipe.max_updates is None else recipe.max_updates
-
-
-@dataclass
-class Counter:
-    """Tokens that the model has seen, and the seconds it took; kept in the trainer's log, so it survives a kill."""
-
-    tokens: int = 0
-    loss_tokens: int = 0
-    seconds: float = 0.0
-    since: float = field(default_factory=time.monotonic)
-
-    def restore(self, log: list[dict[str, Any]]) -> None:
-        """Go on from a saved log."""
-        if log:
-            self.tokens, self.loss_tokens = log[-1]["tokens"], log[-1]["loss_tokens"]
-
-    def stamp(self, entry: dict[str, Any], before: int) -> None:
-        """Write the counts and the speed into a log entry; `before` are the tokens at the entry before it."""
-        now = time.monotonic()
-        speed = (self.tokens - before) / max(now - self.since, 1e-9)
-        entry.update(tokens=self.tokens, loss_tokens=self.loss_tokens, tokens_per_second=speed)
-        self.since = now
-
-
-def rows_seen(trainer: Any, rows: int) -> list[int] | None:
-    """Return the indices of the rows that a finished training has seen, sorted; None where packing hides them.
-
-    All of them after a whole epoch; else the first in the order that the first epoch's sampler gives again.
-    """
-    if trainer.state.epoch >= 1:
-        return list(range(rows))
-    if trainer.args.packing:
-        return None
-    steps = trainer.state.global_step * trainer.args.gradient_accumulation_steps
-    batches = itertools.islice(trainer.get_train_dataloader().batch_sampler, steps)
-    return sorted(index for batch in batches for index in batch)
-
-
-def options(recipe: TrainJob, seed: int, state: Path, devices: int, gpu: bool) -> dict[str, Any]:
-    """Return the arguments of TRL's `SFTConfig` for a recipe, on so many devices; without `gpu`, on the processor.
-
-    Raises InputError when the global batch is no whole number of steps on these devices.
-    """
+def options(recipe: TrainJob, seed: int, state: Path, updates: int, gpu: bool) -> dict[str, Any]:
+    """Return transformers' `TrainingArguments` for a recipe; without `gpu`, on the processor."""
+    sharded: dict[str, Any] = {}
+    if recipe.sharding == "fsdp":
+        sharded = {"fsdp": True, "fsdp_config": str(RESOURCES / "fsdp2.json")}
+    elif recipe.sharding == "deepspeed":
+        sharded = {"deepspeed": str(RESOURCES / "deepspeed-zero3.json")}
+    warmup = recipe.warmup_updates or (recipe.warmup if recipe.warmup < 1 else 0.999999)
     return {
         "output_dir": str(state),
         "seed": seed,
         "data_seed": seed,
-        "num_train_epochs": recipe.epochs,
-        "max_steps": recipe.max_updates or -1,
-        "per_device_train_batch_size": recipe.micro_batch,
-        "gradient_accumulation_steps": accumulation(recipe, devices),
+        "max_steps": updates,
+        "per_device_train_batch_size": 1,
+        "optim": OPTIMIZERS[recipe.optimizer],
         "learning_rate": recipe.lr,
         "lr_scheduler_type": recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
-        "warmup_steps": recipe.warmup if recipe.warmup < 1 else 0.999999,
+        "warmup_steps": warmup,
         "weight_decay": recipe.weight_decay,
+        "adam_beta1": recipe.beta1,
         "adam_beta2": recipe.beta2,
+        "adam_epsilon": recipe.epsilon,
         "max_grad_norm": recipe.max_grad_norm,
         "bf16": recipe.precision == "bfloat16",
-        "packing": recipe.packing,
-        "max_length": None,  # rows are rendered to the cutoff already
+        "use_liger_kernel": recipe.liger,
         "gradient_checkpointing": recipe.gradient_checkpointing,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would log 0 in place of a loss that is no number
-        "save_strategy": "steps",
-        "save_steps": recipe.save_every,
+        "save_strategy": "steps" if recipe.save_every else "no",  # `Watch` asks for saves where no number is given
+        "save_steps": recipe.save_every or 500,
         "save_total_limit": 2,
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": gpu,
-        "report_to": "none",
+        "report_to": list(recipe.report_to) or "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
+        **sharded,
     }
 
 
-def arguments(recipe: TrainJob, seed: int, state: Path, devices: int) -> Any:
-    """Return TRL's arguments for a recipe. Raises InputError for `packing` without a GPU."""
+RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "sharding"
+
+
+def arguments(recipe: TrainJob, seed: int, state: Path, updates: int) -> Any:
+    """Return transformers' arguments for a recipe. Raises InputError for what this machine or environment lacks."""
+    from importlib.util import find_spec
+
     import torch
-    from trl import SFTConfig
+    from transformers import TrainingArguments
 
     gpu = torch.cuda.is_available()
-    if recipe.packing and not gpu:
-        raise InputError("`packing` keeps rows apart with flash-attention, which needs a GPU; set `packing: false`")
-    return SFTConfig(**options(recipe, seed, state, devices, gpu))
+    kernels = {"liger": ("liger_kernel", recipe.liger),
+               "flash_attention_2": ("flash_attn", recipe.attention == "flash_attention_2")}  # fmt: skip
+    for name, (package, wanted) in kernels.items():
+        if wanted and not gpu:
+            raise InputError(f"training: {name} needs a GPU, and there is none; leave the key out here")
+        if wanted and find_spec(package) is None:
+            raise InputError(f"training: {name} needs {package.replace('_', '-')}; install it, or leave the key out")
+    for package in recipe.report_to:
+        if find_spec(package) is None:
+            raise InputError(f"`report_to: [{package}]` needs the package {package}; install it, or leave it out")
+    return TrainingArguments(**options(recipe, seed, state, updates, gpu))
 
 
-def devices() -> int:
-    """Return how many devices share a batch: torchrun's processes, or the GPUs of this one."""
-    import torch
+def adapt(model: Any, lora: LoraRecipe) -> Any:
+    """Return the model with adapters. Raises InputError where it has no module of a name in `targets`."""
+    from peft import LoraConfig, get_peft_model
 
-    return int(os.environ.get("WORLD_SIZE", 0)) or max(1, torch.cuda.device_count())
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    check_targets(model, targets)
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
+                        use_rslora=lora.rslora, task_type="CAUSAL_LM")  # fmt: skip
+    model.enable_input_require_grads()  # else checkpointed layers before the first adapter have no gradient
+    return get_peft_model(model, config)
+
+
+def check_targets(model: Any, targets: str | list[str]) -> None:
+    """Raise InputError where `targets` names a module that the model has not (a text may be a regular expression)."""
+    from peft.tuners.lora import LoraConfig, LoraModel
+
+    linear = sorted({name.rsplit(".", 1)[-1] for name, m in model.named_modules() if "Linear" in type(m).__name__})
+    for target in [targets] if isinstance(targets, str) else targets:
+        config = LoraConfig(target_modules=target if isinstance(targets, str) else [target])
+        found = target == "all-linear" or any(
+            LoraModel._check_target_module_exists(config, name) for name, _ in model.named_modules()
+        )
+        if not found:
+            raise InputError(f"lora.targets: no module {target!r}; this model has {', '.join(linear)}, or `all-linear`")
 
 
 def build_trainer(
-    model: Any, tokenizer: Any, rendered: pa.Table, recipe: TrainJob, args: Any, on_update: Callable[[int], None]
+    model: Any, rendered: pa.Table, updates: Sequence[Update], recipe: TrainJob, args: Any, watch: Watch, pad: int = 0
 ) -> Any:
-    """Return TRL's trainer on rendered tokens; it counts what the model really sees."""
-    from datasets import Dataset
-    from transformers import PrinterCallback, TrainerCallback
-    from trl import SFTTrainer
+    """Return a Trainer that takes the planned updates, in their order."""
+    from torch.utils.data import DataLoader
+    from transformers import PrinterCallback, Trainer
 
-    counter = Counter()
+    tokens = Tokens(rendered)
 
-    class CountingTrainer(SFTTrainer):
-        def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
-            counter.tokens += int(inputs["attention_mask"].sum())
-            counter.loss_tokens += int((inputs["labels"] != IGNORED).sum())
-            loss = super().training_step(model, inputs, *rest, **named)
+    class UpdateTrainer(Trainer):
+        step_tokens = GPU_TOKENS if not args.use_cpu else CPU_TOKENS
+
+        def get_train_dataloader(self) -> DataLoader:
+            """Return the updates as they are: every device sees all of them, and takes its own steps."""
+            return DataLoader(updates, batch_size=1, collate_fn=lambda batch: {"rows": batch[0].rows})
+
+        def floating_point_ops(self, _inputs: Any) -> int:
+            return 0
+
+        def training_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
+            model.train()
+            while True:
+                try:
+                    loss = self._backward(model, inputs["rows"])
+                    break
+                except RuntimeError as error:
+                    self._take_less(error, inputs["rows"])
             check_finite("loss", float(loss), self.state.global_step + 1, recipe)
             return loss
 
-    class Log(TrainerCallback):
-        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            counter.restore([e for e in state.log_history if "tokens" in e])
+        def _steps(self, rows: Sequence[int]) -> list[list[int]]:
+            return lay_out(rows, tokens.lengths(rows), self.step_tokens, recipe.micro_batch, recipe.packing)
 
-        def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            if "loss" not in state.log_history[-1]:
-                return  # the summary at the end
-            earlier = [e["tokens"] for e in state.log_history[:-1] if "tokens" in e]
-            before = earlier[-1] if earlier else 0
-            counter.stamp(state.log_history[-1], before)
-            for name in ("loss", "grad_norm"):  # before a state is saved
-                check_finite(name, state.log_history[-1].get(name) or 0.0, state.global_step, recipe)
-            on_update(counter.tokens - before)
+        def _backward(self, model: Any, rows: Sequence[int]) -> Any:
+            """Add the gradients of this device's steps; return its share of the loss, times the number of devices."""
+            from contextlib import nullcontext
 
-    dataset = Dataset(labels(rendered))
-    trainer = CountingTrainer(model, args, train_dataset=dataset, processing_class=tokenizer, peft_config=_lora(recipe))
+            import torch
+
+            devices = self.args.world_size
+            steps = of_device(self._steps(rows), self.args.process_index, devices)
+            scale = devices / tokens.loss_tokens(rows)
+            total = torch.zeros((), device=self.args.device)
+            for number, step in enumerate(steps, 1):
+                last = number == len(steps)
+                self.accelerator.gradient_state._set_sync_gradients(last)
+                with nullcontext() if last else self.accelerator.no_sync(model):
+                    inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
+                    loss = summed_loss(model, inputs) * scale
+                    self.accelerator.backward(loss)
+                total += loss.detach()
+            return total
+
+        def _take_less(self, error: RuntimeError, rows: Sequence[int]) -> None:
+            """Halve the tokens of a step after an out-of-memory error, or raise it again, as words."""
+            import torch
+
+            if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
+                raise error
+            longest = max(tokens.lengths(rows))
+            if self.args.world_size > 1 or all(len(step) == 1 for step in self._steps(rows)):
+                raise InputError(
+                    f"out of memory at {self.step_tokens} tokens per step (the longest row has {longest}); "
+                    + ("lower `micro_batch`, " if self.args.world_size > 1 else "lower the `cutoff`, ")
+                    + "set `gradient_checkpointing: true`, train `lora`, or take more devices with `sharding`"
+                ) from None
+            self.step_tokens = min(self.step_tokens, sum(tokens.lengths(rows))) // 2
+            logging.info("out of memory: going on with %d tokens per step", self.step_tokens)
+            self.optimizer.zero_grad()
+            if not self.args.use_cpu:
+                torch.cuda.empty_cache()
+
+        def held_out_loss(self, rows: Sequence[int]) -> float:
+            """Return the mean loss of rows that are not trained on, in nats per token."""
+            import torch
+
+            self.model_wrapped.eval()
+            total = 0.0
+            with torch.no_grad():
+                for step in self._steps(rows):
+                    inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
+                    total += float(summed_loss(self.model_wrapped, inputs))
+            return total / tokens.loss_tokens(rows)
+
+    if recipe.packing:
+        check_isolation(model, tokens)
+    if recipe.lora is not None:
+        model = adapt(model, recipe.lora)
+    trainer = UpdateTrainer(model, args)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Log())
+    trainer.add_callback(watch.callback(trainer, tokens))
     return trainer
-
-
-def check_finite(name: str, value: float, update: int, recipe: TrainJob) -> None:
-    """Raise InputError when a loss or gradient norm is no finite number: what follows would be no training."""
-    if not math.isfinite(value):
-        raise InputError(
-            f"update {update}: {name} is {value}, so the training has diverged and stops; lower `lr` ({recipe.lr}), "
-            f"warm up for longer (`warmup`), or compute in float32 (`precision`)"
-        )
-
-
-def check_weights(model: Any, update: int) -> None:
-    """Raise InputError when a weight is no finite number after the last update."""
-    import torch
-
-    for name, weight in model.named_parameters():
-        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
-            raise InputError(
-                f"update {update}: {name} holds numbers that are not finite, so the training has diverged; lower `lr`"
-            )
-
-
-def spikes(losses: list[float]) -> int:
-    """Return how many updates had a loss of more than three times the median of the `SPIKE_WINDOW` before them."""
-    windows = ((losses[i - SPIKE_WINDOW : i], losses[i]) for i in range(SPIKE_WINDOW, len(losses)))
-    return sum(loss > SPIKE * statistics.median(before) for before, loss in windows)
-
-
-def _lora(recipe: TrainJob) -> Any:
-    if recipe.lora is None:
-        return None
-    from peft import LoraConfig
-
-    lora = recipe.lora
-    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
-                      task_type="CAUSAL_LM")  # fmt: skip
-
-
-def log_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the train log, one per update."""
-    return [
-        {
-            "update": entry["step"],
-            "epoch": entry["epoch"],
-            "loss": entry["loss"],
-            "lr": entry["learning_rate"],
-            "grad_norm": entry.get("grad_norm"),
-            "tokens": entry["tokens"],
-            "tokens_per_second": entry["tokens_per_second"],
-        }
-        for entry in history
-        if "loss" in entry and "tokens" in entry
-    ]

@@ -14,6 +14,8 @@ from distill import tables
 from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
+    DatasetRecipe,
+    FineTuning,
     LoglikelihoodJob,
     LoraRecipe,
     ModelRecipe,
@@ -25,73 +27,103 @@ from distill.config.recipes import (
 )
 from distill.models.folders import load_model, load_tokenizer
 from distill.training import sft
+from distill.training.fit import load_student
+from distill.training.steps import Tokens, tensors
+from distill.training.updates import plan_updates, split
+from distill.training.watch import Watch
 
-GROUP = ("lr", "betas", "weight_decay")
+GROUP = ("lr", "betas", "eps", "weight_decay")
 LORA = {"lora": {}}
 
 
 def words(recipe: TrainJob) -> Any:
-    """A recipe in TRL's words, as on a GPU."""
-    return sft.options(recipe, 1, Path("state"), 1, gpu=True)
+    """A recipe in transformers' words, as on a GPU."""
+    return sft.options(recipe, 1, Path("state"), 10, gpu=True)
 
 
 def arguments(recipe: TrainJob) -> Any:
-    """TRL's own object, on this machine."""
-    plain = recipe.model_copy(update={"packing": False})
-    found = sft.arguments(plain, 1, Path("state"), 1).to_dict()
-    return {k: str(v) for k, v in found.items() if k != "logging_dir"}
+    """Transformers' own object on this machine, or why there is none."""
+    found: dict[str, Any] = {}
+    error = ran(lambda _: found.update(sft.arguments(recipe, 1, Path("state"), 10).to_dict()), "")
+    return error or {k: str(v) for k, v in found.items() if k != "logging_dir"}
 
 
-def packed(recipe: TrainJob) -> Any:
-    """Where there is no GPU, packing is refused."""
-    import torch
+def planned(recipe: TrainJob) -> Any:
+    """The rows of each update, and those held out."""
+    job = TrainJob(**{"hard_teacher": "t0", **recipe.model_dump()})
+    rows, held_out = split(rendered(), job)
+    return plan_updates(rows, job, 1), held_out
 
-    return torch.cuda.is_available() or ran(lambda _: sft.arguments(recipe, 1, Path("state"), 1), "")
+
+def laid_out(recipe: TrainJob) -> Any:
+    """The rows of the first update's steps, and their inputs."""
+    built = trainer(recipe)
+    steps = built._steps(planned(recipe)[0][0].rows)
+    return steps, sorted(tensors(steps[0], Tokens(rendered()), recipe.packing, 0))
+
+
+def attending(recipe: TrainJob) -> Any:
+    """The kernel of the model that fit.py loads."""
+    return load_student(Path("models/base-xs"), recipe).config._attn_implementation
+
+
+def saves(recipe: TrainJob) -> Any:
+    """Whether the pace of saved states is left to the program."""
+    return sft.options(recipe, 1, Path("state"), 10, gpu=False)["save_steps"], recipe.save_every is None
 
 
 @cache
 def rendered() -> Any:
-    rows = [{"problem_id": str(i), "teacher": "t", "input_ids": [5, 6, 7, 8], "loss_mask": [0, 0, 1, 1], "length": 4}
-            for i in range(4)]  # fmt: skip
+    lengths = [4, 9, 5, 7, 6, 12, 3, 8]
+    rows = [{"problem_id": str(i), "teacher": f"t{i % 2}", "input_ids": [5 + i] * n, "loss_mask": [0] + [1] * (n - 1),
+             "length": n} for i, n in enumerate(lengths)]  # fmt: skip
     return tables.build(rows, tables.RENDERED)
 
 
 def trainer(recipe: TrainJob) -> Any:
     model, tokenizer = load_model(Path("models/base-xs"), dtype="float32"), load_tokenizer(Path("models/base-xs"))
-    options = sft.arguments(recipe, 1, scratch(), 1)
-    return sft.build_trainer(model, tokenizer, rendered(), recipe, options, lambda _: None)
+    updates, held_out = planned(recipe)
+    options = sft.arguments(recipe, 1, scratch(), len(updates))
+    watch = Watch(recipe, updates, held_out, lambda _: None)
+    return sft.build_trainer(model, rendered(), updates, recipe, options, watch, tokenizer.pad_token_id)
 
 
 def optimiser(recipe: TrainJob) -> Any:
     """The optimiser's groups, and the learning rates of ten updates."""
     built = trainer(recipe)
     built.create_optimizer_and_scheduler(10)
-    groups = [{name: group[name] for name in GROUP} for group in built.optimizer.param_groups]
+    groups = [{name: group.get(name) for name in GROUP} for group in built.optimizer.param_groups]
     rates = []
     for _ in range(10):
         rates.append(built.lr_scheduler.get_last_lr()[0])
         built.optimizer.step()
         built.lr_scheduler.step()
-    return groups, rates
+    return type(built.optimizer).__name__, groups, rates
 
 
 def trained(recipe: TrainJob) -> Any:
     """Each weight that is trained, its shape, and what an adapter does to it."""
     model = trainer(recipe).model
     shapes = sorted((name, tuple(p.shape)) for name, p in model.named_parameters() if p.requires_grad)
-    scale = [(n, str(m.scaling), str(m.lora_dropout)) for n, m in model.named_modules() if hasattr(m, "lora_dropout")]
+    scale = [
+        (n, str(m.scaling), str(m.lora_dropout), str(m.use_rslora))
+        for n, m in model.named_modules()
+        if hasattr(m, "lora_dropout")
+    ]
     return shapes, scale
 
 
 def adapted(recipe: LoraRecipe) -> Any:
-    return trained(TrainJob(lr=1, lora=recipe, global_batch=2, micro_batch=2))
+    return trained(TrainJob(lr=1, lora=recipe, global_batch=2))
 
 
 def passed_on(recipe: TrainingRecipe) -> Any:
     """What the jobs of training and rendering read."""
     student = StudentRecipe(model=ModelRecipe(path="m"))
-    catalogue = Catalogue(Settings(studies=("toy",)), students={"s": student}, trainings={"t": recipe})
-    return jobs.train_job(catalogue, "t").canonical(), jobs.render_job(catalogue, "s", "t").canonical()
+    data = {"d": DatasetRecipe(corpus="c", teachers=("t0", "t1"), alpha=0.5)}
+    catalogue = Catalogue(Settings(studies=("toy",)), datasets=data, students={"s": student}, trainings={"t": recipe})
+    job = jobs.train_job(catalogue, "t", "d")
+    return job.canonical(), job.execution(), jobs.render_job(catalogue, "s", "t").canonical()
 
 
 def shown(recipe: RenderJob) -> Any:
@@ -138,34 +170,53 @@ def likelihoods(recipe: LoglikelihoodJob) -> Any:
     return read(output, tables.LOGLIKELIHOODS)
 
 
-def _training(*probes: Any, deep: bool) -> dict[str, Any]:
-    """Return the keys of a training; `deep` also asks the optimiser and the model."""
-    more = (optimiser,) if deep else ()
-    model = (trained,) if deep else ()
-    own = (arguments, words) if deep else probes
+def _training(*passed: Any) -> dict[str, Any]:
+    """Return the keys of a training, with the probes of what each does, or those of who passes them on."""
+
+    def seen(*probes: Any) -> Any:
+        return passed or probes
+
     return {
-        "lr": key(0.5, *own, *more),
-        "epochs": key(3.0, *own),
-        "max_updates": key(7, *own),
-        "global_batch": key(32, *own),
-        "micro_batch": key(8, *own),
-        "schedule": key("linear", *own, *more),
-        "warmup": key(0.5, *own, *more),
-        "weight_decay": key(0.1, *own, *more),
-        "beta2": key(0.9, *own, *more),
-        "max_grad_norm": key(0.5, *own),
-        "precision": key("bfloat16", *own),
-        "packing": key(True, words, packed) if deep else key(True, *own),
-        "gradient_checkpointing": key(True, *own),
-        "lora": key({}, *(model or own)),
-        "save_every": key(7, *own),
+        "lr": key(0.5, *seen(arguments, optimiser)),
+        "epochs": key(3.0, *seen(planned)),
+        "max_updates": key(7, *seen(planned)),
+        "max_tokens": key(30, *seen(planned)),
+        "global_batch": key(3, *seen(planned)),
+        "batch_unit": key("loss_tokens", *seen(planned)),
+        "pack_tokens": key(16, *seen(planned), batch_unit="packs", pack_tokens=30),
+        "order": key("short_first", *seen(planned)),
+        "hard_last_share": key(0.5, *seen(planned), order="easy_first"),
+        "optimizer": key("sgd", *seen(arguments, optimiser)),
+        "beta1": key(0.5, *seen(arguments, optimiser)),
+        "beta2": key(0.9, *seen(arguments, optimiser)),
+        "epsilon": key(1e-3, *seen(arguments, optimiser)),
+        "weight_decay": key(0.1, *seen(arguments, optimiser)),
+        "max_grad_norm": key(0.5, *seen(arguments)),
+        "schedule": key("linear", *seen(arguments, optimiser)),
+        "warmup": key(0.5, *seen(arguments, optimiser)),
+        "warmup_updates": key(5, *seen(arguments, optimiser)),
+        "precision": key("bfloat16", *seen(arguments)),
+        "packing": key(False, *seen(laid_out)),
+        "attention": key("eager", *seen(attending)),
+        "liger": key(True, *seen(words, arguments)),
+        "gradient_checkpointing": key(True, *seen(arguments)),
+        "held_out": key(0.4, *seen(planned)),
+        "lora": key({}, *seen(trained)),
+        "micro_batch": key(2, *seen(laid_out), global_batch=8),
+        "save_every": key(7, *seen(arguments, saves)),
+        "report_to": key(["tensorboard"], *seen(words, arguments)),
+        "sharding": key("fsdp", *seen(words)),
     }
 
 
 KEYS = {
-    TrainJob: Keys({"lr": 1.0}, _training(deep=True)),
+    FineTuning: Keys({"lr": 1.0, "global_batch": 2}, _training()),
+    TrainJob: Keys({"lr": 1.0, "global_batch": 2}, {
+        **_training(),
+        "hard_teacher": key("t1", planned, order="easy_first", hard_teacher="t0"),
+    }),
     TrainingRecipe: Keys({"lr": 1.0, "cutoff": 64}, {
-        **_training(passed_on, deep=False),
+        **_training(passed_on),
         "cutoff": key(32, passed_on),
         "over_cutoff": key("keep", passed_on),
         "max_unrenderable": key(0.5, passed_on),
@@ -174,6 +225,7 @@ KEYS = {
         "rank": key(4, adapted),
         "alpha": key(64, adapted),
         "dropout": key(0.5, adapted),
+        "rslora": key(True, adapted),
         "targets": key(["q_proj"], adapted),
     }),
     RenderJob: Keys({"system": None, "cutoff": 10, "over_cutoff": "drop"}, {

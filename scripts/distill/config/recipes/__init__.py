@@ -29,7 +29,14 @@ from distill.config.recipes.settings import (
 )
 from distill.config.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
 from distill.config.recipes.templating import Templating
-from distill.config.recipes.trainings import LoglikelihoodJob, LoraRecipe, RenderJob, TrainingRecipe, TrainJob
+from distill.config.recipes.trainings import (
+    FineTuning,
+    LoglikelihoodJob,
+    LoraRecipe,
+    RenderJob,
+    TrainingRecipe,
+    TrainJob,
+)
 
 __all__ = [
     "EXECUTION",
@@ -41,6 +48,7 @@ __all__ = [
     "CurationRecipe",
     "DatasetRecipe",
     "DecodingRecipe",
+    "FineTuning",
     "GapRecipe",
     "GenerateJob",
     "GradingRecipe",

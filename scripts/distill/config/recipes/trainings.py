@@ -1,10 +1,10 @@
 """Rendering and fine-tuning."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Once, Positive, Recipe, Share
 from distill.config.recipes.templating import Templating
 
 
@@ -27,42 +27,103 @@ class LoraRecipe(Recipe):
     """Low-rank adapters (PEFT). The paper's rank is not published; the defaults are its trainer's."""
 
     rank: Positive = Field(8, description="Rank.")
-    alpha: Positive = Field(16, description="Scale.")
+    alpha: Positive = Field(16, description="Scale: the adapter's output is multiplied by alpha / rank.")
     dropout: Share = Field(0.0, description="Dropout on the adapter's input.")
     targets: str | tuple[str, ...] = Field("all-linear", description="Modules that get an adapter.")
+    rslora: bool = Field(False, description="Multiply by alpha / sqrt(rank) instead (rank-stabilised LoRA).")
 
 
-class TrainJob(Recipe):
-    """What one training job reads."""
+class FineTuning(Recipe):
+    """What a student's weights depend on besides its rows, and (`execution`) how the work is laid out."""
 
     lr: float = Field(..., gt=0, description="Peak learning rate.")
     epochs: float = Field(2.0, gt=0, description="Passes over the dataset.")
-    max_updates: Positive | None = Field(None, description="Stop after so many updates, whatever the epochs say.")
-    global_batch: Positive = Field(16, description="Sequences per update, over all devices and accumulation steps.")
-    micro_batch: Positive = Field(16, description="Sequences per device and step; accumulation makes up the rest.")
+    max_updates: Positive | None = Field(None, description="Take exactly so many updates, whatever the epochs say.")
+    max_tokens: Positive | None = Field(
+        None, description="End with the update that reaches so many tokens (prompts count), whatever the epochs say."
+    )
+    global_batch: Positive = Field(16, description="Rows, loss tokens or packs per update, over all devices.")
+    batch_unit: Literal["rows", "loss_tokens", "packs"] = Field(
+        "rows", description="What `global_batch` counts; a pack holds whole rows of `pack_tokens` tokens at most."
+    )
+    pack_tokens: Positive | None = Field(None, description="Tokens of a pack; goes with `batch_unit: packs`.")
+    order: Literal["shuffled", "short_first", "easy_first"] = Field(
+        "shuffled", description="Rows of an epoch: shuffled, by length, or those of a mix's first, hard teacher last."
+    )
+    hard_last_share: Share = Field(
+        1.0, description="Of `order: easy_first`: share of the hard rows that come last; the others are shuffled in."
+    )
+    optimizer: Literal["adamw", "adafactor", "sgd"] = Field("adamw", description="Optimiser.")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW first beta.")
+    beta2: float = Field(0.999, gt=0, lt=1, description="AdamW second beta.")
+    epsilon: float = Field(1e-8, gt=0, description="AdamW epsilon.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Learning-rate schedule.")
     warmup: Share = Field(0.0, description="Share of the updates that warm up.")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay.")
-    beta2: float = Field(0.999, gt=0, lt=1, description="AdamW second beta; the first is 0.9.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    warmup_updates: Positive | None = Field(None, description="Updates that warm up, in place of a share.")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the training.")
     packing: bool = Field(
-        False, description="Several rows in one sequence, isolated from each other; needs flash-attention."
+        True, description="Several rows in one sequence, isolated from each other, in place of padded rows; same loss."
     )
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = Field("sdpa", description="Kernel of the attention.")
+    liger: bool = Field(False, description="Liger's fused kernels; GPU only, wants `liger-kernel`.")
     gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
+    held_out: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the problems that no arm is trained on, the same ones in all; their loss is logged.",
+    )
     lora: LoraRecipe | None = Field(None, description="Train adapters instead of all weights.")
-    save_every: Positive = Field(
-        100, description="Updates between saved states; a killed training resumes from the last."
+    micro_batch: Positive | None = Field(
+        None,
+        description="Most rows per device and step; absent: what fits. The global batch stays what it is.",
+        json_schema_extra=EXECUTION,
+    )
+    save_every: Positive | None = Field(
+        None,
+        description="Updates between saved states, which a killed training goes on from; absent: for 5 % of the time.",
+        json_schema_extra=EXECUTION,
+    )
+    report_to: Annotated[tuple[Literal["tensorboard", "wandb", "trackio"], ...], Once] = Field(
+        (), description="Also log to these, where they are installed.", json_schema_extra=EXECUTION
+    )
+    sharding: Literal["none", "fsdp", "deepspeed"] = Field(
+        "none",
+        description="On several GPUs: weights whole on each, or cut up by FSDP2 or DeepSpeed ZeRO-3.",
+        json_schema_extra=EXECUTION,
     )
 
     @model_validator(mode="after")
-    def _batch_divides(self) -> "TrainingRecipe":
-        if self.global_batch % self.micro_batch:
-            raise ValueError(f"`global_batch` {self.global_batch} is no multiple of `micro_batch` {self.micro_batch}")
+    def _keys_agree(self) -> "FineTuning":
+        if self.max_updates is not None and self.max_tokens is not None:
+            raise ValueError("`max_updates` and `max_tokens` both end the training; give one")
+        if self.warmup and self.warmup_updates is not None:
+            raise ValueError("`warmup` and `warmup_updates` say the same; give one")
+        if (self.batch_unit == "packs") != (self.pack_tokens is not None):
+            raise ValueError("`pack_tokens` goes with `batch_unit: packs`, and with nothing else")
+        if self.batch_unit == "packs" and self.order != "shuffled":
+            raise ValueError("packs are shuffled; `order` does not go with `batch_unit: packs`")
+        if self.hard_last_share != 1 and self.order != "easy_first":
+            raise ValueError("`hard_last_share` goes with `order: easy_first`")
+        adamw = [
+            name
+            for name in ("beta1", "beta2", "epsilon")
+            if getattr(self, name) != FineTuning.model_fields[name].default
+        ]
+        if adamw and self.optimizer != "adamw":
+            raise ValueError(f"`{adamw[0]}` is AdamW's, not one of `optimizer: {self.optimizer}`")
         return self
 
 
-class TrainingRecipe(TrainJob):
+class TrainJob(FineTuning):
+    """What one training job reads."""
+
+    hard_teacher: str | None = Field(None, description="Whose rows `order: easy_first` shows last.")
+
+
+class TrainingRecipe(FineTuning):
     """Fine-tuning. What the arms of a gap must have in common is all here."""
 
     cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")

@@ -1,0 +1,116 @@
+"""The steps of an update: its rows as tensors, packed into one sequence or padded, for one device each.
+
+Packed rows stand in one sequence whose positions start again at each row. Transformers builds a block-diagonal mask
+from that (and flash-attention its bounds), so no row sees another; `check_isolation` proves it for the model at hand.
+Only those positions that predict a token of a response ask for logits: with a vocabulary of 150,000 they are the
+largest part of a step.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from distill.runtime.errors import InputError
+from distill.training.updates import packs
+
+IGNORED = -100
+TOLERANCE = 1e-3  # of logits in float32, packed against alone; a leak moves them by whole units
+
+
+class Tokens:
+    """The rows of a rendered table as arrays."""
+
+    def __init__(self, rendered: pa.Table):
+        self.ids = [np.asarray(ids, np.int64) for ids in rendered["input_ids"].to_numpy()]
+        self.masks = [np.asarray(mask, bool) for mask in rendered["loss_mask"].to_numpy()]
+
+    def lengths(self, rows: Sequence[int]) -> list[int]:
+        """Return the lengths of rows in tokens."""
+        return [len(self.ids[row]) for row in rows]
+
+    def loss_tokens(self, rows: Sequence[int]) -> int:
+        """Return how many tokens of rows the loss counts."""
+        return sum(int(self.masks[row][1:].sum()) for row in rows)
+
+
+def lay_out(
+    rows: Sequence[int], lengths: Sequence[int], tokens: int, most_rows: int | None, packing: bool
+) -> list[list[int]]:
+    """Return the rows of each step: at most so many tokens (padding counts) and rows; a longer row stands alone."""
+    if packing:
+        return [[rows[i] for i in pack] for pack in packs(lengths, tokens, most_rows)]
+    steps: list[list[int]] = []
+    widest = 0
+    for i in sorted(range(len(rows)), key=lambda i: (-lengths[i], i)):
+        if steps and (len(steps[-1]) + 1) * widest <= tokens and len(steps[-1]) < (most_rows or math.inf):
+            steps[-1].append(rows[i])
+        else:
+            steps.append([rows[i]])
+            widest = lengths[i]
+    return steps
+
+
+def of_device(steps: list[list[int]], rank: int, devices: int) -> list[list[int]]:
+    """Return the steps of one device; all have equally many (an empty one sees nothing), as sharded weights demand."""
+    return [*steps, *[[] for _ in range(-len(steps) % devices)]][rank::devices]
+
+
+def tensors(rows: Sequence[int], tokens: Tokens, packing: bool, pad: int) -> dict[str, Any]:
+    """Return the inputs of a model, and `targets` [batch, kept]: what the kept positions predict, IGNORED elsewhere.
+
+    Packed the batch is 1 and `position_ids` start again at each row; padded it is the number of rows.
+    """
+    import torch
+
+    if not rows:  # a device that has nothing to do in this step
+        one = torch.zeros((1, 1), dtype=torch.long)
+        return {"input_ids": one, "position_ids": one, "logits_to_keep": one[0], "targets": one + IGNORED}
+    wanted = [np.append(np.where(tokens.masks[r][1:], tokens.ids[r][1:], IGNORED), IGNORED) for r in rows]
+    if packing:
+        ids, targets = (np.concatenate(parts)[None] for parts in ([tokens.ids[r] for r in rows], wanted))
+        extra = {"position_ids": np.concatenate([np.arange(len(tokens.ids[r])) for r in rows])[None]}
+    else:
+        ids, targets = _padded([tokens.ids[r] for r in rows], pad), _padded(wanted, IGNORED)
+        extra = {"attention_mask": _padded([np.ones(len(tokens.ids[r]), np.int64) for r in rows], 0)}
+    keep = np.flatnonzero((targets != IGNORED).any(axis=0))
+    arrays = {"input_ids": ids, **extra, "logits_to_keep": keep, "targets": targets[:, keep]}
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def _padded(rows: list[np.ndarray], filler: int) -> np.ndarray:
+    width = max(map(len, rows))
+    return np.stack([np.pad(row, (0, width - len(row)), constant_values=filler) for row in rows])
+
+
+def summed_loss(model: Any, step: dict[str, Any]) -> Any:
+    """Return the cross-entropy of a step in nats, summed over the tokens of responses, in float32."""
+    from torch.nn.functional import cross_entropy
+
+    inputs = {name: value for name, value in step.items() if name != "targets"}
+    logits = model(**inputs, use_cache=False).logits
+    return cross_entropy(logits.flatten(0, 1).float(), step["targets"].flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def check_isolation(model: Any, tokens: Tokens) -> None:
+    """Raise InputError where the model lets packed rows see each other: their logits differ from those alone."""
+    import torch
+
+    if len(tokens.ids) < 2:
+        return
+    first, second = (ids[:16] for ids in tokens.ids[:2])
+    ids = torch.from_numpy(np.concatenate([first, second])[None])
+    positions = torch.from_numpy(np.concatenate([np.arange(len(first)), np.arange(len(second))])[None])
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        together = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, len(first) :].float()
+        alone = model(input_ids=ids[:, len(first) :], use_cache=False).logits[0].float()
+    model.train(was_training)
+    if not torch.allclose(together, alone, rtol=TOLERANCE, atol=TOLERANCE):
+        raise InputError(
+            f"packing: rows of a pack see each other in a {type(model).__name__} (its logits move by "
+            f"{float((together - alone).abs().max()):.2g}); set `packing: false`"
+        )

@@ -1,0 +1,189 @@
+"""A training watched: its log, its losses, when its state is saved, and how a signal ends it."""
+
+import math
+import signal
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from distill.config.recipes import TrainJob
+from distill.runtime.errors import InputError
+from distill.training.updates import Update
+
+SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
+SAVED_SHARE = 0.05  # of the time goes into saved states at most
+FIRST_SAVE = 30.0  # seconds before the first state is saved, whose cost is not known yet
+HELD_OUT_TIMES = 10  # the held-out loss is taken so often, and at the end
+# Dense bfloat16 FLOP/s without sparsity, by what the GPU's name holds; NVIDIA's data sheets.
+PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10": 125e12}
+
+
+@dataclass
+class Watch:
+    """What a training reports while it runs.
+
+    updates: the planned ones; held_out: places of the rows that are not trained on; on_update: called with the tokens
+    of each update.
+    """
+
+    recipe: TrainJob
+    updates: Sequence[Update]
+    held_out: Sequence[int]
+    on_update: Callable[[int], None]
+    signalled: list[int] = field(default_factory=list)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let SIGTERM and SIGUSR1 (SLURM's warning before a time limit) end the training after its update."""
+        numbers = (signal.SIGTERM, signal.SIGUSR1)
+        before = [signal.signal(number, lambda caught, _frame: self.signalled.append(caught)) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def check_whole(self, done: int) -> None:
+        """Raise InputError where a signal ended the training before its last update."""
+        if done < len(self.updates):
+            name = signal.Signals(self.signalled[0]).name if self.signalled else "a signal"
+            raise InputError(f"{name} ended the training after update {done} of {len(self.updates)}; its state is "
+                             "saved: run again to go on")  # fmt: skip
+
+    def held_out_at(self) -> set[int]:
+        """Return the updates after which the held-out loss is taken."""
+        total = len(self.updates)
+        return {math.ceil(total * i / HELD_OUT_TIMES) for i in range(1, HELD_OUT_TIMES + 1)} if self.held_out else set()
+
+    def callback(self, trainer: Any, tokens: Any) -> Any:
+        """Return transformers' callback that does all this."""
+        from transformers import TrainerCallback
+
+        watch, at = self, self.held_out_at()
+        counts = [(sum(tokens.lengths(u.rows)), tokens.loss_tokens(u.rows)) for u in self.updates]
+        seen, seen_loss = (list(accumulate(column)) for column in zip(*counts, strict=True))
+        saves = SavePace(self.recipe.save_every is None)
+        flops = _flops(trainer)
+
+        class Report(TrainerCallback):
+            since = time.monotonic()
+            held_out_loss: float | None = None
+
+            def on_train_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+                self.since = time.monotonic()
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.held_out_loss = trainer.held_out_loss(watch.held_out) if state.global_step in at else None
+                stop = _anywhere(bool(watch.signalled), args)
+                control.should_training_stop |= stop
+                control.should_save |= stop or saves.is_due(state.global_step == len(watch.updates))
+                saves.started = time.monotonic()
+
+            def on_save(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+                saves.ended()
+
+            def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+                entry, now = state.log_history[-1], time.monotonic()
+                if "loss" not in entry:
+                    return  # the summary at the end
+                for name in ("loss", "grad_norm"):  # before a state is saved
+                    check_finite(name, entry.get(name) or 0.0, state.global_step, watch.recipe)
+                number = state.global_step - 1
+                speed = counts[number][0] / max(now - self.since, 1e-9)
+                self.since = now
+                entry.update(
+                    tokens=seen[number], loss_tokens=seen_loss[number], tokens_per_second=speed,
+                    epoch=watch.updates[number].epoch, held_out_loss=self.held_out_loss,
+                    mfu=flops and speed * flops,
+                )  # fmt: skip
+                watch.on_update(counts[number][0])
+
+        return Report()
+
+
+@dataclass
+class SavePace:
+    """When a state is saved: so seldom that saving costs `SAVED_SHARE` of the time. Nothing, unless `active`."""
+
+    active: bool
+    cost: float = 0.0
+    last: float = field(default_factory=time.monotonic)
+    started: float = 0.0
+
+    def is_due(self, at_end: bool) -> bool:
+        """Whether a state should be saved now; none at the end, where the weights themselves follow."""
+        wait = max(FIRST_SAVE, self.cost / SAVED_SHARE)
+        return self.active and not at_end and time.monotonic() - self.last >= wait
+
+    def ended(self) -> None:
+        """Take note of a save that has just ended."""
+        self.last = time.monotonic()
+        self.cost = self.last - self.started
+
+
+def _anywhere(flag: bool, args: Any) -> bool:
+    """Whether the flag is set on any device, so that all stop after the same update."""
+    if args.world_size == 1:
+        return flag
+    import torch
+
+    value = torch.tensor(int(flag), device=args.device)
+    torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.MAX)
+    return bool(value)
+
+
+def _flops(trainer: Any) -> float | None:
+    """Return the share of all devices' peak that one token per second needs (6 FLOPs per weight), None where unknown.
+
+    6 FLOPs per weight and token: Kaplan et al. 2020, arXiv 2001.08361, section 2.1; attention is not counted.
+    """
+    if trainer.args.use_cpu:
+        return None
+    import torch
+
+    name = torch.cuda.get_device_name()
+    peak = next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
+    weights = sum(p.numel() for p in trainer.model.parameters())
+    return None if peak is None else 6 * weights / (peak * trainer.args.world_size)
+
+
+def check_finite(name: str, value: float, update: int, recipe: TrainJob) -> None:
+    """Raise InputError when a loss or gradient norm is no finite number: what follows would be no training."""
+    if not math.isfinite(value):
+        raise InputError(
+            f"update {update}: {name} is {value}, so the training has diverged and stops; lower `lr` ({recipe.lr}), "
+            f"warm up for longer (`warmup`), or compute in float32 (`precision`)"
+        )
+
+
+def check_weights(model: Any, update: int) -> None:
+    """Raise InputError when a weight is no finite number after the last update."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
+            raise InputError(
+                f"update {update}: {name} holds numbers that are not finite, so the training has diverged; lower `lr`"
+            )
+
+
+def spikes(losses: list[float]) -> int:
+    """Return how many updates had a loss of more than three times the median of the `SPIKE_WINDOW` before them."""
+    windows = ((losses[i - SPIKE_WINDOW : i], losses[i]) for i in range(SPIKE_WINDOW, len(losses)))
+    return sum(loss > SPIKE * statistics.median(before) for before, loss in windows)
+
+
+def log_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the train log, one per update."""
+    names = {"update": "step", "lr": "learning_rate"}
+    columns = ("update", "epoch", "loss", "lr", "grad_norm", "tokens", "loss_tokens", "tokens_per_second",
+               "held_out_loss", "mfu")  # fmt: skip
+    return [
+        {column: entry.get(names.get(column, column)) for column in columns}
+        for entry in history
+        if "loss" in entry and "tokens" in entry
+    ]
