@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,12 @@ from distill.runtime.codehash import code_hash
 
 Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
 
+TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
+    "problems": Plan.problems, "responses": lambda plan: plan.all_answers(lineage.Responses),
+    "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.golds()], "signals": Plan.signals,
+    "datasets": Plan.datasets, "rendered": Plan.rendered, "models": Plan.trained, "scores": Plan.scores,
+    "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
+}  # fmt: skip
 # Plans without running, and writes what each job has as parameters.
 JOBS = """
 import json
@@ -28,9 +36,9 @@ from pathlib import Path
 from snakemake.api import DAGSettings, OutputSettings, ResourceSettings, SnakemakeApi
 with SnakemakeApi(OutputSettings(dryrun=True)) as api:
     workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("workflow/Snakefile"))
-    workflow.dag(DAGSettings(forceall=True)).printrulegraph()
-    made = [job for job in workflow._workflow.dag.jobs if job.output]
-    print("\\nJOBS" + json.dumps([[job.rule.name, dict(job.params.items()), list(job.output)] for job in made]))
+    workflow.dag(DAGSettings(forceall=True, targets=TARGETS)).printrulegraph()
+    jobs = workflow._workflow.dag.jobs
+    print("\\nJOBS" + json.dumps([[j.rule.name, dict(j.params.items()), list(j.output), list(j.input)] for j in jobs]))
 """
 
 
@@ -66,17 +74,21 @@ def plan(study: Study, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def planned(study: Study) -> Planned:
-    """Place -> rule and parameters of the job that makes it."""
-    done = subprocess.run([study.python, "-c", JOBS], cwd=study.folder, env=study.environment(), text=True,
+def graph(study: Study) -> list[tuple[str, dict[str, Any], list[str], list[str]]]:
+    """Rule, parameters, outputs and inputs of each job that makes anything, and of the targets."""
+    code = JOBS.replace("TARGETS", repr(set(TARGETS)))
+    done = subprocess.run([study.python, "-c", code], cwd=study.folder, env=study.environment(), text=True,
                           capture_output=True)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout.split("\nJOBS")[1])
-    places = {}
-    for rule, params, outputs in found:
-        (manifest,) = (path for path in outputs if path.endswith("manifest.json"))
-        places[lineage.parse(Path(manifest).parent)] = rule, params
-    assert len(places) == len(found)
+    return json.loads(done.stdout.split("\nJOBS")[1])
+
+
+@pytest.fixture(scope="module")
+def planned(graph: list[tuple[str, dict[str, Any], list[str], list[str]]]) -> Planned:
+    """Place -> rule and parameters of the job that makes it."""
+    made = [(rule, params, [p for p in outputs if p.endswith("manifest.json")]) for rule, params, outputs, _ in graph]
+    places = {lineage.parse(Path(path).parent): (rule, params) for rule, params, paths in made for path in paths}
+    assert len(places) == len([outputs for _, _, outputs, _ in graph if outputs])
     return places
 
 
@@ -89,6 +101,7 @@ def test_the_study_has_jobs_of_every_rule_and_every_kind_of_place(planned: Plann
 
 def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, plan: Plan, study: Study) -> None:
     scripts = study.folder / "scripts"
+    hash_of = cache(lambda name, modules: code_hash(scripts / f"{name}.py", modules, scripts))
     for place, (rule, params) in planned.items():
         job = jobs.job_of(plan.catalogue, place)
         assert (rule, Path(params["program"]).name) == (job.program, f"{job.program}.py"), place
@@ -96,15 +109,32 @@ def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, pl
         if rule == "fetch_statements":  # has the digest of what the corpus says in place of the code
             assert {"statements"} < params.keys()
         else:
-            assert params["code"] == code_hash(
-                study.folder / f"scripts/{rule}.py", job.modules, study.folder / "scripts"
-            )
+            assert params["code"] == hash_of(rule, job.modules)
 
 
 def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Planned, plan: Plan) -> None:
     places = chosen_places(plan)
     assert set(places) == planned.keys()
     assert len(set(places)) == len(places)
+
+
+def test_a_target_asks_for_all_that_may_be_deleted(graph: list[Any], plan: Plan) -> None:
+    asked = {rule: set(inputs) for rule, _, outputs, inputs in graph if not outputs}
+    assert asked.keys() == TARGETS.keys()
+    for target, places_of in TARGETS.items():
+        places = places_of(plan)
+        wanted = {place.manifest for place in places} | {main_file(place) for place in places}
+        assert asked[target] == wanted - {None}, target
+
+
+def main_file(place: lineage.Place) -> str | None:
+    """The one file that is worth a job, by hand."""
+    if isinstance(place, lineage.BaseModel):
+        return place.file("weights") if place.model == "blank" else None
+    names = {"datasets": "train.parquet", "trained": "weights", "scores": "items.parquet", "contrasts": "gaps.csv",
+             "analysis": "section.json", "report": "index.html", "repeats": None}  # fmt: skip
+    name = names.get(place.KIND, f"{place.KIND}.parquet")
+    return place.file(name) if name else None
 
 
 def test_names_of_modules_are_those_that_are_loaded() -> None:
