@@ -1,6 +1,7 @@
 """check.py on a finished study: silent where all is well, a line for each thing that was touched or has changed."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from distill.audit.expected import chosen_places
 from distill.audit.findings import Audit, Finding
 from distill.config.load import load
 from distill.config.plan import Plan
+from distill.runtime.errors import InputError
 from distill.runtime.files import write_json
 from distill.runtime.record import seal
 
@@ -156,6 +158,14 @@ def resealed(study: Study) -> None:
     write_json(path, {**data, "seal": seal(data)})
 
 
+def fewer_arms(study: Study) -> None:
+    """Without the one arm of toy-m: its analyses read files that are no longer of the study."""
+    path = study.folder / "config/studies/toy.yaml"
+    content = yaml.safe_load(path.read_text())
+    del content["arms"][1]
+    path.write_text(yaml.safe_dump(content))
+
+
 # What changes, and what then is out of date: (folder, how it is told).
 CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
     ("lr", lambda s: s.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"lr": 1e-4}}), ARM, "recipe (lr: "),
@@ -176,6 +186,9 @@ CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
      "input ("),
     ("draws", lambda s: s.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}}),
      "results/datasets/toy-mix-long", "input (results/"),
+    ("arm less", fewer_arms, "results/analyses/curves", "input (results/models/toy-m/"),
+    ("arm less: gaps", fewer_arms, "results/contrasts", "recipe (studies.toy.arms"),
+    ("arm less: spread", fewer_arms, "results/analyses/levels", "input (results/scores/"),
 ]  # fmt: skip
 
 
@@ -212,11 +225,31 @@ def test_all_is_well_and_what_is_of_no_study_is_listed(study: Study, capsys: pyt
 
 
 def test_the_rule_starts_no_other_job(study: Study) -> None:
-    done = study.snakemake("check")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " well, 0 not" in done.stdout
     remove(f"{RESPONSES}/responses.parquet")
     done = study.snakemake("check")
     assert done.returncode == 1
     assert f"{RESPONSES}: missing: responses.parquet" in done.stdout
+    assert f"{len(all_folders())} artefacts checked: " in done.stdout
     assert not Path(f"{RESPONSES}/responses.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--settings", "{"], "--settings: not JSON"),
+        (["--settings", "[1]"], "--settings: expected a JSON object"),
+        (["--settings", '{"studies": ["nobody"]}'], "config.yaml: studies: 'nobody' is no known study"),
+        (["--folder", "nowhere"], "nowhere/config.yaml: "),
+    ],
+)
+def test_bad_options_end_in_one_line(study: Study, options: list[str], message: str) -> None:
+    assert Path.cwd() == study.folder
+    with pytest.raises(InputError, match=re.escape(message)):
+        check.main(options)
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "x"])
+def test_a_check_wants_a_thread(threads: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        check.main(["--threads", threads])
+    assert "--threads" in capsys.readouterr().err

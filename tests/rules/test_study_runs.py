@@ -198,19 +198,6 @@ def test_stage_targets(study: Study) -> None:
     }  # fmt: skip
 
 
-def test_a_stage_misses_its_large_files(study: Study) -> None:
-    files = {"problems": "problems/*/problems.parquet", "responses": "responses/**/responses.parquet",
-             "verdicts": "verdicts/**/verdicts.parquet", "datasets": "datasets/*/train.parquet",
-             "rendered": "rendered/**/rendered.parquet", "models": "models/*/*/*/seed-*/weights",
-             "scores": "scores/**/items.parquet"}  # fmt: skip
-    assert not study.planned(*files)
-    for target, pattern in files.items():
-        path = sorted((study.folder / "results").glob(pattern))[-1]
-        path.rename(path.with_name("aside"))
-        assert study.planned(target), target
-        path.with_name("aside").rename(path)
-
-
 def test_the_graphs_are_graphs(finished: Study) -> None:
     for option in ("--dag", "--rulegraph"):
         done = finished.snakemake(option)

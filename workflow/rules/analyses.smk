@@ -9,16 +9,14 @@ scripts/distill/analyses
 
 rule analyses:
     input:
-        manifests([lineage.Contrasts(), *ANALYSES]),
+        artefacts([lineage.Contrasts(), *ANALYSES]),
     localrule: True
 
 
 rule contrast:
     input:
         [ancient(place.file("items.parquet")) for place in PLAN.scores()],
-        manifests(PLAN.scores()),
-        manifests(PLAN.trained()),
-        manifests(PLAN.rendered()),
+        [path for kind in CONTRASTED for path in files_of(kind)],
     output:
         scores="results/contrasts/scores.csv",
         gaps="results/contrasts/gaps.csv",
@@ -30,9 +28,9 @@ rule contrast:
     conda:
         "../../envs/report.yaml"
     params:
-        program=program("contrast"),
-        recipe=jobs.contrasts_job(CATALOGUE),
-        code=code("contrast"),
+        program=program(lineage.Contrasts),
+        recipe=recipe(lineage.Contrasts),
+        code=code(lineage.Contrasts),
         inputs=contrast_files,
     shell:
         "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
@@ -53,8 +51,8 @@ rule analyse:
     conda:
         "../../envs/report.yaml"
     params:
-        program=program("analyse"),
-        code=analysis_code,
+        program=program(lineage.Analysis),
+        code=code(lineage.Analysis),
         inputs=analysis_inputs,
     shell:
         "python {params.program:q} --analysis {wildcards.analysis} --inputs {params.inputs:q}"

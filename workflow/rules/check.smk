@@ -13,7 +13,7 @@ rule check:
     threads: workflow.cores
     params:
         python=sys.executable,
-        program=program("check"),
+        program=str(SCRIPTS / "check.py"),
         settings=canonical_json(config),
         folder=CATALOGUE.settings.folder,
     run:

@@ -12,10 +12,9 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import load
-from distill.config.plan import Plan
+from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json, needed_gpus
 from distill.problems.fingerprint import fingerprint
-from distill.responses.engines import module_of
 from distill.runtime.codehash import code_hash
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
@@ -45,19 +44,29 @@ def hash_of(name, *modules):
     return code_hash(SCRIPTS / f"{name}.py", modules)
 
 
-def code(name):
-    """Return a parameter: the hash of the code that `scripts/<name>.py` can reach. Computed if a job is planned."""
-    return lambda wildcards: hash_of(name)
+@cache
+def job_of(place):
+    return jobs.job_of(CATALOGUE, place)
 
 
-def engine_code(name, answering):
-    """Return such a parameter of a program that loads the engine of the recipe `answering(wildcards)` by name."""
-    return lambda wildcards: hash_of(name, module_of(answering(wildcards).engine))
+def job(kind, wildcards):
+    """Return the job that makes the place of a kind, as the audit (scripts/check.py) expects it too."""
+    return job_of(kind.named(dict(wildcards)))
 
 
-def program(name):
-    """Return a parameter that Snakemake does not compare: the path of a program, wherever the workflow lies."""
-    return lambda wildcards, threads: str(SCRIPTS / f"{name}.py")
+def recipe(kind):
+    """Return a parameter: the recipe of the job that makes a place of a kind."""
+    return lambda wildcards: job(kind, wildcards).recipe
+
+
+def code(kind):
+    """Return a parameter: the hash of the code that its program can reach. Computed if a job is planned."""
+    return lambda wildcards: hash_of(job(kind, wildcards).program, *job(kind, wildcards).modules)
+
+
+def program(kind):
+    """Return a parameter that Snakemake does not compare: the path of its program, wherever the workflow lies."""
+    return lambda wildcards, threads: str(SCRIPTS / f"{job(kind, wildcards).program}.py")
 
 
 def answering(wildcards):
@@ -94,9 +103,9 @@ def manifests(places):
     return [place.manifest for place in places]
 
 
-def artefacts(places, name):
-    """Return the manifests of places and the large file beside each, so that a stage misses one that was deleted."""
-    return manifests(places) + [place.file(name) for place in places]
+def artefacts(places):
+    """Return the manifests of places and the main file beside each, so that a stage misses one that was deleted."""
+    return manifests(places) + [path for path in map(PLAN.main_file, places) if path]
 
 
 def tables(places, name):

@@ -8,7 +8,7 @@ OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.jso
 
 rule datasets:
     input:
-        artefacts(PLAN.datasets(), "train.parquet"),
+        artefacts(PLAN.datasets()),
     localrule: True
 
 
@@ -28,9 +28,9 @@ rule mix:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("mix"),
-        recipe=mix_recipe,
-        code=code("mix"),
+        program=program(lineage.Dataset),
+        recipe=recipe(lineage.Dataset),
+        code=code(lineage.Dataset),
         inputs=mixed_files,
     shell:
         "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"

@@ -32,7 +32,7 @@ def earlier_verdicts(wildcards):
 
 
 def published_files(wildcards):
-    return jobs.source_files(CATALOGUE.teachers[wildcards.teacher].published)
+    return jobs.source_files(jobs.published(CATALOGUE, wildcards.model_path))
 
 
 # Verdicts
@@ -125,29 +125,12 @@ def scored_tables(wildcards):
 
 ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
 PICTURES = ["gap_by_student", "score_by_arm", "accuracy_by_level", "training_curves"]
-STAGES = {
-    "problems": PLAN.problems,
-    "responses": lambda: PLAN.teacher_answers(lineage.Responses),
-    "verdicts": lambda: PLAN.teacher_answers(lineage.Verdicts),
-    "golds": PLAN.golds,
-    "repeats": PLAN.repeats,
-    "signals": PLAN.signals,
-    "datasets": PLAN.datasets,
-    "rendered": PLAN.rendered,
-    "models": PLAN.trained,
-    "scores": PLAN.scores,
-}
 
 
 def files_of(kind):
     """Return the files of a kind that analyses may need."""
-    if kind in STAGES:
-        return manifests(STAGES[kind]())
-    if kind == "train_logs":
-        return tables(PLAN.trained(), "train_log")
-    if kind == "provenance":
-        return [ancient(place.file("provenance.json")) for name in STAGES for place in STAGES[name]()]
-    return [lineage.Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
+    paths = PLAN.files(kind)
+    return [ancient(path) for path in paths] if kind in ("train_logs", "provenance") else paths
 
 
 def analysed_files(wildcards):

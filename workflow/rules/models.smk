@@ -10,7 +10,7 @@ A training keeps its state, undeclared, in state/ there until it is done, and it
 
 rule models:
     input:
-        artefacts(PLAN.trained(), "weights"),
+        artefacts(PLAN.trained()),
     localrule: True
 
 
@@ -28,9 +28,9 @@ rule fetch_model:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("fetch_model"),
-        recipe=model_recipe,
-        code=code("fetch_model"),
+        program=program(lineage.BaseModel),
+        recipe=recipe(lineage.BaseModel),
+        code=code(lineage.BaseModel),
     shell:
         "python {params.program:q} --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
 
@@ -50,9 +50,9 @@ rule initialise:
     conda:
         "../../envs/train.yaml"
     params:
-        program=program("initialise"),
-        recipe=model_recipe,
-        code=code("initialise"),
+        program=program(lineage.BaseModel),
+        recipe=recipe(lineage.BaseModel),
+        code=code(lineage.BaseModel),
     shell:
         "python {params.program:q} --problems {input.tables} --recipe {params.recipe:q}"
         " --output {output.weights} 2> {log}"
@@ -81,10 +81,10 @@ rule train:
     resources:
         gpu=1,
     params:
-        program=program("train"),
-        recipe=train_recipe,
+        program=program(lineage.TrainedModel),
+        recipe=recipe(lineage.TrainedModel),
         execution=train_execution,
-        code=code("train"),
+        code=code(lineage.TrainedModel),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"

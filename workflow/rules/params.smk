@@ -1,14 +1,12 @@
-"""Parameters of the rules, stage by stage, as functions of wildcards: recipes, environments, lists of files."""
+"""Parameters of the rules that are not of every job: executions, environments, lists of files."""
+
+
+def untracked(parameter):
+    """Return a parameter as one that Snakemake does not compare."""
+    return lambda wildcards, threads: parameter(wildcards)
+
 
 # Problems
-
-
-def corpus_recipe(wildcards):
-    return CATALOGUE.corpora[wildcards.corpus].canonical()
-
-
-def untracked_corpus_recipe(wildcards, threads):
-    return corpus_recipe(wildcards)
 
 
 def shard_fingerprint(wildcards):
@@ -16,10 +14,6 @@ def shard_fingerprint(wildcards):
 
 
 # Responses
-
-
-def generate_recipe(wildcards):
-    return generation(wildcards).canonical()
 
 
 def generate_execution(wildcards, threads):
@@ -34,10 +28,6 @@ def answering_folder(wildcards):
     return lineage.model_place(wildcards.model_path).folder
 
 
-def published_recipe(wildcards):
-    return CATALOGUE.teachers[wildcards.teacher].published.canonical()
-
-
 # Verdicts
 
 
@@ -47,10 +37,6 @@ def judge_folder(wildcards):
 
 def judge_environment(wildcards):
     return f"../../envs/{jobs.environment(judging(wildcards))}.yaml"
-
-
-def judge_recipe(wildcards):
-    return jobs.judge_job(CATALOGUE).canonical()
 
 
 def judge_execution(wildcards, threads):
@@ -67,47 +53,15 @@ def benchmark_files(wildcards):
     )
 
 
-def loglikelihood_recipe(wildcards):
-    return jobs.loglikelihood_job(CATALOGUE, wildcards.student).canonical()
-
-
 # Datasets
-
-
-def mix_recipe(wildcards):
-    return CATALOGUE.datasets[wildcards.dataset].canonical()
 
 
 def mixed_files(wildcards):
     return canonical_json(PLAN.dataset_files(wildcards.dataset))
 
 
-# Rendered
-
-
-def render_recipe(wildcards):
-    return jobs.render_job(CATALOGUE, wildcards.student, wildcards.training).canonical()
-
-
-# Models
-
-
-def model_recipe(wildcards):
-    return jobs.base_model(CATALOGUE, wildcards.model).canonical()
-
-
-def training(wildcards):
-    return jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset)
-
-
-def train_recipe(wildcards):
-    return training(wildcards).canonical()
-
-
 def train_execution(wildcards, threads):
-    return canonical_json(training(wildcards).execution())
-
-
+    return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 # Scores
 
 
@@ -119,16 +73,12 @@ def scored_files(wildcards):
 
 
 def contrast_files(wildcards):
-    return canonical_json({kind: files_of(kind) for kind in ("scores", "models", "rendered")})
+    return canonical_json({kind: PLAN.files(kind) for kind in CONTRASTED})
 
 
 def analysis_inputs(wildcards):
     needs = analyses.load(wildcards.analysis).NEEDS
-    return canonical_json({kind: [str(path) for path in files_of(kind)] for kind in needs})
-
-
-def analysis_code(wildcards):
-    return hash_of("analyse", analyses.load(wildcards.analysis).__name__)
+    return canonical_json({kind: PLAN.files(kind) for kind in needs})
 
 
 # Report

@@ -8,7 +8,7 @@ results/problems/{corpus}/statements/{shard}/{statements.parquet, manifest.json,
 
 rule problems:
     input:
-        artefacts(PLAN.problems(), "problems.parquet"),
+        artefacts(PLAN.problems()),
     localrule: True
 
 
@@ -26,9 +26,9 @@ rule fetch_problems:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("fetch_problems"),
-        recipe=corpus_recipe,
-        code=code("fetch_problems"),
+        program=program(lineage.Problems),
+        recipe=recipe(lineage.Problems),
+        code=code(lineage.Problems),
     shell:
         "python {params.program:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
@@ -48,8 +48,8 @@ rule fetch_statements:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("fetch_statements"),
-        recipe=untracked_corpus_recipe,
+        program=program(lineage.Statements),
+        recipe=untracked(recipe(lineage.Statements)),
         statements=shard_fingerprint,
     shell:
         "python {params.program:q} --recipe {params.recipe:q} --shard {wildcards.shard}"

@@ -8,7 +8,7 @@ provenance.json}; of the training only the cutoff matters
 
 rule rendered:
     input:
-        artefacts(PLAN.rendered(), "rendered.parquet"),
+        artefacts(PLAN.rendered()),
     localrule: True
 
 
@@ -29,9 +29,9 @@ rule render:
     conda:
         "../../envs/train.yaml"
     params:
-        program=program("render"),
-        recipe=render_recipe,
-        code=code("render"),
+        program=program(lineage.Rendered),
+        recipe=recipe(lineage.Rendered),
+        code=code(lineage.Rendered),
     shell:
         "python {params.program:q} --dataset {input.table} --model results/models/{wildcards.student}/base"
         " --prompt {input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"

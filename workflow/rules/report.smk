@@ -9,7 +9,7 @@ OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, gaps.txt, *.svg, mani
 rule render_page:
     input:
         manifests([lineage.Contrasts(), *ANALYSES]),
-        [ancient(lineage.Contrasts().file(name)) for name in ("scores.csv", "gaps.csv", "gaps.txt")],
+        [ancient(lineage.Contrasts().file(name)) for name in CONTRAST_TABLES],
         sections=[ancient(place.file("section.json")) for place in ANALYSES],
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
@@ -24,9 +24,9 @@ rule render_page:
     conda:
         "../../envs/report.yaml"
     params:
-        program=program("render_page"),
-        recipe=jobs.studies_job(CATALOGUE),
-        code=code("render_page"),
+        program=program(lineage.Report),
+        recipe=recipe(lineage.Report),
+        code=code(lineage.Report),
         template=template,
         template_digest=template_digest,
     shell:

@@ -12,7 +12,7 @@ A generation keeps what it was paid for, undeclared, in state/ until it is done 
 
 rule responses:
     input:
-        artefacts(PLAN.all_answers(lineage.Responses), "responses.parquet"),
+        artefacts(PLAN.all_answers(lineage.Responses)),
     localrule: True
 
 
@@ -39,10 +39,10 @@ rule generate:
     resources:
         gpu=engine_gpus(answering),
     params:
-        program=program("generate"),
-        recipe=generate_recipe,
+        program=program(lineage.Responses),
+        recipe=recipe(lineage.Responses),
         execution=generate_execution,
-        code=engine_code("generate", answering),
+        code=code(lineage.Responses),
         model=answering_folder,
     shell:
         "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model} --prompt {input.prompt:q}"
@@ -56,18 +56,20 @@ rule fetch_responses:
         statements=statements,
         tables=statement_tables,
     output:
-        table="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/responses.parquet",
-        manifest="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/manifest.json",
-        provenance="results/responses/{corpus}/teachers/{teacher}/published/draw-{draw}/{shard}/provenance.json",
+        table="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet",
+        manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        provenance="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/provenance.json",
     log:
-        "logs/fetch_responses/{corpus}/{teacher}/draw-{draw}/{shard}.log",
+        "logs/fetch_responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.log",
+    wildcard_constraints:
+        decoding=lineage.PUBLISHED,
     localrule: True  # compute nodes may be offline
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("fetch_responses"),
-        recipe=published_recipe,
-        code=code("fetch_responses"),
+        program=program(lineage.Responses),
+        recipe=recipe(lineage.Responses),
+        code=code(lineage.Responses),
     shell:
         "python {params.program:q} --statements {input.tables} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
@@ -87,7 +89,7 @@ rule count_repeats:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("count_repeats"),
-        code=code("count_repeats"),
+        program=program(lineage.Repeats),
+        code=code(lineage.Repeats),
     shell:
         "python {params.program:q} --responses {input.responses} --output {output.manifest} 2> {log}"

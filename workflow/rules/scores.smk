@@ -8,7 +8,7 @@ OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifes
 
 rule scores:
     input:
-        artefacts(PLAN.scores(), "items.parquet"),
+        artefacts(PLAN.scores()),
     localrule: True
 
 
@@ -27,9 +27,9 @@ rule score:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("score"),
-        recipe=jobs.score_job(CATALOGUE).canonical(),
-        code=code("score"),
+        program=program(lineage.Score),
+        recipe=recipe(lineage.Score),
+        code=code(lineage.Score),
         inputs=scored_files,
     shell:
         "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"

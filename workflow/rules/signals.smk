@@ -10,7 +10,7 @@ likely each response is to a student); in each a table, manifest.json, provenanc
 
 rule signals:
     input:
-        manifests(PLAN.signals()),
+        artefacts(PLAN.signals()),
     localrule: True
 
 
@@ -29,9 +29,9 @@ rule find_contamination:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("find_contamination"),
-        recipe=jobs.similarity_job(CATALOGUE, "ngram", "overlap"),
-        code=code("find_contamination"),
+        program=program(lineage.Contamination),
+        recipe=recipe(lineage.Contamination),
+        code=code(lineage.Contamination),
         inputs=benchmark_files,
     shell:
         "python {params.program:q} --statements {input.tables} --inputs {params.inputs:q}"
@@ -51,9 +51,9 @@ rule find_duplicates:
     conda:
         "../../envs/data.yaml"
     params:
-        program=program("find_duplicates"),
-        recipe=jobs.similarity_job(CATALOGUE, "near_duplicate"),
-        code=code("find_duplicates"),
+        program=program(lineage.Duplicates),
+        recipe=recipe(lineage.Duplicates),
+        code=code(lineage.Duplicates),
     shell:
         "python {params.program:q} --statements {input.tables} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"
@@ -81,9 +81,9 @@ rule compute_loglikelihood:
     resources:
         gpu=1,
     params:
-        program=program("compute_loglikelihood"),
-        recipe=loglikelihood_recipe,
-        code=code("compute_loglikelihood"),
+        program=program(lineage.Loglikelihoods),
+        recipe=recipe(lineage.Loglikelihoods),
+        code=code(lineage.Loglikelihoods),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
         " --model results/models/{wildcards.student}/base --prompt {input.prompt:q} --recipe {params.recipe:q}"

@@ -10,8 +10,8 @@ replies, undeclared, in state/ and kept/ there)
 
 rule verdicts:
     input:
-        artefacts(PLAN.all_answers(lineage.Verdicts), "verdicts.parquet"),
-        artefacts(PLAN.golds(), "golds.parquet"),
+        artefacts(PLAN.all_answers(lineage.Verdicts)),
+        artefacts(PLAN.golds()),
     localrule: True
 
 
@@ -29,9 +29,9 @@ rule check_golds:
         "../../envs/data.yaml"
     threads: 1
     params:
-        program=program("check_golds"),
-        recipe=CATALOGUE.settings.grading.canonical(),
-        code=code("check_golds"),
+        program=program(lineage.Golds),
+        recipe=recipe(lineage.Golds),
+        code=code(lineage.Golds),
     shell:
         "python {params.program:q} --problems {input.table} --workers {threads} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"
@@ -55,9 +55,9 @@ rule verify:
         "../../envs/data.yaml"
     threads: 1
     params:
-        program=program("verify"),
-        recipe=CATALOGUE.settings.grading.canonical(),
-        code=code("verify"),
+        program=program(lineage.Verdicts),
+        recipe=recipe(lineage.Verdicts),
+        code=code(lineage.Verdicts),
     shell:
         "python {params.program:q} --problems {input.table} --responses {input.responses} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
@@ -87,10 +87,10 @@ rule judge:
     resources:
         gpu=engine_gpus(judging),
     params:
-        program=program("judge"),
-        recipe=judge_recipe,
+        program=program(lineage.Judgements),
+        recipe=recipe(lineage.Judgements),
         execution=judge_execution,
-        code=engine_code("judge", judging),
+        code=code(lineage.Judgements),
         model=judge_folder,
     shell:
         "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt:q}"

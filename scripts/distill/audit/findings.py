@@ -3,6 +3,8 @@
 Each file is read once, in threads (hashing frees the interpreter's lock), so a check runs at the disk's speed.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distill.audit.expected import Job, chosen_places, extra_inputs, job_of
+from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs
-from distill.config.lineage import ROOT, BaseModel, Place, Report, Statements
+from distill.config.lineage import ROOT, BaseModel, Place, Report, Statements, TrainedModel
 from distill.config.plan import Plan
+from distill.models.folders import origin
 from distill.problems.fingerprint import fingerprint_rows
 from distill.problems.mapping import read_corpus
 from distill.runtime.codehash import code_hash
@@ -24,6 +27,7 @@ from distill.runtime.record import TIMED, output_names, seal
 
 UNTRACKED = ("provenance.json", *TIMED)  # inputs that tell how things came about; they re-make nothing
 UNDECLARED = {"kept", "state"}  # what programs keep for themselves
+SHA256_DIGITS = 64
 MISSING, ALTERED, OUT_OF_DATE = "missing", "altered", "out of date"
 
 
@@ -51,6 +55,8 @@ class Audit:
     def findings(self, threads: int) -> list[Finding]:
         """Return all that is wrong, artefact by artefact in the order of the data flow."""
         files = {path for place in self.places for path in _files(Path(place.folder))}
+        bases = {place.model for place in self.places if isinstance(place, BaseModel)}
+        files |= {Path(path) for name in bases for path in jobs.model_files(self._plan.catalogue, name)}
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(self.digest, sorted(files)))
         return [finding for place in self.places for finding in self.of(place)]
@@ -93,7 +99,7 @@ class Audit:
 
     def _out_of_date(self, place: Place, manifest: Any, provenance: Any) -> Iterator[str]:
         """Yield what of configuration, code and inputs has changed since."""
-        job = job_of(place, self._plan)
+        job = jobs.job_of(self._plan.catalogue, place)
         if isinstance(place, Statements) and self._plan.catalogue.corpora[place.corpus].path is not None:
             # A corrected gold answer, or another column of it, changes no statement.
             if self._statements_differ(place):
@@ -103,11 +109,11 @@ class Audit:
             yield f"recipe ({_difference(provenance['recipe'], json.loads(job.recipe))})"
         if provenance["program"] != f"{job.program}.py" or provenance["code"] != self._code(job.program, job.modules):
             yield f"code ({job.program}.py or what it imports)"
-        if changed := [*self._changed_inputs(place, job, provenance), *self._changed_model(place, manifest)]:
+        if changed := [*self._changed_inputs(place, provenance), *self._changed_model(place, manifest)]:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             yield f"input ({', '.join(changed[:3])}{more})"
 
-    def _changed_inputs(self, place: Place, job: Job, provenance: Any) -> Iterator[str]:
+    def _changed_inputs(self, place: Place, provenance: Any) -> Iterator[str]:
         """Yield the inputs whose content is another than was read, that were not read, or are no inputs any more."""
         paths = {name: Path(path) for name, path in provenance["paths"].items()}
         for name, path in sorted(paths.items()):
@@ -116,8 +122,9 @@ class Audit:
                 yield str(here)
         read = {str(path) for path in paths.values()}
         yield from (str(p) for p in extra_inputs(place, self._plan) if str(p) not in read)
-        if job.tables is not None:
-            yield from sorted(job.tables ^ read)
+        if (needed := inputs_of(place, self._plan)) is not None:
+            template = {str(p) for p in paths.values() if p.suffix == ".j2"}
+            yield from sorted(needed ^ (read - template))
 
     def _template(self, place: Place, path: Path) -> Path:
         """Return where an input lies now: the page's template moves with the workflow."""
@@ -125,17 +132,35 @@ class Audit:
         return moved if isinstance(place, Report) and path.suffix == ".j2" else path
 
     def _changed_model(self, place: Place, manifest: Any) -> Iterator[str]:
-        """Yield the local files of a base model that are not those of its manifest."""
-        if not isinstance(place, BaseModel):
-            return
-        recipe = jobs.base_model(self._plan.catalogue, place.model)
+        """Yield the files of a base model that are not those of its manifest; an adapter is used with its base's."""
+        if isinstance(place, BaseModel):
+            yield from self._changed_base(place, manifest)
+        elif isinstance(place, TrainedModel) and manifest.get("adapter"):
+            base = BaseModel(place.student)
+            with contextlib.suppress(InputError, OSError):  # a manifest that cannot be read is told as the base's
+                yield from self._changed_base(base, _object(Path(base.manifest)))
+                outputs = _object(Path(base.file("provenance.json"))).get("outputs", {})
+                weights = {base.file(name): digest for name, digest in outputs.items() if name.startswith("weights/")}
+                yield from (name for name, digest in weights.items() if self.digest(Path(name)) != digest)
+
+    def _changed_base(self, place: BaseModel, manifest: Any) -> Iterator[str]:
+        recipe, stated = jobs.base_model(self._plan.catalogue, place.model), manifest.get("files", {})
         if recipe.chat_template and manifest.get("chat_template") != _text(Path(recipe.chat_template)):
             yield recipe.chat_template
         if recipe.path:
-            folder = Path(recipe.path)
-            now = {p.name: self.digest(p) for p in _files(folder)}
-            stated = manifest.get("files", {})
-            yield from sorted(str(folder / n) for n in now.keys() | stated if now.get(n) != stated.get(n))
+            now = {p.name: self.digest(p) for p in _files(Path(recipe.path))}
+            yield from sorted(str(Path(recipe.path, n)) for n in now.keys() | stated if now.get(n) != stated.get(n))
+        if recipe.hub:
+            with contextlib.suppress(InputError, ImportError):  # where the hub's cache lies elsewhere, nothing is known
+                at = Path(origin(Path(place.folder)).folder())
+                yield from (str(at / n) for n, digest in sorted(stated.items()) if not self._is_blob(at / n, digest))
+
+    def _is_blob(self, path: Path, digest: str) -> bool:
+        """Whether a file of the hub's cache is what its name there says: a sha256, or of a small file git's hash."""
+        if len(digest) == SHA256_DIGITS:
+            return self.digest(path) == digest
+        content = path.read_bytes() if path.is_file() else b""
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
 
     def _statements_differ(self, place: Statements) -> bool:
         from distill import tables

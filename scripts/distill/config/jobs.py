@@ -1,9 +1,35 @@
-"""Jobs: what one job reads of the catalogue, and nothing more. The rules pass it on as one canonical text."""
+"""Jobs: which program makes a place, and what its job reads of the catalogue, and nothing more.
 
+The rules pass it on as one canonical text; the audit compares it with what was recorded.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distill.config.catalogue import Catalogue
+from distill.config.lineage import (
+    PUBLISHED,
+    Analysis,
+    BaseModel,
+    Contamination,
+    Contrasts,
+    Dataset,
+    Duplicates,
+    Golds,
+    Judgements,
+    Loglikelihoods,
+    Place,
+    Problems,
+    Rendered,
+    Repeats,
+    Report,
+    Responses,
+    Score,
+    Statements,
+    TrainedModel,
+    Verdicts,
+)
 from distill.config.recipes import (
     Answering,
     FineTuning,
@@ -12,6 +38,7 @@ from distill.config.recipes import (
     JudgeRecipe,
     LoglikelihoodJob,
     ModelRecipe,
+    PublishedRecipe,
     RenderJob,
     Rows,
     ScoreJob,
@@ -21,6 +48,28 @@ from distill.config.recipes import (
     TrainJob,
     canonical_json,
 )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program, its recipe as canonical JSON, and the modules that it loads by name: the code hash cannot see them."""
+
+    program: str
+    recipe: str = "{}"
+    modules: tuple[str, ...] = ()
+
+
+def engine_module(engine: str) -> str:
+    """Return the name of the module that holds an engine; this floor cannot ask it for its own."""
+    return f"distill.responses.engines.{engine}"
+
+
+def published(catalogue: Catalogue, model_path: str) -> PublishedRecipe:
+    """Return the recipe of a teacher's published responses. Raises KeyError for one who has published none."""
+    teacher = answering(catalogue, model_path)
+    if not isinstance(teacher, TeacherRecipe) or teacher.published is None:
+        raise KeyError(f"{model_path} has published no responses")
+    return teacher.published
 
 
 def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentRecipe:
@@ -130,3 +179,66 @@ def source_files(rows: Rows) -> list[str]:
 def environment(answering: Answering) -> str:
     """Return the name of the environment that an engine runs in."""
     return "vllm" if answering.engine == "vllm" else "generate"
+
+
+# The program of each kind of place; responses that were published and models from scratch have another.
+_PROGRAMS: dict[type[Place], str] = {
+    Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
+    Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
+    Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
+    Dataset: "mix", Rendered: "render", TrainedModel: "train", Score: "score", Contrasts: "contrast",
+    Analysis: "analyse", Report: "render_page",
+}  # fmt: skip
+
+
+def job_of(catalogue: Catalogue, place: Place) -> Job:
+    """Return the job that makes a place. Raises KeyError for a place of names that the catalogue lacks."""
+    program, recipe = _PROGRAMS[type(place)], _recipe(catalogue, place)
+    match place:
+        case BaseModel() if is_scratch(catalogue, place.model):
+            return Job("initialise", recipe)
+        case Responses() if place.decoding == PUBLISHED:
+            return Job("fetch_responses", recipe)
+        case Responses():
+            return Job(program, recipe, (engine_module(answering(catalogue, place.model_path).engine),))
+        case Judgements():
+            return Job(program, recipe, (engine_module(judge_job(catalogue).generation.engine),))
+        case Analysis():
+            return Job(program, recipe, (f"distill.analyses.{place.analysis}",))
+    return Job(program, recipe)
+
+
+def _recipe(catalogue: Catalogue, place: Place) -> str:
+    """Return all that the job of a place reads of the catalogue, as canonical text."""
+    match place:
+        case Problems() | Statements():
+            return catalogue.corpora[place.corpus].canonical()
+        case BaseModel():
+            return base_model(catalogue, place.model).canonical()
+        case Responses() if place.decoding == PUBLISHED:
+            return published(catalogue, place.model_path).canonical()
+        case Responses():
+            return generate_job(catalogue, place.model_path, place.decoding).canonical()
+        case Verdicts() | Golds():
+            return catalogue.settings.grading.canonical()
+        case Judgements():
+            return judge_job(catalogue).canonical()
+        case Contamination():
+            return similarity_job(catalogue, "ngram", "overlap")
+        case Duplicates():
+            return similarity_job(catalogue, "near_duplicate")
+        case Loglikelihoods():
+            return loglikelihood_job(catalogue, place.student).canonical()
+        case Dataset():
+            return catalogue.datasets[place.dataset].canonical()
+        case Rendered():
+            return render_job(catalogue, place.student, place.training).canonical()
+        case TrainedModel():
+            return train_job(catalogue, place.training, place.dataset).canonical()
+        case Score():
+            return score_job(catalogue).canonical()
+        case Contrasts():
+            return contrasts_job(catalogue)
+        case Report():
+            return studies_job(catalogue)
+    return "{}"  # the others read nothing of it

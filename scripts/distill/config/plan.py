@@ -3,18 +3,21 @@
 The rules, the bill and the publisher ask the same lists. Nothing here reads a file but `missing_files`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from distill.config.catalogue import Catalogue
-from distill.config.jobs import is_scratch
+from distill.config.jobs import base_model, is_scratch
 from distill.config.lineage import (
+    PUBLISHED,
+    Analysis,
     Answers,
     Arm,
     BaseModel,
     Contamination,
+    Contrasts,
     Dataset,
     Duplicates,
     Golds,
@@ -24,14 +27,24 @@ from distill.config.lineage import (
     Problems,
     Rendered,
     Repeats,
+    Report,
     Responses,
     Score,
     Statements,
     TrainedModel,
     Verdicts,
+    model_place,
 )
 from distill.config.recipes import Rows
 from distill.config.shards import shard_names
+
+CONTRASTED = ("scores", "models", "rendered")  # the kinds of files that contrasts are made from
+CONTRAST_TABLES = ("scores.csv", "gaps.csv", "gaps.txt")  # and what they are
+# What a manifest stands for, where it is no table named as its kind.
+MAIN_FILES: dict[type[Place], str] = {
+    BaseModel: "weights", Dataset: "train.parquet", TrainedModel: "weights", Score: "items.parquet",
+    Contrasts: "gaps.csv", Analysis: "section.json", Report: "index.html",
+}  # fmt: skip
 
 T = TypeVar("T")
 AnswersT = TypeVar("AnswersT", bound=Answers)
@@ -103,6 +116,12 @@ class Plan:
             return []
         names = asdict(place)
         return [type(place)(**{**names, "draw": draw}) for draw in range(place.draw)]
+
+    def main_file(self, place: Place) -> str | None:
+        """Return the path of the file that a place's manifest stands for, None where there is none."""
+        if isinstance(place, Repeats) or (isinstance(place, BaseModel) and not self.has_weights(place)):
+            return None
+        return place.file(MAIN_FILES.get(type(place), f"{place.KIND}.parquet"))
 
     def has_weights(self, place: BaseModel | TrainedModel) -> bool:
         """Whether a model folder holds weights; those of a base that lies elsewhere do not stand there."""
@@ -196,7 +215,51 @@ class Plan:
             for benchmark in study.benchmarks
         )
 
+    def models(self) -> list[BaseModel | TrainedModel]:
+        """Return the weights that anybody answers with, is trained from, or rates and judges with."""
+        answer = [p for p in self.all_answers(Responses) if p.decoding != PUBLISHED]
+        raters = [p.student for p in self.signals() if isinstance(p, Loglikelihoods)]
+        judge = self.catalogue.settings.judge
+        judges = [judge.teacher] if judge and self.all_answers(Judgements) else []
+        bases = [BaseModel(name) for name in [*(arm.student for arm in self.arms()), *raters, *judges]]
+        return unique([*(model_place(p.model_path) for p in answer), *bases, *self.trained()])
+
+    def places(self) -> list[Place]:
+        """Return every artefact of the studies up to the scores, in the order of the data flow."""
+        signals, answers = self.signals(), self.all_answers(Responses)
+        judgements = self.all_answers(Judgements) if self.catalogue.settings.judge else []
+        models = self.models()
+        bases = [place for place in models if isinstance(place, BaseModel)]
+        scratch = [base_model(self.catalogue, place.model).scratch for place in bases]
+        corpora = unique([*self.corpora(), *(name for model in scratch if model for name in model.tokenizer_corpora)])
+        compared = self.catalogue.benchmarks() if any(isinstance(p, Contamination) for p in signals) else []
+        asked = unique([*(p.corpus for p in answers), *(p.corpus for p in signals), *compared])
+        statements = [place for corpus in asked for place in self.statements(corpus)]
+        stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
+                  judgements, self.golds(), self.repeats(), signals, self.datasets(), self.rendered(), models,
+                  self.scores()]  # fmt: skip
+        return unique(place for stage in stages for place in stage)
+
     # Files
+
+    def files(self, kind: str) -> list[str]:
+        """Return the files of a kind that analyses read: the manifests of a stage, or files beside those of some.
+
+        Raises KeyError for a kind that is none.
+        """
+        stages: dict[str, Callable[[], Sequence[Place]]] = {
+            "problems": self.problems, "responses": lambda: self.teacher_answers(Responses),
+            "verdicts": lambda: self.teacher_answers(Verdicts), "golds": self.golds, "repeats": self.repeats,
+            "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered, "models": self.trained,
+            "scores": self.scores,
+        }  # fmt: skip
+        if kind == "train_logs":
+            return [place.file("train_log.parquet") for place in self.trained()]
+        if kind == "provenance":
+            return [place.file("provenance.json") for places in stages.values() for place in places()]
+        if kind in ("scores_csv", "gaps"):
+            return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
+        return [place.manifest for place in stages[kind]()]
 
     def local_files(self) -> Iterator[tuple[str, str, str | None]]:
         """Yield (file of the catalogue, name, path) of each local file or folder that the studies start from."""

@@ -1,0 +1,151 @@
+"""Rules and audit say the same of each job: its program, recipe and code, and which artefacts there are."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helpers import REPOSITORY, jsonl
+from study import CATALOGUE, Study
+
+from distill import analyses
+from distill.audit.expected import chosen_places
+from distill.config import jobs, lineage
+from distill.config.load import load
+from distill.config.plan import Plan
+from distill.responses.engines import module_of
+from distill.runtime.codehash import code_hash
+
+Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
+
+TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
+    "problems": Plan.problems, "responses": lambda plan: plan.all_answers(lineage.Responses),
+    "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.golds()], "signals": Plan.signals,
+    "datasets": Plan.datasets, "rendered": Plan.rendered, "models": Plan.trained, "scores": Plan.scores,
+    "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
+}  # fmt: skip
+# Plans without running, and writes what each job has as parameters.
+JOBS = """
+import json
+from pathlib import Path
+from snakemake.api import DAGSettings, OutputSettings, ResourceSettings, SnakemakeApi
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("workflow/Snakefile"))
+    workflow.dag(DAGSettings(forceall=True, targets=TARGETS)).printrulegraph()
+    jobs = workflow._workflow.dag.jobs
+    print("\\nJOBS" + json.dumps([[j.rule.name, dict(j.params.items()), list(j.output), list(j.input)] for j in jobs]))
+"""
+
+
+def with_every_rule(folder: Path) -> Study:
+    """A study whose jobs are of all rules: a judge, signals, a student from scratch, published responses."""
+    study = Study.small(folder)
+    jsonl(study.folder / "published.jsonl", [{"id": "x", "response": "y"}])
+    study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small}\nstudies:")
+    study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
+    published = {"path": "published.jsonl", "columns": {"problem_id": "id", "response": "response"}}
+    study.edit(CATALOGUE + "teachers.yaml", known={"published": published})
+    curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "toy-xs"}
+    mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
+    study.edit(CATALOGUE + "datasets.yaml", mixed=mixed)
+    scratch = {"model": {"scratch": {"tokenizer_corpora": ["toy-train"]}}, "prompt": "plain"}
+    study.edit(CATALOGUE + "students.yaml", blank=scratch)
+    path = study.folder / "config/studies/toy.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
+    path.write_text(yaml.safe_dump(content))
+    return study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return with_every_rule(tmp_path_factory.mktemp("jobs") / "study")
+
+
+@pytest.fixture
+def plan(study: Study, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(study.folder)
+    return Plan(load(Path("config"), yaml.safe_load(Path("config/config.yaml").read_text())))
+
+
+@pytest.fixture(scope="module")
+def graph(study: Study) -> list[tuple[str, dict[str, Any], list[str], list[str]]]:
+    """Rule, parameters, outputs and inputs of each job that makes anything, and of the targets."""
+    code = JOBS.replace("TARGETS", repr(set(TARGETS)))
+    done = subprocess.run([study.python, "-c", code], cwd=study.folder, env=study.environment(), text=True,
+                          capture_output=True)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.split("\nJOBS")[1])
+
+
+@pytest.fixture(scope="module")
+def planned(graph: list[tuple[str, dict[str, Any], list[str], list[str]]]) -> Planned:
+    """Place -> rule and parameters of the job that makes it."""
+    made = [(rule, params, [p for p in outputs if p.endswith("manifest.json")]) for rule, params, outputs, _ in graph]
+    places = {lineage.parse(Path(path).parent): (rule, params) for rule, params, paths in made for path in paths}
+    assert len(places) == len([outputs for _, _, outputs, _ in graph if outputs])
+    return places
+
+
+def test_the_study_has_jobs_of_every_rule_and_every_kind_of_place(planned: Planned) -> None:
+    texts = [path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk")]
+    rules = {m[1] for text in texts for m in re.finditer(r"^rule (\w+):\n(?:    .*\n|\n)*?    output:", text, re.M)}
+    assert {rule for rule, _ in planned.values()} == rules
+    assert {type(place) for place in planned} == set(lineage.PLACES)
+
+
+def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, plan: Plan, study: Study) -> None:
+    scripts = study.folder / "scripts"
+    hash_of = cache(lambda name, modules: code_hash(scripts / f"{name}.py", modules, scripts))
+    for place, (rule, params) in planned.items():
+        job = jobs.job_of(plan.catalogue, place)
+        assert (rule, Path(params["program"]).name) == (job.program, f"{job.program}.py"), place
+        assert params.get("recipe", "{}") == job.recipe, place
+        if rule == "fetch_statements":  # has the digest of what the corpus says in place of the code
+            assert {"statements"} < params.keys()
+        else:
+            assert params["code"] == hash_of(rule, job.modules)
+
+
+def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Planned, plan: Plan) -> None:
+    places = chosen_places(plan)
+    assert set(places) == planned.keys()
+    assert len(set(places)) == len(places)
+
+
+def test_a_target_asks_for_all_that_may_be_deleted(graph: list[Any], plan: Plan) -> None:
+    asked = {rule: set(inputs) for rule, _, outputs, inputs in graph if not outputs}
+    assert asked.keys() == TARGETS.keys()
+    for target, places_of in TARGETS.items():
+        places = places_of(plan)
+        wanted = {place.manifest for place in places} | {main_file(place) for place in places}
+        assert asked[target] == wanted - {None}, target
+
+
+def main_file(place: lineage.Place) -> str | None:
+    """The one file that is worth a job, by hand."""
+    if isinstance(place, lineage.BaseModel):
+        return place.file("weights") if place.model == "blank" else None
+    names = {"datasets": "train.parquet", "trained": "weights", "scores": "items.parquet", "contrasts": "gaps.csv",
+             "analysis": "section.json", "report": "index.html", "repeats": None}  # fmt: skip
+    name = names.get(place.KIND, f"{place.KIND}.parquet")
+    return place.file(name) if name else None
+
+
+def test_names_of_modules_are_those_that_are_loaded() -> None:
+    for engine in ("openai", "transformers", "vllm"):
+        assert jobs.engine_module(engine) == module_of(engine)
+    for name in analyses.names():
+        (module,) = jobs.job_of(None, lineage.Analysis(name)).modules  # type: ignore[arg-type]
+        assert module == analyses.load(name).__name__
+
+
+def test_who_has_published_nothing_has_no_such_job(plan: Plan) -> None:
+    for model_path in ("teachers/toy-long", "students/toy-xs/base"):
+        with pytest.raises(KeyError):
+            jobs.job_of(plan.catalogue, lineage.Responses("toy-train", model_path, lineage.PUBLISHED, 0, "00-of-02"))
