@@ -14,7 +14,7 @@ from typing import Any
 from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, canonical_json
 from distill.models.hub import snapshot
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, text_digest
 from distill.runtime.record import Record
 from distill.runtime.run import run
@@ -40,9 +40,17 @@ def _folder_has_template(folder: Path) -> bool:
     return config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
 
 
+def read_template(path: Path) -> str:
+    """Return the text of a chat template's file. Raises InputError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: the chat template is no readable text in UTF-8 ({first_line(error)})") from None
+
+
 def files_of(recipe: ModelRecipe) -> dict[str, Any]:
     """Find or download the files of a model; return where they are and their digests."""
-    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
+    template = read_template(Path(recipe.chat_template)) if recipe.chat_template else None
     folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
     check_folder(folder, template is not None)
     # The hub cache names its files by their digests; a local folder's are read.

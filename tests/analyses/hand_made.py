@@ -123,8 +123,9 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     files["datasets"] = [put(root, lineage.Dataset(d), "mix", rows=3, ledger=ledger, teachers={"teacher": 3},
                              funnel={"teacher": FUNNEL}) for d in DATASETS]  # fmt: skip
     whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
+    nothing = {"min": 0, "max": 0, "total": 0, "texts": {}}
     files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, ledger=whole,
-                             teachers={"teacher": 2}) for d in DATASETS]  # fmt: skip
+                             teachers={"teacher": 2}, added_by_template=nothing) for d in DATASETS]  # fmt: skip
     files["models"] = [model(root, arm) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
     files["scores"] = [score(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]

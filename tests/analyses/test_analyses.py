@@ -128,6 +128,25 @@ def test_parity(study: Study) -> None:
     assert rows[0]["arm"] == "s/t/easy/seed-1"
     assert {name: rows[0][name] for name in shown} == shown
     assert len(rows) == 6
+    assert "commonest addition" not in rows[0]  # no template added anything
+
+
+def test_what_chat_templates_added_is_shown_where_one_did(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    by_name = {path.parent.name: path for path in files["rendered"]}
+    hand_made.change(by_name["hard"], added_by_template={"min": 2, "max": 4, "total": 6, "texts": {"a": 1, "b": 1}})
+    odd = {"<think>\n": 3, "x": 2, "y" * 100: 1}
+    hand_made.change(by_name["mixed"], added_by_template={"min": 0, "max": 1, "total": 3, "texts": odd})
+    content = hand_made.section(tmp_path, "parity", {kind: files[kind] for kind in ("models", "rendered")})
+    names = ("added by template", "added tokens", "commonest addition")
+    shown = {row["arm"]: tuple(row[name] for name in names) for row in content["rows"]}
+    assert shown["s/t/hard/seed-1"] == shown["s/t/hard/seed-2"] == ("2 to 4", 6, '"a"')
+    assert shown["s/t/easy/seed-1"] == ("0 to 0", 0, None)
+    assert shown["s/t/mixed/seed-2"] == ("0 to 1", 3, '"<think>\\n"')
+    assert "no teacher wrote them" in content["text"][1]
+    hand_made.change(by_name["mixed"], added_by_template={"min": 0, "max": 1, "total": 3, "texts": {"y" * 100: 1}})
+    content = hand_made.section(tmp_path, "parity", {kind: files[kind] for kind in ("models", "rendered")})
+    assert content["rows"][-1]["commonest addition"] == '"' + "y" * 78 + "…"
 
 
 def test_graders(study: Study) -> None:

@@ -112,15 +112,15 @@ def test_judgements_are_paid_for_only_where_the_policy_listens(planned: Planned)
 
 
 def test_files_that_studies_start_from_are_missed(planned: Planned) -> None:
-    assert planned().missing_files() == []
+    assert planned().unusable_files() == []
     lost = planned(file="teachers", **{"toy-short": {"model": {"path": "resources/toy/nobody"}}})
-    assert lost.missing_files() == ["config/catalogue/teachers.yaml: toy-short: resources/toy/nobody is not there"]
+    assert lost.unusable_files() == ["config/catalogue/teachers.yaml: toy-short: resources/toy/nobody is not there"]
     # Decontamination reads all benchmarks, also those on which no study measures.
     compared = planned(**{"toy-mix-long": {"curation": {"decontaminate": True}}})
-    assert any("gsm8k-benchmark" in line for line in compared.missing_files())
+    assert any("gsm8k-benchmark" in line for line in compared.unusable_files())
     judged = planned({"judge": {"teacher": "toy-lost"}}, file="teachers",
                      **{"toy-lost": {"model": {"path": "nowhere"}, "decoding": "toy-sampled"}})  # fmt: skip
-    assert "config/catalogue/teachers.yaml: toy-lost: nowhere is not there" in judged.missing_files()
+    assert "config/catalogue/teachers.yaml: toy-lost: nowhere is not there" in judged.unusable_files()
 
 
 def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:

@@ -17,6 +17,7 @@ from distill import tables
 from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.config.shards import in_shard, shard_names
 from distill.responses.engines import Request, load_engine
+from distill.responses.engines.vllm import check_names
 from distill.runtime.errors import InputError
 
 PROBLEMS = [
@@ -228,6 +229,16 @@ def test_a_problem_is_in_exactly_one_shard(problem_id: str, count: int) -> None:
 def test_vllm_where_it_is_not_installed(model: Path) -> None:
     with pytest.raises(InputError, match=r"vLLM is not installed here .*envs/vllm\.yaml.*`engine: transformers` runs"):
         load_engine(model, GenerateJob(engine="vllm", decoding=DecodingRecipe(max_new_tokens=9)))
+
+
+def test_an_argument_that_vllm_does_not_have_is_named() -> None:
+    known = {"kv_cache_dtype", "hf_overrides", "swap_space", "block_size"}
+    check_names(known, known, "vllm 0.32.0")
+    with pytest.raises(InputError, match=r"^vllm\.engine_args: 'kv_cache' is no argument of vllm 0\.32\.0; "
+                                         r"did you mean 'kv_cache_dtype'\?$"):  # fmt: skip
+        check_names({"block_size": 1, "kv_cache": 1}, known, "vllm 0.32.0")
+    with pytest.raises(InputError, match=r"'zzz' is no argument of vllm 0\.32\.0; docs\.vllm\.ai lists them"):
+        check_names({"zzz": 1}, known, "vllm 0.32.0")
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

@@ -76,6 +76,37 @@ def test_the_same_refusal_of_the_first_rows_ends_the_job(server: ChatServer, tmp
         assert len(server.asked) == endpoint.PROBES
 
 
+# How servers say that they do not know a key: named in the message, or only beside it.
+UNKNOWN = {
+    "OpenAI": (400, {"error": {"message": "Unrecognized request argument supplied: enable_thinkng"}}),
+    "param": (400, {"error": {"message": "Extra inputs are not permitted", "param": "enable_thinkng"}}),
+    "FastAPI": (422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "enable_thinkng"], "msg": "no"}]}),
+    "Mistral": (422, {"object": "error", "message": {"detail": [{"loc": ["body", "enable_thinkng"]}]}}),
+    "long": (400, {"error": {"message": "x" * 400, "loc": "body.enable_thinkng"}}),
+    "500": (500, {"error": "unexpected keyword argument 'enable_thinkng'"}),
+}
+
+
+@pytest.mark.parametrize(("code", "text"), UNKNOWN.values(), ids=UNKNOWN)
+@pytest.mark.parametrize("count", [1, 12])
+def test_the_first_refusal_names_the_key_that_a_server_does_not_know(
+    server: ChatServer, tmp_path: Path, count: int, code: int, text: dict[str, Any]
+) -> None:
+    def fault(handler: Any) -> None:
+        assert server.bodies[-1]["enable_thinkng"] is False
+        handler.send(code, json.dumps(text))
+
+    for i in range(count):
+        server.plan[f"Say {i}."] = [fault] * 2
+    extra = {"enable_thinkng": False, "user": "x", "thinkng": 1, "seed": None}
+    with pytest.raises(InputError) as caught:
+        Job(tmp_path, server, count, extra_body=extra).run()
+    assert "(it names enable_thinkng of `server.extra_body`; take out what this server does not know)" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+
+
 def test_refusals_of_single_rows_end_nothing(server: ChatServer, tmp_path: Path) -> None:
     for i in range(0, 40, 2):
         server.plan[f"Say {i}."] = [faults.status(400, f"the prompt has {i} tokens")]

@@ -146,7 +146,12 @@ def test_vllm_runs_an_adapter_on_its_base(teacher: Path, tmp_path: Path, greedy:
     [
         ({**GREEDY, "temperature": 3.0}, {}, "decoding: vLLM cannot do this: temperature must be in"),
         (GREEDY, {"quantization": "no-such"}, "vLLM cannot run it .*no-such"),
-        (GREEDY, {"engine_args": {"no_such": 1}}, "vLLM cannot run it .*no_such"),
+        (
+            GREEDY,
+            {"engine_args": {"kv_cache_dtyp": "fp8"}},
+            r"vllm\.engine_args: 'kv_cache_dtyp' is no .* of vllm 0\..*"
+            r"; did you mean 'kv_cache_dtype'",
+        ),
         (GREEDY, {"max_model_len": 100_000}, "vLLM cannot run it .*max_model_len"),
     ],
     ids=["temperature", "quantization", "argument", "context"],
@@ -155,6 +160,13 @@ def test_what_vllm_cannot_do(teacher: Path, decoding: dict[str, Any], keys: dict
     with pytest.raises(InputError, match=message) as caught:
         load(teacher, decoding, engine="vllm", vllm={"gpu_memory_utilization": 0.2, "enforce_eager": True, **keys})
     assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_argument_is_refused_before_the_weights_are_read(teacher: Path, tmp_path: Path) -> None:
+    manifest = json.loads((teacher / "manifest.json").read_text()) | {"path": str(tmp_path / "nowhere")}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"vllm\.engine_args: 'no_such' is no argument"):
+        load(tmp_path, GREEDY, engine="vllm", vllm={"engine_args": {"kv_cache_dtype": "auto", "no_such": 1}})
 
 
 def test_a_build_for_gpus_without_one(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:

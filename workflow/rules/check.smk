@@ -13,11 +13,11 @@ rule check:
     threads: workflow.cores
     params:
         python=sys.executable,
-        program=str(SCRIPTS / "check.py"),
+        program=lambda wildcards, threads: script("check", spawned=True),
         settings=canonical_json(config),
         folder=CATALOGUE.settings.folder,
     run:
         shell(
-            "{params.python:q} {params.program:q} --folder {params.folder:q} --settings {params.settings:q}"
+            "{params.python:q} {params.program:q} --folder={params.folder:q} --settings {params.settings:q}"
             " --threads {threads} 2> {log}"
         )

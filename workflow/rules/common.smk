@@ -1,5 +1,6 @@
 """What the rules share. Decided in scripts/distill/config: `plan` (what studies need), `jobs` (what one job reads)."""
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
+if {*"{}"} & {*str(SCRIPTS)}:
+    raise WorkflowError(f"{SCRIPTS.parent}: Snakemake takes the braces for a wildcard; rename the folder")
 sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such as `train`
 
 from distill import analyses
@@ -24,9 +27,9 @@ try:
 except InputError as error:
     raise WorkflowError(f"the configuration has mistakes:\n{error}") from None
 PLAN = Plan(CATALOGUE)
-if missing := PLAN.missing_files():
+if unusable := PLAN.unusable_files():
     raise WorkflowError(
-        "the selected studies need files that do not exist (decontamination needs all benchmarks):", *missing
+        "the selected studies need files that cannot be used (decontamination needs all benchmarks):", *unusable
     )
 
 
@@ -66,7 +69,28 @@ def code(kind):
 
 def program(kind):
     """Return a parameter that Snakemake does not compare: the path of its program, wherever the workflow lies."""
-    return lambda wildcards, threads: str(SCRIPTS / f"{job(kind, wildcards).program}.py")
+
+    def path(wildcards, threads):
+        return script(job(kind, wildcards).program, spawned=workflow.non_local_exec)
+
+    return path
+
+
+def script(name, spawned):
+    """Return the path of a program. A job is `spawned` by a Snakemake of its own on a cluster, or from a `run`."""
+    if spawned:
+        check_spawnable(SCRIPTS.parent, Path.cwd(), CATALOGUE.settings.folder)
+    return str(SCRIPTS / f"{name}.py")
+
+
+def check_spawnable(*folders):
+    """Raise WorkflowError for a folder that Snakemake would put into a command line without quoting it."""
+    for folder in map(str, folders):
+        if signs := sorted(set(re.sub(r"[\w./@%+=:,~ -]", "", folder))):
+            raise WorkflowError(
+                f"{folder}: Snakemake cannot start jobs of a cluster, nor `check` (run scripts/check.py), from a folder "
+                f"with {' '.join(signs)} in its path; rename the folder"
+            )
 
 
 def answering(wildcards):

@@ -62,6 +62,8 @@ def mixed_files(wildcards):
 
 def train_execution(wildcards, threads):
     return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
+
+
 # Scores
 
 

@@ -34,4 +34,4 @@ rule render:
         code=code(lineage.Rendered),
     shell:
         "python {params.program:q} --dataset {input.table} --model results/models/{wildcards.student}/base"
-        " --prompt {input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        " --prompt={input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"

@@ -45,7 +45,7 @@ rule generate:
         code=code(lineage.Responses),
         model=answering_folder,
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model} --prompt {input.prompt:q}"
+        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model:q} --prompt={input.prompt:q}"
         " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"
 

@@ -86,5 +86,5 @@ rule compute_loglikelihood:
         code=code(lineage.Loglikelihoods),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
-        " --model results/models/{wildcards.student}/base --prompt {input.prompt:q} --recipe {params.recipe:q}"
+        " --model results/models/{wildcards.student}/base --prompt={input.prompt:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

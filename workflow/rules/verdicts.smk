@@ -93,6 +93,6 @@ rule judge:
         code=code(lineage.Judgements),
         model=judge_folder,
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --verdicts {input.verdicts} --prompt {input.prompt:q}"
-        " --model {params.model} --recipe {params.recipe:q} --execution {params.execution:q}"
+        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --verdicts {input.verdicts} --prompt={input.prompt:q}"
+        " --model {params.model:q} --recipe {params.recipe:q} --execution {params.execution:q}"
         " --output {output.table} 2> {log}"

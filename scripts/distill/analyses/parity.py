@@ -1,16 +1,48 @@
-"""Parity: what the arms of a gap must have in common, and what each saw."""
+"""Parity: what the arms of a gap must have in common, what each saw, and what a chat template added to it."""
 
-from distill.analyses.section import Inputs, Section
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from distill.analyses.section import Inputs, Row, Section
+from distill.config.lineage import Arm, place_of
+from distill.runtime.files import read_json
 from distill.training.parity import PARITY, parity_facts
 
 NEEDS = ("models", "rendered")
 ORDER = 120
-TEXT = ("What the arms of a gap must have in common, and what each saw. Equal rows do not mean equal tokens.",)
+TEXT = "What the arms of a gap must have in common, and what each saw. Equal rows do not mean equal tokens."
+ADDED = (
+    "Chat templates added tokens to responses: they are in the loss, and no teacher wrote them. Per arm: the fewest "
+    "and the most in a row, the sum over the rows within the cutoff, and the commonest text that was added."
+)
+LONGEST = 80  # characters of an added text that are shown
 
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on parity, per trained arm."""
     facts = parity_facts(inputs["models"], inputs["rendered"])
     shown = (*PARITY, "tokens", "loss_tokens", "final_loss")
-    rows = [{"arm": arm.path, **{name: facts[arm].get(name) for name in shown}} for arm in sorted(facts)]
-    return Section("Parity", TEXT, rows)
+    added = {place_of(m["identity"]): m["added_by_template"] for m in map(read_json, inputs["rendered"])}
+    is_added = any(counts["max"] for counts in added.values())
+    rows: list[Row] = []
+    for arm in sorted(facts):
+        row = {"arm": arm.path, **{name: facts[arm].get(name) for name in shown}}
+        rows.append(row | (_added_row(added[_rendered(arm)]) if is_added else {}))
+    return Section("Parity", (TEXT, ADDED) if is_added else (TEXT,), rows)
+
+
+def _rendered(arm: Arm) -> Any:
+    """Return the place of the rendered dataset that an arm is trained on."""
+    return place_of({"kind": "rendered", "student": arm.student, "training": arm.training, "dataset": arm.dataset})
+
+
+def _added_row(counts: Mapping[str, Any]) -> Row:
+    """Return the cells on what a template added; its text in JSON's quotes, so that white space is seen."""
+    texts = counts["texts"]
+    text = max(sorted(texts), key=texts.__getitem__, default=None)
+    quoted = None if text is None else json.dumps(text, ensure_ascii=False)
+    if quoted and len(quoted) > LONGEST:
+        quoted = quoted[: LONGEST - 1] + "…"
+    span = f"{counts['min']} to {counts['max']}"
+    return {"added by template": span, "added tokens": counts["total"], "commonest addition": quoted}

@@ -1,6 +1,6 @@
 """The plan: which artefacts the selected studies need, stage by stage, as places of `results/`.
 
-The rules, the bill and the publisher ask the same lists. Nothing here reads a file but `missing_files`.
+The rules, the bill and the publisher ask the same lists. Nothing here looks at a file but `unusable_files`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +36,7 @@ from distill.config.lineage import (
     model_place,
 )
 from distill.config.recipes import Rows
+from distill.config.recipes.base import namable
 from distill.config.shards import shard_names
 
 CONTRASTED = ("scores", "models", "rendered")  # the kinds of files that contrasts are made from
@@ -280,16 +281,28 @@ class Plan:
                 yield kind, name, recipe.model.path
                 yield kind, name, recipe.model.chat_template
 
-    def missing_files(self) -> list[str]:
-        """Return one line for each of these files that is not there.
+    def unusable_files(self) -> list[str]:
+        """Return one line for each of these files that is not there, or that no rule can name.
 
         Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
         """
         return [
-            f"{self.catalogue.settings.folder}/catalogue/{kind}.yaml: {name}: {path} is not there"
+            f"{self.catalogue.settings.folder}/catalogue/{kind}.yaml: {name}: {complaint}"
             for kind, name, path in self.local_files()
-            if path and not Path(path).exists()
+            if path
+            for complaint in _complaints(Path(path))
         ]
+
+
+def _complaints(path: Path) -> Iterator[str]:
+    """Yield what keeps a file, or each file of a folder, from being the input of a rule."""
+    if not path.exists():
+        yield f"{path} is not there"
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        try:
+            namable(str(file))
+        except ValueError as error:
+            yield f"{error}; rename it"
 
 
 def _source_paths(rows: Rows) -> list[str]:

@@ -7,8 +7,9 @@ answer them. httpx2 carries the requests, tenacity repeats what may go better la
 import asyncio
 import json
 import logging
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -52,12 +53,13 @@ class Limits:
 class Endpoint:
     """The server at a base URL (`http://localhost:8000/v1`).
 
-    `read` turns the JSON of a reply into its checked form, or raises what `distill.responses.replies` names. The key
-    stands in no message. Raises InputError for a key that cannot be sent.
+    `read` turns the JSON of a reply into its checked form, or raises what `distill.responses.replies` names; `extra`
+    are the keys of bodies that not every server knows. The key stands in no message. Raises InputError for a key that
+    cannot be sent.
     """
 
-    def __init__(self, url: str, limits: Limits, read: Callable[[Any], Reply]):
-        self._url, self._execution, self._read_reply = url.rstrip("/"), limits, read
+    def __init__(self, url: str, limits: Limits, read: Callable[[Any], Reply], extra: Collection[str] = ()):
+        self._url, self._execution, self._read_reply, self._extra = url.rstrip("/"), limits, read, extra
         self._key = read_key(limits.key_variable)
         self._stopping, self._proven, self._begun = asyncio.Event(), asyncio.Event(), 0
         self._not_before = 0.0  # a server that asks for a pause gets it from all workers
@@ -201,12 +203,13 @@ class Endpoint:
 
     def _read(self, response: "httpx2.Response") -> Reply:
         code = response.status_code
+        told = _message(response) + self._blame(response.text) if code >= 400 else ""
         if code >= 500 or (code in LATER and "insufficient_quota" not in response.text):
-            raise _LaterError(_message(response), self._retry_after(response))
+            raise _LaterError(told, self._retry_after(response))
         if code in (401, 402, 403, 404, 429) or response.is_redirect:
             raise self._fatal(response)
         if code >= 400:
-            raise _RefusedError(_message(response))
+            raise _RefusedError(told)
         try:
             return self._read_reply(response.json())
         except UnfitReplyError as error:
@@ -215,6 +218,12 @@ class Endpoint:
             raise _LaterError(str(error)) from None
         except (NotAReplyError, ValueError, RecursionError):
             raise _LaterError(f"not a chat completion: {response.text[:200]!r}") from None
+
+    def _blame(self, text: str) -> str:
+        """Return which of the extra keys an error speaks of: its message may not name them, as other parts of it do."""
+        named = [key for key in self._extra if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text)]
+        remedy = f"it names {', '.join(named)} of `server.extra_body`; take out what this server does not know"
+        return f" ({remedy})" if named else ""
 
     def _retry_after(self, response: "httpx2.Response") -> float:
         """Return the seconds of Retry-After (a number or a date) and let all workers wait for them."""

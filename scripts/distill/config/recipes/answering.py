@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import EXECUTION, Name, Positive, Recipe, Seed, Share
+from distill.config.recipes.base import EXECUTION, FilePath, Name, Positive, Recipe, Seed, Share
 from distill.config.recipes.engines import ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
 from distill.config.recipes.published import PublishedRecipe
@@ -61,7 +61,7 @@ class DecodingRecipe(Recipe):
 class Answering(Templating):
     """What a teacher and a student share: the prompt they see and the engine that runs them."""
 
-    prompt: str = Field("boxed", description="Name of a template in `config/prompts/`.")
+    prompt: FilePath = Field("boxed", description="Name of a template in `config/prompts/`.")
     system: str | None = Field(None, description="System message; none when absent.")
     response_prefix: str | None = Field(
         None,

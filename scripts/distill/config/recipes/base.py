@@ -51,6 +51,16 @@ def _hub_id(name: str | None) -> str | None:
 HubId = Annotated[str | None, AfterValidator(_hub_id)]
 
 
+def namable(path: str | None) -> str | None:
+    """Return a path that a rule can name. Raises ValueError for one with signs that Snakemake takes for its own."""
+    if path is not None and (not path.strip() or re.search("[{}\x00-\x1f\x7f\ud800-\udfff]", path)):
+        raise ValueError(f"{path!r} is no path that a rule can name: no braces, no control signs")
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(namable)]
+
+
 def _leaves(annotation: Any) -> Iterator[Any]:
     """Yield the plain types that an annotation is made of."""
     if get_origin(annotation) is Annotated:
@@ -75,6 +85,9 @@ class Recipe(BaseModel):
         """Refuse what would be turned into something else in silence: true for 1, text for a number, empty text."""
         name = str(info.field_name)
         leaves = set(_leaves(cls.model_fields[name].annotation))
+        is_recipe = any(isinstance(leaf, type) and issubclass(leaf, Recipe) for leaf in leaves)  # checks its own texts
+        if not is_recipe and any(re.search("[\x00\ud800-\udfff]", text) for text in _texts(value)):
+            raise ValueError("no text of a recipe holds a NUL, or half of a character (a lone surrogate)")
         for each in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(each, bool) and leaves & {int, float} and bool not in leaves:
                 raise ValueError(f"a number is wanted, not {str(each).lower()}")
@@ -85,8 +98,6 @@ class Recipe(BaseModel):
                 raise ValueError(f"true or false is wanted, not {each}")
             if is_text and leaves <= {bool, type(None)} and each.lower() not in ("true", "false"):
                 raise ValueError(f"true or false is wanted, not the text {each[:40]!r}")
-            if is_text and "\0" in each:
-                raise ValueError("no text of a recipe holds a NUL")
             if is_text and not each.strip() and name not in MAY_BE_EMPTY and each == value:
                 raise ValueError("is empty; leave the key out, or give it a value")
             if is_text and float in leaves and str not in leaves and not _is_finite(each):
@@ -120,6 +131,15 @@ class Recipe(BaseModel):
                 content[name], inner = value._parts()
                 execution |= {name: inner} if inner else {}
         return content, execution
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of plain data, keys as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")

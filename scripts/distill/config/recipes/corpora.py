@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, HubId, Positive, Recipe, Revision, Share
+from distill.config.recipes.base import EXECUTION, HubId, Positive, Recipe, Revision, Share, namable
 
 Text = Annotated[str, Field(min_length=1)]
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
@@ -74,8 +74,7 @@ class Rows(Recipe):
     @classmethod
     def _is_a_pattern(cls, path: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         for one in (path,) if isinstance(path, str) else path or ():
-            if re.search(r"[{}\x00-\x1f]", one) or not one.strip():
-                raise ValueError(f"{one!r} is no path that a rule can name: no braces, no control signs")
+            namable(one)
             try:
                 next(Path("/nowhere").glob(one.lstrip("/")), None) if _PATTERN.search(one) else None
             except (ValueError, NotImplementedError) as error:

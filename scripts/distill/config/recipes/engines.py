@@ -45,7 +45,7 @@ class ServerRecipe(Recipe):
     extra_body: dict[str, Any] = Field(
         {},
         description="Further keys of each request, such as `chat_template_kwargs`; a null takes away a key that the "
-        "server does not know (`seed: null`).",
+        "server does not know (`seed: null`). Some servers pass over keys that they do not know.",
     )
     finish_reasons: dict[str, Literal["stop", "length", "error"]] = Field(
         {},

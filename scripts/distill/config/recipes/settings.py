@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.answering import GenerateJob
-from distill.config.recipes.base import EXECUTION, Name, Once, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Positive, Recipe, Share
 
 Policy = Literal["rule", "rule+judge"]
 
@@ -53,7 +53,7 @@ class JudgeRecipe(Recipe):
     teacher: Name = Field(
         ..., description="The teacher of the catalogue that judges: a served model (`engine: openai`), or one we run."
     )
-    prompt: str = Field("equal", description="Name of a template in `config/prompts/judges/`.")
+    prompt: FilePath = Field("equal", description="Name of a template in `config/prompts/judges/`.")
     max_tokens: Positive = Field(20, description="Longest reply; it is greedy.")
     max_unclear: Share = Field(
         0.05,
@@ -75,7 +75,7 @@ class Settings(Recipe):
     studies: Annotated[tuple[Name, ...], Once] = Field(
         ..., min_length=1, description="Names of files in `config/studies/`."
     )
-    folder: str = Field("config", description="Folder of catalogue/, studies/ and prompts/, from where you run.")
+    folder: FilePath = Field("config", description="Folder of catalogue/, studies/ and prompts/, from where you run.")
     grading: GradingRecipe = Field(GradingRecipe(), description="The rule grader.")
     similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
     judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")

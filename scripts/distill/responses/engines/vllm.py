@@ -4,10 +4,13 @@ Prompts are rendered and tokenized as for the other engines, and the response is
 own tokenizer, so the text is the same whoever ran the model. Rows come as vLLM finishes them.
 """
 
+import dataclasses
+import difflib
+import inspect
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +56,7 @@ class VllmEngine:
         vllm = _import()
         self.version = f"vllm {vllm.__version__}"
         at, keys = origin(folder), recipe.vllm or VllmRecipe()
+        check_names(keys.engine_args, _known(vllm), self.version)
         check_weights(folder)
         tokenizer = load_tokenizer(folder)
         self.template = load_template(tokenizer, recipe)
@@ -128,6 +132,22 @@ class VllmEngine:
         stopped = bool(ids) and ids[-1] in self._stops
         text = self.template.response_text(ids[:-1] if stopped else ids)
         return Completion(cut(text, self._texts), done.finish_reason, prompt, len(ids))
+
+
+def check_names(engine_args: Iterable[str], known: Collection[str], version: str) -> None:
+    """Raise InputError for a key of `vllm.engine_args` that is none of the `known`, before weights are read."""
+    for name in engine_args:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), 3, 0.5)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "docs.vllm.ai lists them"
+            raise InputError(f"vllm.engine_args: {name!r} is no argument of {version}; {hint}")
+
+
+def _known(vllm: Any) -> set[str]:
+    """Return the names that vLLM's `LLM` takes: its own, and those that it hands on."""
+    own = inspect.signature(vllm.LLM.__init__).parameters.values()
+    named = {p.name for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD}
+    return named - {"self"} | {field.name for field in dataclasses.fields(vllm.EngineArgs) if field.init}
 
 
 def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
