@@ -1,4 +1,4 @@
-"""Make a dataset: select one response per problem and teacher, pair the problems, mix at a fixed row budget.
+"""Make a dataset: select one response per problem and teacher, pair the problems, mix at a fixed budget.
 
 Inputs: a problems table; per teacher its responses and verdicts (all draws and shards), and its judgements where the
 policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, loglikelihoods, draws of
@@ -42,9 +42,10 @@ def main(argv: list[str] | None = None) -> None:
     excluded = read_excluded_problems(problem_ids, inputs, recipe.curation)
     draws = {teacher: read_draws(inputs, teacher, recipe) for teacher in recipe.teachers}
     selection = select(problem_ids, draws, excluded, recipe, folder.name)
-    manifest, texts = selection.manifest(folder.name), dict[str, str]()
+    texts = dict[str, str]()
     for each in selection.contributions:
-        texts |= read_texts(inputs.responses[each.teacher], each.chosen)
+        texts |= read_texts(inputs.responses[each.teacher], each.draws)
+    manifest = selection.manifest(folder.name, recipe, texts)
     ledger = tables.build(selection.ledger_rows(), tables.LEDGER)
     tables.write(folder / "ledger.parquet", ledger, tables.LEDGER)
     train = tables.build(train_rows(problems, selection.chosen(), texts), tables.TRAIN)

@@ -22,15 +22,20 @@ def draws(outcomes: str, rejected: str = "") -> list[Draw]:
 
 
 def selected(excluded: dict[str, str] | None = None, problems: str = "abcdefgh", **keys: Any) -> Selection:
-    recipe = DatasetRecipe.model_validate({"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, **keys})
+    recipe = DatasetRecipe.model_validate({"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.6, **keys})
     teachers = {"hard": draws("nsawcccc", "e"), "easy": draws("ccccccwc")}
     return select(list(problems), teachers, excluded or {}, recipe, "d")
+
+
+def facts_of(selection: Selection, **keys: Any) -> dict[str, Any]:
+    recipe = DatasetRecipe.model_validate({"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.6, **keys})
+    return selection.manifest("d", recipe, {i: f"{t} {i}" for i, (t, _) in selection.chosen().items()})
 
 
 def test_funnel_ledgers_and_rows_by_hand() -> None:
     selection = selected({"a": "contaminated", "f": "near_duplicate"}, problems="abcdefghz")
     hard, easy = selection.contributions
-    facts = selection.manifest("d")
+    facts = facts_of(selection)
     assert facts["funnel"] == {
         "hard": dict(zip(FUNNEL, (9, 7, 6, 5, 4, 2, 1), strict=True)),
         "easy": dict(zip(FUNNEL, (9, 8, 8, 8, 7, 5, 1), strict=True)),
@@ -51,7 +56,7 @@ def test_funnel_ledgers_and_rows_by_hand() -> None:
 
 
 def test_what_is_over_the_budget() -> None:
-    facts = selected(rows=1, pairing="own_correct").manifest("d")
+    facts = facts_of(selected(rows=1, pairing="own_correct"))
     assert facts["rows"] == 1
     assert facts["ledger"] == {"rows_in": 8, "rows_out": 1, "lost": {"over_budget": 7}}
     assert facts["ledger_by_teacher"]["hard"]["lost"]["over_budget"] == 2
@@ -88,7 +93,7 @@ def test_every_problem_is_given_or_lost_once_and_the_funnel_only_narrows(
         selection = select(list(IDS), teachers, excluded, DatasetRecipe.model_validate(keys), "d")
     except InputError:  # a teacher has nothing
         return
-    facts = selection.manifest("d")  # its ledgers add up or it raises
+    facts = facts_of(selection)  # its ledgers add up or it raises
     chosen_ids = [set(each.chosen) for each in selection.contributions]
     assert not chosen_ids[0] & chosen_ids[1]
     assert not (chosen_ids[0] | chosen_ids[1]) & excluded.keys()
@@ -98,7 +103,7 @@ def test_every_problem_is_given_or_lost_once_and_the_funnel_only_narrows(
         narrowing = counts if pairing != "unfiltered" else counts[:5]  # unfiltered takes what is not correct, too
         assert narrowing == sorted(narrowing, reverse=True)
         usable = {(draw.problem_id, draw.draw) for draw in teachers[each.teacher] if not draw.rejection}
-        assert usable.issuperset(each.chosen.items())
+        assert usable.issuperset(each.draws.items())
     assert facts["rows"] == len(selection.chosen()) == sum(facts["teachers"].values())
     reasons = {row["reason"] for row in selection.ledger_rows() if row["problem_id"] in excluded}
     assert not {"other_source", "over_budget", "not_paired"} & reasons

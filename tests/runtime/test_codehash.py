@@ -335,6 +335,7 @@ EDITS = [
     ("distill/datasets/similarity.py", '_WORD = re.compile(r"', '_WORD = re.compile(r"-?',
      {"find_contamination", "find_duplicates"}),
     ("distill/datasets/mixing.py", 'stable_hash("mix"', 'stable_hash("mixed"', {"mix"}),
+    ("distill/datasets/budgets.py", "Fraction(1, 2)", "Fraction(1, 3)", {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
     ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
     ("distill/training/parity.py", '("updates", "epochs"', '("epochs", "updates"', {"contrast"} | analysis("parity")),

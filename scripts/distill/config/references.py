@@ -61,12 +61,26 @@ class References:
             self._without_golds(name, dataset)
         for teacher in dataset.teachers:
             self._name("datasets", f"{name}.teachers", teacher, "teachers", "teacher")
+        self._token_counts(name, dataset)
         if curation.pass_rate:
             self._rater(f"{name}.curation.pass_rate.teacher", curation.pass_rate.teacher)
         if curation.student:
             self._name("datasets", f"{name}.curation.student", curation.student, "students", "student")
         if curation.decontaminate and not self._c.benchmarks():
             self._add("datasets", f"{name}.curation.decontaminate", "no corpus is marked `benchmark: true`")
+
+    def _token_counts(self, name: str, dataset: DatasetRecipe) -> None:
+        """Check that lengths are in characters where a teacher has published its responses, without token counts."""
+        length = dataset.curation.length
+        in_tokens = {
+            "tokens": dataset.tokens is not None,
+            "share_of": dataset.share_of == "tokens",
+            "curation.length.unit": length is not None and length.unit == "tokens",
+        }
+        published = [t for t in dataset.teachers if (known := self._c.teachers.get(t)) and known.published]
+        for key in (key for key, wanted in in_tokens.items() if published and wanted):
+            why = "has published its responses, which have no token counts; use `characters`"
+            self._add("datasets", f"{name}.{key}", f"{published[0]!r} {why}")
 
     def _without_golds(self, name: str, dataset: DatasetRecipe) -> None:
         """Check that a dataset of a corpus without gold answers needs none."""

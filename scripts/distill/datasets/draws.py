@@ -50,25 +50,30 @@ class MixInputs(Inputs):
 def read_draws(inputs: MixInputs, teacher: str, recipe: DatasetRecipe) -> Iterator[Draw]:
     """Yield the draws of one teacher as selection sees them, file by file, without holding their texts.
 
-    Raises InputError as `graded.join`, and when lengths are bounded in tokens that are unknown.
+    Raises InputError as `graded.join`, and when lengths are bounded or budgeted in tokens that are unknown.
     """
     curation_recipe = recipe.curation
-    for response in inputs.join(teacher, measured_columns(curation_recipe)):
+    for response in inputs.join(teacher, measured_columns(recipe)):
         sample = sample_of(response, curation_recipe)
+        failed = response.finish_reason == FinishReason.ERROR
         try:
-            failed = response.finish_reason == FinishReason.ERROR
             rejection = None if failed else curation.rejection(sample, curation_recipe)
         except ValueError as error:
             raise InputError(f"{response.file}: {error}") from None
+        if recipe.unit == "tokens" and not failed and sample.tokens is None:
+            raise InputError(f"{response.file}: no token counts (published responses have none); give budget and "
+                             "`share_of` in `characters` instead")  # fmt: skip
         preference = curation.preference(sample, curation_recipe, recipe.seed)
-        yield Draw(response.problem_id, response.draw, response.outcome, rejection, preference)
+        sizes = sample.tokens, sample.characters
+        yield Draw(response.problem_id, response.draw, response.outcome, rejection, preference, *sizes)
 
 
-def measured_columns(recipe: CurationRecipe) -> list[str]:
-    """Return the columns of the responses that curation looks at; texts are read only where needed."""
-    lengths = recipe.length is not None or recipe.choose in ("shortest", "longest")
-    texts = lengths or recipe.max_repetition is not None
-    return [*(["response_tokens"] * lengths), *(["response"] * texts)]
+def measured_columns(recipe: DatasetRecipe) -> list[str]:
+    """Return the columns of the responses that are looked at; texts are read only where needed."""
+    asked = recipe.curation
+    lengths = asked.length is not None or asked.choose in ("shortest", "longest") or recipe.unit == "characters"
+    texts = lengths or asked.max_repetition is not None
+    return ["response_tokens", *(["response"] * texts)]
 
 
 def sample_of(response: graded.GradedResponse, recipe: CurationRecipe) -> curation.Sample:

@@ -1,19 +1,12 @@
-"""Which problems a dataset holds, and whose response each problem gets. Pure functions on ids.
+"""Which draw of a teacher stands for a problem, which problems are paired, and why the others are lost.
 
-One rule covers single teachers, mixes and sweeps. Problems stand in one seeded order. The first teacher takes its share
-from the front of that order, each further teacher the next problems of its own that are not taken yet. Hence
-- share 1 of a teacher is that teacher's own dataset, row for row (alpha = 0 and 1 of a mix);
-- a larger alpha only swaps rows: every row of the first teacher stays, every row of the last one was there before;
-- with `both_correct` all mixes of the same teachers hold the same problems.
+Pure functions on ids; `budgets` says which of the paired problems a dataset holds, and from whom.
 """
 
-import itertools
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from distill.config.shards import stable_hash
-from distill.runtime.errors import InputError
 from distill.tables.words import Outcome
 
 
@@ -21,7 +14,8 @@ from distill.tables.words import Outcome
 class Draw:
     """One graded response of a teacher to a problem.
 
-    rejection: why curation does not use it; preference: the least one among the usable draws of a problem is chosen.
+    rejection: why curation does not use it; preference: the least one among the usable draws of a problem is chosen;
+    tokens: its length as the teacher counted it, None where unknown; characters: 0 where not asked for.
     """
 
     problem_id: str
@@ -29,6 +23,8 @@ class Draw:
     outcome: Outcome
     rejection: str | None = None
     preference: tuple[float, int] = (0, 0)
+    tokens: int | None = None
+    characters: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,14 +36,14 @@ class Availability:
     """
 
     outcome: dict[str, Outcome]
-    usable: dict[str, int]
+    usable: dict[str, Draw]
     rejected_draws: dict[str, str]
 
 
 def select_draws(problem_ids: Iterable[str], draws: Iterable[Draw], pairing: str) -> Availability:
     """Return what a teacher has; a draw may be trained on if it is correct, or whatever it is when `unfiltered`."""
     best = dict.fromkeys(problem_ids, Outcome.NOT_GENERATED)
-    chosen: dict[str, tuple[tuple[float, int], int]] = {}
+    chosen: dict[str, Draw] = {}
     rejected: dict[str, tuple[int, str]] = {}
     for draw in draws:
         problem_id = draw.problem_id
@@ -61,17 +57,16 @@ def select_draws(problem_ids: Iterable[str], draws: Iterable[Draw], pairing: str
             reason = draw.draw, draw.rejection
             rejected[problem_id] = min(reason, rejected.get(problem_id, reason))
         else:
-            choice = draw.preference, draw.draw
-            chosen[problem_id] = min(choice, chosen.get(problem_id, choice))
+            chosen[problem_id] = min(chosen.get(problem_id, draw), draw, key=lambda each: (each.preference, each.draw))
     return Availability(
         best,
-        {i: draw for i, (_, draw) in chosen.items()},
+        chosen,
         {i: reason for i, (_, reason) in rejected.items() if i not in chosen},
     )
 
 
 def candidates(usable: Mapping[str, Iterable[str]], pairing: str, seed: int) -> dict[str, list[str]]:
-    """Return teacher -> its candidate problems in the dataset's seeded order.
+    """Return teacher -> its candidate problems in the dataset's seeded order; teachers stand in the order of names.
 
     `both_correct` keeps problems that every teacher can fill; the other pairings keep each teacher's own.
     """
@@ -79,35 +74,7 @@ def candidates(usable: Mapping[str, Iterable[str]], pairing: str, seed: int) -> 
     if pairing == "both_correct":
         common = set.intersection(*sets.values())
         sets = dict.fromkeys(sets, common)
-    return {s: sorted(ids, key=lambda i: (stable_hash("mix", seed, i), i)) for s, ids in sets.items()}
-
-
-def budget(candidate: Mapping[str, Sequence[str]], rows: int | None, dataset: str) -> int:
-    """Return the row budget: the recipe's, or as many rows as every teacher can fill on its own.
-
-    Raises InputError when a teacher cannot fill it, or nothing is left.
-    """
-    scarce, most = min(((s, len(ids)) for s, ids in candidate.items()), key=lambda pair: pair[1])
-    if most == 0:
-        raise InputError(f"{dataset}: no problem is left for {scarce}; see the ledger of its verdicts")
-    if rows is not None and rows > most:
-        raise InputError(f"{dataset}: rows {rows}, but {scarce} has only {most} usable problems; lower `rows`")
-    return most if rows is None else rows
-
-
-def share_counts(rows: int, shares: Sequence[float]) -> list[int]:
-    """Return the rows of each teacher: cumulated shares, rounded half up, so a larger first share never loses a row."""
-    edges = [0] + [math.floor(rows * sum(shares[: i + 1]) + 0.5) for i in range(len(shares) - 1)] + [rows]
-    return [after - before for before, after in itertools.pairwise(edges)]
-
-
-def assign(candidate: Mapping[str, Sequence[str]], counts: Sequence[int]) -> dict[str, str]:
-    """Return problem_id -> teacher: each teacher in turn takes its count of candidates that are not taken yet."""
-    taken: dict[str, str] = {}
-    for (teacher, ids), count in zip(candidate.items(), counts, strict=True):
-        free = [i for i in ids if i not in taken]
-        taken.update(dict.fromkeys(free[:count], teacher))
-    return taken
+    return {t: sorted(ids, key=lambda i: (stable_hash("mix", seed, i), i)) for t, ids in sorted(sets.items())}
 
 
 def lost_reasons(

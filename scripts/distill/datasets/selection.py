@@ -1,6 +1,6 @@
 """From the draws of all teachers to the rows of a dataset: who gives which problem, and why the others are lost.
 
-Selection, pairing and mixing by ids (`mixing`), put together, with the counts of the manifest.
+Selection and pairing (`mixing`) and budgets and shares (`budgets`) put together, with the counts of the manifest.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.config.recipes import DatasetRecipe
-from distill.datasets import mixing
+from distill.datasets import budgets, mixing
 from distill.datasets.mixing import Availability, Draw
 from distill.runtime.files import text_digest
 from distill.runtime.record import Ledger
@@ -29,8 +29,19 @@ class Contribution:
     teacher: str
     available: Availability
     candidates: list[str]
-    chosen: dict[str, int]
+    chosen: dict[str, Draw]
     lost: dict[str, str]
+
+    @property
+    def draws(self) -> dict[str, int]:
+        """Return problem_id -> number of the chosen draw."""
+        return {problem_id: draw.draw for problem_id, draw in self.chosen.items()}
+
+    @property
+    def tokens(self) -> int | None:
+        """Return the tokens of its rows' responses, None where one of them is unknown."""
+        counts = [draw.tokens for draw in self.chosen.values()]
+        return None if None in counts else sum(counts)
 
     def funnel(self, excluded_problems: Mapping[str, str]) -> dict[str, int]:
         """Return how many problems reached each step of FUNNEL."""
@@ -50,7 +61,7 @@ class Selection:
 
     def chosen(self) -> dict[str, tuple[str, int]]:
         """Return problem_id -> (teacher, draw) of the dataset's rows."""
-        return {i: (each.teacher, draw) for each in self.contributions for i, draw in each.chosen.items()}
+        return {i: (each.teacher, draw) for each in self.contributions for i, draw in each.draws.items()}
 
     def ledger_rows(self) -> list[Row]:
         """Return the rows of the ledger table: why each teacher's response to a problem is not in the dataset."""
@@ -60,8 +71,11 @@ class Selection:
             for problem_id, reason in each.lost.items()
         ]
 
-    def manifest(self, name: str) -> dict[str, Any]:
-        """Return the manifest of the dataset `name` without its digest; raises RuntimeError if a ledger is wrong."""
+    def manifest(self, name: str, recipe: DatasetRecipe, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return the manifest of the dataset `name` without its digest; `texts` is problem_id -> response of its rows.
+
+        Raises RuntimeError if a ledger is wrong.
+        """
         problems, chosen = len(self.problem_ids), self.chosen()
         paired = set().union(*(each.candidates for each in self.contributions))
         lost = {
@@ -80,10 +94,27 @@ class Selection:
             "rows": len(chosen),
             "problems_digest": text_digest("\n".join(sorted(chosen))),
             "teachers": {each.teacher: len(each.chosen) for each in self.contributions},
+            **self._lengths(recipe, texts),
             "funnel": {each.teacher: each.funnel(self.excluded_problems) for each in self.contributions},
             "ledger": Ledger(problems, len(chosen), lost).check(name),
             "ledger_by_teacher": by_teacher,
         }
+
+    def _lengths(self, recipe: DatasetRecipe, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return the tokens and characters of the rows, of all and by teacher, and how well the budget is met."""
+        by_teacher: dict[str, dict[str, int | None]] = {
+            "tokens": {each.teacher: each.tokens for each in self.contributions},
+            "characters": {each.teacher: sum(len(texts[i]) for i in each.chosen) for each in self.contributions},
+        }
+        facts: dict[str, Any] = {}
+        for unit, counts in by_teacher.items():
+            total = None if None in counts.values() else sum(filter(None, counts.values()))
+            facts |= {unit: total, f"{unit}_by_teacher": counts}
+        wanted = recipe.length_budget
+        if wanted is None or recipe.unit is None:
+            return {**facts, "budget": None}
+        reached = facts[recipe.unit]
+        return {**facts, "budget": {recipe.unit: wanted, "reached": reached, "difference": reached - wanted}}
 
 
 def select(
@@ -95,15 +126,16 @@ def select(
 ) -> Selection:
     """Return who gives which problem to the dataset `name`; `draws` is teacher -> its draws, the recipe's teachers.
 
-    Raises InputError when a teacher cannot fill the row budget.
+    Raises InputError when the teachers cannot fill the budget.
     """
     available = {
         teacher: mixing.select_draws(problem_ids, draws[teacher], recipe.pairing) for teacher in recipe.teachers
     }
     usable = {t: [i for i in each.usable if i not in excluded_problems] for t, each in available.items()}
     candidates = mixing.candidates(usable, recipe.pairing, recipe.seed)
-    rows = mixing.budget(candidates, recipe.rows, name)
-    assigned = mixing.assign(candidates, mixing.share_counts(rows, recipe.shares))
+    lengths = {t: {i: getattr(draw, recipe.unit) for i, draw in available[t].usable.items()} for t in candidates
+               if recipe.unit}  # fmt: skip
+    assigned = budgets.mix(candidates, lengths, recipe, name)
     contributions = [
         Contribution(
             teacher,

@@ -115,7 +115,10 @@ KEYS = {
         "shares": key([1.0, 0.0], mixed, teachers=["a", "b"], shares=[0.5, 0.5]),
         "pairing": key("own_correct", mixed, **TWO),
         "curation": key({"choose": "longest"}, mixed),
+        "share_of": key("characters", mixed, teachers=["a", "b"], alpha=0.2),
         "rows": key(2, mixed),
+        "tokens": key(30, mixed),
+        "characters": key(50, mixed),
         "seed": key(1, mixed, rows=2),
     }),
     CurationRecipe: Keys({}, {

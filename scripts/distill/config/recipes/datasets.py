@@ -1,10 +1,12 @@
 """What a student is trained on: teachers, shares, pairing, and the optional curation before them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from distill.config.recipes.base import Name, Positive, Recipe, Seed, Share
+
+Length = Annotated[int, Field(ge=1, lt=2**53)]
 
 
 class PassRate(Recipe):
@@ -71,7 +73,7 @@ class DatasetRecipe(Recipe):
         ..., min_length=1, description="Teachers; of a mix the hard one (long CoT, large teacher) comes first."
     )
     alpha: Share | None = Field(
-        None, description="Of two teachers: share of rows from the first; 0 and 1 are the single-teacher arms."
+        None, description="Of two teachers: share of the first; 0 and 1 are the single-teacher arms."
     )
     shares: tuple[Share, ...] = Field((), description="Of any number of teachers: shares that sum to 1.")
     pairing: Literal["both_correct", "own_correct", "unfiltered"] = Field(
@@ -79,7 +81,24 @@ class DatasetRecipe(Recipe):
         description="Problems kept: all teachers correct (the paper's), each its own correct, or all.",
     )
     curation: CurationRecipe = Field(CurationRecipe(), description="What is left out, and which draw is chosen.")
-    rows: Positive | None = Field(None, description="Row budget; as many as every teacher can fill if absent.")
+    share_of: Literal["rows", "tokens", "characters"] = Field(
+        "rows",
+        description="What `alpha` and `shares` are shares of: rows, or the length of the responses in `tokens` or "
+        "`characters`; with more than two teachers a length needs a budget in the same unit.",
+    )
+    rows: Positive | None = Field(
+        None, description="Budget in rows; without a budget a dataset has as many as every teacher can fill."
+    )
+    tokens: Length | None = Field(
+        None,
+        description="Budget in tokens of the responses instead, as their teachers counted them, reached to half a row. "
+        "To match a long arm to a short one, make the short one and give the long one the number `tokens` in its "
+        "`manifest.json`.",
+    )
+    characters: Length | None = Field(
+        None,
+        description="Budget in characters of the responses instead, for published ones: they have no token counts.",
+    )
     seed: Seed = Field(0, description="Orders the problems: who is in the budget, who is swapped first.")
 
     @model_validator(mode="after")
@@ -101,3 +120,33 @@ class DatasetRecipe(Recipe):
         object.__setattr__(self, "shares", shares)
         object.__setattr__(self, "alpha", None)
         return self
+
+    @model_validator(mode="after")
+    def _one_budget_one_unit(self) -> "DatasetRecipe":
+        budgets = [f"`{key}`" for key in ("rows", "tokens", "characters") if getattr(self, key) is not None]
+        if len(budgets) > 1:
+            raise ValueError(f"{' and '.join(budgets)} are several budgets; keep one")
+        if self.share_of == "rows":
+            return self
+        share_of = f"`share_of: {self.share_of}`"
+        if len(self.teachers) == 1:
+            raise ValueError(f"{share_of} belongs to several teachers")
+        if self.length_budget is not None and getattr(self, self.share_of) is None:
+            raise ValueError(f"{share_of} does not go with a budget in {budgets[0]}; use one unit for both")
+        if len(self.teachers) > 2 and self.length_budget is None:
+            raise ValueError(f"{share_of} of more than two teachers needs the budget `{self.share_of}`")
+        return self
+
+    @property
+    def length_budget(self) -> int | None:
+        """Return the budget in the unit of lengths, None without one."""
+        return self.characters if self.tokens is None else self.tokens
+
+    @property
+    def unit(self) -> Literal["tokens", "characters"] | None:
+        """Return what lengths are counted in for budget or shares, None where they do not matter."""
+        if self.share_of != "rows":
+            return self.share_of
+        if self.tokens is not None:
+            return "tokens"
+        return "characters" if self.characters is not None else None
