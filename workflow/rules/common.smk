@@ -93,32 +93,6 @@ def check_spawnable(*folders):
             )
 
 
-def answering(wildcards):
-    """Return the recipe of the teacher or student who answers."""
-    return jobs.answering(CATALOGUE, wildcards.model_path)
-
-
-def judging(wildcards):
-    """Return the recipe of the teacher who judges."""
-    return jobs.judge_job(CATALOGUE).generation
-
-
-def generation(wildcards):
-    """Return what a generation reads."""
-    return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
-
-
-def corpus_fingerprint(corpus):
-    """Return the digests of a corpus's rows as they are now."""
-    cache = Path(".snakemake/mixdistill", f"{corpus}.json")
-    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
-
-
-def engine_gpus(answering):
-    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
-    return lambda wildcards: needed_gpus(answering(wildcards))
-
-
 # Inputs. A small manifest stands for each artefact; the big file beside it rides as `ancient`.
 
 

@@ -1,5 +1,33 @@
 """Parameters of the rules that are not of every job: executions, environments, lists of files."""
 
+# Recipes that several rules ask
+
+
+def answering(wildcards):
+    """Return the recipe of the teacher or student who answers."""
+    return jobs.answering(CATALOGUE, wildcards.model_path)
+
+
+def judging(wildcards):
+    """Return the recipe of the teacher who judges."""
+    return jobs.judge_job(CATALOGUE).generation
+
+
+def generation(wildcards):
+    """Return what a generation reads."""
+    return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
+
+
+def corpus_fingerprint(corpus):
+    """Return the digests of a corpus's rows as they are now."""
+    cache = Path(".snakemake/mixdistill", f"{corpus}.json")
+    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
+
+
+def engine_gpus(answering):
+    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
+    return lambda wildcards: needed_gpus(answering(wildcards))
+
 
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
