@@ -19,10 +19,10 @@ from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
 from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
-from distill.training.parity import parity_facts
+from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
-               "n_problems", "n_seeds", "parity", "plus", "minus")  # fmt: skip
+               "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
                  "decoding")  # fmt: skip
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("--inputs: no scores to compare")
     scores = read_scores(inputs.scores)
     rows = score_rows(studies, scores)
-    gaps = gap_rows(studies, scores, parity_facts(inputs.models, inputs.rendered))
+    gaps = gap_rows(studies, scores, trained_facts(inputs.models, inputs.rendered))
     texts = {
         args.output.name: csv_text(rows, SCORE_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),

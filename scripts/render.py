@@ -19,12 +19,13 @@ import pyarrow as pa
 
 from distill import tables
 from distill.config.lineage import identity
-from distill.config.recipes import RenderJob
+from distill.config.recipes import RenderJob, canonical_json
 from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.prompts import Prompt
 from distill.models.rendering import REMEDIES, Refusal, Renderer, Unrenderable
 from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
+from distill.runtime.files import file_digest, text_digest
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 
@@ -73,14 +74,17 @@ def added_by_template(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"min": min(tokens), "max": max(tokens), "total": sum(tokens), "texts": dict(texts.most_common(5))}
 
 
-def summary(table: pa.Table, rows_in: int, over: int, lost: dict[str, int], cutoff: int, where: str) -> dict[str, Any]:
+def summary(
+    table: pa.Table, rows_in: int, over: int, lost: dict[str, int], recipe: RenderJob, where: str
+) -> dict[str, Any]:
     """Return the manifest of a rendered table, without its digest."""
     lengths = table["length"].to_numpy()
     quantiles = np.percentile(lengths, [0, 50, 95, 100], method="lower").tolist()
     return {
         "kind": "rendered",
         "rows": table.num_rows,
-        "cutoff": cutoff,
+        "cutoff": recipe.cutoff,
+        "truncated": over if recipe.over_cutoff == "keep" else 0,
         "tokens": int(lengths.sum()),
         "loss_tokens": int(sum(mask.values.to_numpy().sum() for mask in table["loss_mask"].chunks)),
         "teachers": dict(sorted(Counter(table["teacher"].to_pylist()).items())),
@@ -122,9 +126,11 @@ def main(argv: list[str] | None = None) -> None:
     tables.write(args.output.parent / "ledger.parquet", tables.build(entries, tables.LEDGER), tables.LEDGER)
     table = tables.build(kept, tables.RENDERED)
     reasons = dict(Counter(r["lost"] for r in lost))
-    manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, recipe.cutoff, str(args.output))
+    manifest = summary(table, len(rows), sum(r["over"] for r in rows), reasons, recipe, str(args.output))
     digest = tables.write(args.output, table, tables.RENDERED)
-    record.write({**manifest, "added_by_template": added_by_template(kept), "digest": digest})
+    shown = text_digest(canonical_json([file_digest(args.prompt), recipe.system, recipe.template_args, recipe.date]))
+    facts = {"prompt": shown, "added_by_template": added_by_template(kept), "digest": digest}
+    record.write({**manifest, **facts})
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ def items(path: Path, ids: list[str], correct: list[int]) -> None:
 
 def model(root: Path, arm: lineage.Arm) -> Path:
     """Write the manifest of a trained arm and its log."""
-    shared = {"updates": 10, "global_batch": 4, "packing": False, "lr": 0.1}
-    facts = {"parity": shared, "updates": 10, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5,
+    shared = {"recipe": {"global_batch": 4, "packing": False, "lr": 0.1}, "base_digest": "b" * 64, "code": "c"}
+    facts = {**shared, "updates": 10, "epochs": 1.0, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5,
              "loss_spikes": 0, "trained_on": {"teacher": 1},
              "ledger": {"rows_in": 2, "rows_out": 1, "lost": {"not_reached": 1}}}  # fmt: skip
     place = lineage.TrainedModel(arm.student, arm.training, arm.dataset, arm.seed)
@@ -124,7 +124,8 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
                              funnel={"teacher": FUNNEL}) for d in DATASETS]  # fmt: skip
     whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
     nothing = {"min": 0, "max": 0, "total": 0, "texts": {}}
-    files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, ledger=whole,
+    files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, truncated=0,
+                              prompt="p" * 64, ledger=whole,
                              teachers={"teacher": 2}, added_by_template=nothing) for d in DATASETS]  # fmt: skip
     files["models"] = [model(root, arm) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]

@@ -122,9 +122,11 @@ def test_ledger(study: Study) -> None:
 
 
 def test_parity(study: Study) -> None:
-    rows = section(study, "parity")["rows"]
-    shown = {"updates": 10, "global_batch": 4, "cutoff": 64, "packing": False, "lr": 0.1, "rows": 8, "tokens": 80,
-             "loss_tokens": 40, "final_loss": 0.5}  # fmt: skip
+    content = section(study, "parity")
+    rows = content["rows"]
+    shown = {"updates": 10, "epochs": 1.0, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5}
+    shared = "cutoff 64, truncated 0, base bbbbbbbb, prompt pppppppp, code c, lr 0.1, global_batch 4, packing False"
+    assert content["text"][1] == f"In all arms: {shared}."
     assert rows[0]["arm"] == "s/t/easy/seed-1"
     assert {name: rows[0][name] for name in shown} == shown
     assert len(rows) == 6
@@ -143,7 +145,7 @@ def test_what_chat_templates_added_is_shown_where_one_did(tmp_path: Path) -> Non
     assert shown["s/t/hard/seed-1"] == shown["s/t/hard/seed-2"] == ("2 to 4", 6, '"a"')
     assert shown["s/t/easy/seed-1"] == ("0 to 0", 0, None)
     assert shown["s/t/mixed/seed-2"] == ("0 to 1", 3, '"<think>\\n"')
-    assert "no teacher wrote them" in content["text"][1]
+    assert "no teacher wrote them" in content["text"][2]
     hand_made.change(by_name["mixed"], added_by_template={"min": 0, "max": 1, "total": 3, "texts": {"y" * 100: 1}})
     content = hand_made.section(tmp_path, "parity", {kind: files[kind] for kind in ("models", "rendered")})
     assert content["rows"][-1]["commonest addition"] == '"' + "y" * 78 + "…"
@@ -220,23 +222,33 @@ def test_scores(study: Study) -> None:
 
 
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
-       "parity": "equal", "plus": "hard", "minus": "easy"}  # fmt: skip
+       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy"}  # fmt: skip
 
 
 def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
-    numbers = [(0.5, 0.25, 0.75, 0.0001), (-0.5, -0.75, -0.25, 0.04), (0.5, -0.1, 0.9, 0.5), (0.5, 0.0, 0.9, 0.001)]
-    rows = [{**GAP, "estimate": e, "ci_low": low, "ci_high": high, "p_value": p} for e, low, high, p in numbers]
+    numbers = [
+        (0.5, 0.25, 0.75, 0.0001),
+        (0.5, 0.25, 0.75, 0.0001),
+        (-0.5, -0.75, -0.25, 0.04),
+        (0.5, -0.1, 0.9, 0.5),
+        (0.5, 0.0, 0.9, 0.001),
+    ]
+    names = ("estimate", "ci_low", "ci_high", "p_value")
+    rows = [{**GAP, **dict(zip(names, each, strict=True))} for each in numbers]
+    rows[1]["parity"] = "not comparable: updates 668 vs 24"
     columns = list(rows[0])
     lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
     path = tmp_path / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
     content = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
-    assert content["marks"] == ["up", "down", "", ""]
-    assert [row["reading"] for row in content["rows"]] == ["gain", "loss", "includes zero", "includes zero"]
-    assert [row["p"] for row in content["rows"]] == ["<0.001", "0.040", "0.500", "0.001"]
+    assert content["marks"] == ["up", "", "down", "", ""]
+    assert [row["reading"] for row in content["rows"]] == [
+        "gain", "not comparable", "loss", "includes zero", "includes zero"]  # fmt: skip
+    assert [row["p"] for row in content["rows"]] == ["<0.001", "<0.001", "0.040", "0.500", "0.001"]
     first = content["rows"][0]
     assert (first["difference"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
     assert (first["arms"], first["problems"], first["seeds"]) == ("hard − easy", 4, 2)  # noqa: RUF001
+    assert (first["parity"], first["loss tokens"]) == ("equal", "4.40 : 1")
     assert content["marked"] == "difference"
 
 

@@ -171,11 +171,14 @@ def leaves(model: type[BaseModel], entry: dict[str, Any], path: tuple[Any, ...] 
     for name, value in entry.items():
         annotation = model.model_fields[name].annotation
         inner, here = recipe_in(annotation), (*path, name)
-        if inner is None:
+        if inner is None or isinstance(value, str):
             yield here, set(_leaves(annotation))
             continue
         parts = value.items() if name == "gaps" else enumerate(value) if isinstance(value, list) else [(None, value)]
         for key, part in parts:
+            if isinstance(part, str):
+                yield (*here, key), set(_leaves(annotation))
+                continue
             yield from leaves(inner, part, here if key is None else (*here, key))
 
 
@@ -317,12 +320,12 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     "benchmark twice": ({"benchmarks": ["toy-test", "toy-test"]}, "'toy-test' stands twice"),
     "huge seed": ({"arms": [{**BLOCK, "seeds": [2**32]}]}, "less than 4294967296"),
     "gap with itself": ({"gaps": {"g": {"plus": "toy-long-arm", "minus": ["toy-long-arm"]}}}, "compared with itself"),
-    "gap over blocks": (
+    "gap over trainings": (
         {
-            "arms": [BLOCK, {**BLOCK, "datasets": ["toy-short-arm"]}],
+            "arms": [BLOCK, {**BLOCK, "datasets": ["toy-short-arm"], "training": "gsm8k-few-updates"}],
             "gaps": {"g": {"plus": "toy-long-arm", "minus": ["toy-short-arm"]}},
         },
-        "no block of arms holds all its datasets",
+        "no student and training has all its arms",
     ),
 }
 

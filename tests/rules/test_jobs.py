@@ -131,7 +131,8 @@ def main_file(place: lineage.Place) -> str | None:
     """The one file that is worth a job, by hand."""
     if isinstance(place, lineage.BaseModel):
         return place.file("weights") if place.model == "blank" else None
-    names = {"datasets": "train.parquet", "trained": "weights", "scores": "items.parquet", "contrasts": "gaps.csv",
+    names = {"datasets": "train.parquet", "trained": "weights", "plans": "plans.csv", "scores": "items.parquet",
+             "contrasts": "gaps.csv",
              "analysis": "section.json", "report": "index.html", "repeats": None}  # fmt: skip
     name = names.get(place.KIND, f"{place.KIND}.parquet")
     return place.file(name) if name else None

@@ -289,7 +289,7 @@ EDITS = [
     # What can, and for whom.
     (f"{RUNTIME}/journal.py", "FORMAT = 1", "FORMAT = 2", each("generate", "judge")),
     ("distill/tables/parquet.py", "ROW_GROUP = 2000", "ROW_GROUP = 1000",
-     ALL - {"fetch_model", "initialise", "render_page", "contrast"} - each("analyse")),
+     ALL - {"fetch_model", "initialise", "render_page", "contrast", "compare_plans"} - each("analyse")),
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
      "        raise ValueError",
      ALL - {"fetch_model", "fetch_problems", "fetch_statements", "render_page"} - each("analyse") | analysis("curves")),
@@ -303,7 +303,7 @@ EDITS = [
     (f"{RECIPES}/base.py", "ensure_ascii=False", "ensure_ascii=True",
      ALL - {"count_repeats", "render_page"}),
     (f"{RECIPES}/trainings.py", "warmup: Share = Field(0.0", "warmup: Share = Field(0.1",
-     {"train", "contrast"} | analysis("parity")),
+     {"train", "compare_plans", "contrast"} | analysis("parity")),
     (f"{RECIPES}/trainings.py", "cutoff: Positive = Field(...", "cutoff: Positive = Field(9", NONE),
     (f"{RECIPES}/corpora.py", "class Rewrite(Recipe):", "class Rewrite(Recipe, frozen=True):",
      each("fetch_problems", "fetch_statements", "fetch_responses")),
@@ -338,7 +338,7 @@ EDITS = [
     ("distill/datasets/budgets.py", "Fraction(1, 2)", "Fraction(1, 3)", {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
     ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
-    ("distill/training/parity.py", '("updates", "epochs"', '("epochs", "updates"', {"contrast"} | analysis("parity")),
+    (f"{RECIPES}/studies.py", '("updates", "epochs"', '("epochs", "updates"', {"compare_plans", "contrast"} | analysis("parity")),
     ("distill/training/steps.py", "IGNORED = -100", "IGNORED = -101", {"train"}),
     ("score.py", "float(counts.sum()) / total", "float(counts.sum()) // total", {"score"}),
 ]  # fmt: skip

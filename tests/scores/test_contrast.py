@@ -6,9 +6,8 @@ import pytest
 from analyses import hand_made
 from helpers import manifest
 
-from distill.config.lineage import Arm, Contrasts
+from distill.config.lineage import Contrasts
 from distill.runtime.errors import InputError
-from distill.training.parity import parity
 
 HARD_GAP = {"gaps": {"hard_gap": hand_made.STUDY["gaps"]["hard_gap"]}}
 
@@ -72,17 +71,32 @@ def test_unequal_arms_are_said_to_be(tmp_path: Path) -> None:
     files = hand_made.results(tmp_path)
     for path in files["models"]:
         if "/easy/" in str(path):
-            hand_made.change(path, parity={"updates": 7, "global_batch": 4, "packing": False, "lr": 0.1})
+            hand_made.change(path, updates=7)
     rows = hand_made.rows_of(hand_made.tabulated(tmp_path, files) / "gaps.csv")
-    assert [row["parity"] for row in rows] == ["base", "updates 10 vs 7", "updates 10 vs 7"]
-    assert parity([Arm("s", "t", "hard", 1), Arm.base("s")], {Arm("s", "t", "hard", 1): {}}) == "base"
+    assert [row["parity"] for row in rows] == ["base", *["not comparable: updates 10 vs 7"] * 2]
+    lines = (tmp_path / "results/contrasts/gaps.txt").read_text().splitlines()
+    assert ["not comparable" in line for line in lines[1:]] == [False, True, True]
+    declared = {"gaps": {"hard_gap": {**hand_made.STUDY["gaps"]["hard_gap"], "differs": ["updates"]}}}
+    (row,) = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **declared) / "gaps.csv")
+    assert row["parity"] == "as declared: updates 10 vs 7"
+
+
+def test_loss_tokens_are_shown_as_a_ratio(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    for path in files["models"]:
+        if "/hard/" in str(path):
+            hand_made.change(path, loss_tokens=176)
+    folder = hand_made.tabulated(tmp_path, files)
+    ratios = [row["loss_token_ratio"] for row in hand_made.rows_of(folder / "gaps.csv")]
+    assert ratios == ["", "4.400000", "0.227273"]  # 176 and 40; the better minus of the mix is the hard one
+    assert "4.40" in (folder / "gaps.txt").read_text()
 
 
 def test_another_cutoff_is_said_to_be(tmp_path: Path) -> None:
     files = hand_made.results(tmp_path)
     hand_made.change(files["rendered"][1], cutoff=32)
     (row,) = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
-    assert row["parity"] == "cutoff 64 vs 32"
+    assert row["parity"] == "not comparable: cutoff 64 vs 32"
 
 
 def refused(root: Path, files: hand_made.Files, message: str) -> None:

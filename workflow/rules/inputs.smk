@@ -87,6 +87,14 @@ def mixed_tables(wildcards):
 # Models
 
 
+def planned_manifests(wildcards):
+    return manifests(PLAN.renderings(wildcards.student).values())
+
+
+def planned_tables(wildcards):
+    return tables(PLAN.renderings(wildcards.student).values(), "rendered")
+
+
 def model_files(wildcards):
     return jobs.model_files(CATALOGUE, wildcards.model)
 

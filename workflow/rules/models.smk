@@ -2,6 +2,7 @@
 
 REQUIRED INPUTS: a local model folder, a hub id, or problems (for a student from scratch); results/rendered/...
 OUTPUTS: results/models/{model}/base/manifest.json (and weights/ of a student from scratch);
+results/plans/{student}/{plans.csv, manifest.json, provenance.json};
 results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json,
 provenance.json}.
 A training keeps its state, undeclared, in state/ there until it is done, and its result in kept/ from then on.
@@ -58,8 +59,31 @@ rule initialise:
         " --output {output.weights} 2> {log}"
 
 
+rule compare_plans:
+    input:
+        planned_manifests,
+        planned_tables,
+    output:
+        table="results/plans/{student}/plans.csv",
+        manifest="results/plans/{student}/manifest.json",
+        provenance="results/plans/{student}/provenance.json",
+    log:
+        "logs/compare_plans/{student}.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        program=program(lineage.Plans),
+        recipe=recipe(lineage.Plans),
+        code=code(lineage.Plans),
+        inputs=planned_files,
+    shell:
+        "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
 rule train:
     input:
+        # Every arm of the student is planned before one is trained; a plan that changes trains nothing anew.
+        plan=ancient("results/plans/{student}/manifest.json"),
         rendered="results/rendered/{student}/{training}/{dataset}/manifest.json",
         table=ancient("results/rendered/{student}/{training}/{dataset}/rendered.parquet"),
         model="results/models/{student}/base/manifest.json",

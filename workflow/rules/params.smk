@@ -88,6 +88,14 @@ def mixed_files(wildcards):
     return canonical_json(PLAN.dataset_files(wildcards.dataset))
 
 
+# Models
+
+
+def planned_files(wildcards):
+    places = PLAN.renderings(wildcards.student)
+    return canonical_json({"rendered": {name: place.manifest for name, place in places.items()}})
+
+
 def train_execution(wildcards, threads):
     return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 

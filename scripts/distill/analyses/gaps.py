@@ -2,6 +2,8 @@
 
 from distill.analyses.section import Inputs, Picture, Section
 from distill.scores.csvs import read_csv
+from distill.scores.gaps import reading
+from distill.training.parity import NOT_COMPARABLE
 
 NEEDS = ("gaps",)
 ORDER = 10
@@ -10,7 +12,8 @@ TEXT = (
     "from a paired bootstrap over problems (and seeds, where there are several) and the p-value of a paired sign-flip "
     "test. With one seed the interval knows nothing of the noise between trainings. An interval that includes zero "
     "shows no difference. Of several minus arms the best one on this very benchmark counts, which biases that gap "
-    "downward.",
+    "downward. The loss tokens are those of the plus arm over those of the minus arm. Arms that differ in more than "
+    f"their data, and of which the study does not say so, are {NOT_COMPARABLE}: such a difference has no reading.",
 )
 
 
@@ -19,7 +22,7 @@ def analyse(inputs: Inputs) -> Section:
     from distill.analyses import plots
 
     gaps = read_csv(*inputs["gaps"])
-    sure = [gap["ci_low"] > 0 or gap["ci_high"] < 0 for gap in gaps]
+    readings = [reading(gap) for gap in gaps]
     rows = [
         {
             "gap": gap["gap"],
@@ -27,17 +30,16 @@ def analyse(inputs: Inputs) -> Section:
             "benchmark": gap["benchmark"],
             "arms": f"{gap['plus']} − {gap['minus']}",  # noqa: RUF001
             "difference": f"{gap['estimate']:+.3f}",
+            "parity": gap["parity"],
+            "loss tokens": None if gap["loss_token_ratio"] is None else f"{gap['loss_token_ratio']:.2f} : 1",
             "95 % interval": f"{gap['ci_low']:+.3f} to {gap['ci_high']:+.3f}",
             "p": "<0.001" if gap["p_value"] < 0.001 else f"{gap['p_value']:.3f}",
-            "reading": ("gain" if gap["estimate"] > 0 else "loss") if clear else "includes zero",
+            "reading": word.replace("0", "zero"),
             "problems": gap["n_problems"],
             "seeds": gap["n_seeds"],
-            "parity": gap["parity"],
         }
-        for gap, clear in zip(gaps, sure, strict=True)
+        for gap, word in zip(gaps, readings, strict=True)
     ]
-    marks = tuple(
-        "" if not clear else "up" if g["estimate"] > 0 else "down" for g, clear in zip(gaps, sure, strict=True)
-    )
+    marks = tuple({"gain": "up", "loss": "down"}.get(word, "") for word in readings)
     text = TEXT if gaps else (*TEXT, "The studies name no gaps.")
     return Section("Gaps", text, rows, Picture("gap_by_student", plots.gap_by_student(gaps)), "difference", marks)

@@ -6,12 +6,17 @@ from typing import Any
 
 from distill.analyses.section import Inputs, Row, Section
 from distill.config.lineage import Arm, place_of
+from distill.config.recipes import COMPARED
 from distill.runtime.files import read_json
-from distill.training.parity import PARITY, parity_facts
+from distill.training.parity import short, trained_facts
 
 NEEDS = ("models", "rendered")
 ORDER = 120
-TEXT = "What the arms of a gap must have in common, and what each saw. Equal rows do not mean equal tokens."
+TEXT = (
+    "What each arm took and saw, and of its training what not all arms have in common; the next line says what they "
+    "have. Equal rows do not mean equal tokens."
+)
+ALWAYS = ("updates", "epochs", "rows", "tokens", "loss_tokens", "final_loss")
 ADDED = (
     "Chat templates added tokens to responses: they are in the loss, and no teacher wrote them. Per arm: the fewest "
     "and the most in a row, the sum over the rows within the cutoff, and the commonest text that was added."
@@ -21,15 +26,19 @@ LONGEST = 80  # characters of an added text that are shown
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on parity, per trained arm."""
-    facts = parity_facts(inputs["models"], inputs["rendered"])
-    shown = (*PARITY, "tokens", "loss_tokens", "final_loss")
+    facts = trained_facts(inputs["models"], inputs["rendered"])
+    names = [n for n in COMPARED if len({str(fact.get(n)) for fact in facts.values()}) > 1 and n not in ALWAYS]
+    first = next(iter(facts.values()), {})
+    shared = [f"{n} {short(first[n])}" for n in COMPARED if n in first and n not in (*ALWAYS, *names)]
     added = {place_of(m["identity"]): m["added_by_template"] for m in map(read_json, inputs["rendered"])}
     is_added = any(counts["max"] for counts in added.values())
     rows: list[Row] = []
     for arm in sorted(facts):
-        row = {"arm": arm.path, **{name: facts[arm].get(name) for name in shown}}
+        row = {"arm": arm.path, **{name: facts[arm].get(name) for name in ALWAYS}}
+        row |= {name: short(facts[arm].get(name)) for name in names}
         rows.append(row | (_added_row(added[_rendered(arm)]) if is_added else {}))
-    return Section("Parity", (TEXT, ADDED) if is_added else (TEXT,), rows)
+    text = (TEXT, *([f"In all arms: {', '.join(shared)}."] if shared else []), *([ADDED] if is_added else []))
+    return Section("Parity", text, rows, dense=True)
 
 
 def _rendered(arm: Arm) -> Any:

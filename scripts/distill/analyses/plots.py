@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from distill.config.lineage import BASE, Arm
+from distill.training.parity import NOT_COMPARABLE
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000")
@@ -53,11 +54,13 @@ def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
             rows = [g for g in gaps if g["gap"] == name]
             for place, row in enumerate(rows):
                 spread = [[row["estimate"] - row["ci_low"]], [row["ci_high"] - row["estimate"]]]
-                sure = row["ci_low"] > 0 or row["ci_high"] < 0
+                fair = not row["parity"].startswith(NOT_COMPARABLE)
+                colour = COLOURS[0] if fair else COLOURS[6]
+                sure = fair and (row["ci_low"] > 0 or row["ci_high"] < 0)
                 axis.errorbar([row["estimate"]], [place], xerr=spread, fmt="o", capsize=4,
-                              color=COLOURS[0], mfc=COLOURS[0] if sure else "white")  # fmt: skip
+                              color=colour, mfc=colour if sure else "white")  # fmt: skip
             axis.axvline(0, color="#333333", linewidth=1)
-            axis.set_yticks(range(len(rows)), [f"{r['student']}\n{r['benchmark']}" for r in rows])
+            axis.set_yticks(range(len(rows)), [f"{r['student']}\n{r['benchmark']}\n{_fairness(r)}" for r in rows])
             axis.set_ylim(len(rows) - 0.5, -0.5)
             axis.set_xlim(min(ends) - margin, max(ends) + margin)
             axis.set_title(name, fontsize=10)
@@ -65,6 +68,12 @@ def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
 
     tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
     return _draw((3.2 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
+
+
+def _fairness(gap: Mapping[str, Any]) -> str:
+    """Return parity and ratio of loss tokens in a few words."""
+    ratio = gap["loss_token_ratio"]
+    return gap["parity"].split(":")[0] + ("" if ratio is None else f", loss tokens {ratio:.1f} : 1")
 
 
 def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from distill.config.lineage import (
     Judgements,
     Loglikelihoods,
     Place,
+    Plans,
     Problems,
     Rendered,
     Repeats,
@@ -43,6 +44,8 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             problems = Problems(plan.catalogue.datasets[place.dataset].corpus)
             needed = plan.dataset_inputs(place.dataset)
             return {problems.file("problems.parquet"), *(table for one in needed for table in one.tables)}
+        case Plans():
+            return {rendered.manifest for rendered in plan.renderings(place.student).values()}
         case Repeats():
             return _answers(place, plan, [Responses])
         case Score():

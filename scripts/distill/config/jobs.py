@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.catalogue import Catalogue
+from distill.config.gaps import comparisons
 from distill.config.lineage import (
     PUBLISHED,
     Analysis,
@@ -20,6 +21,7 @@ from distill.config.lineage import (
     Judgements,
     Loglikelihoods,
     Place,
+    Plans,
     Problems,
     Rendered,
     Repeats,
@@ -118,6 +120,25 @@ def train_job(catalogue: Catalogue, training: str, dataset: str) -> TrainJob:
     return TrainJob(**recipe.model_dump(include=set(FineTuning.model_fields)), hard_teacher=hard)
 
 
+def plans_job(catalogue: Catalogue, student: str) -> str:
+    """Return what the plans of a student read: the recipes of its arms, and the gaps that compare them."""
+    arms = {
+        arm.model_path: train_job(catalogue, arm.training, arm.dataset).content()
+        for study in catalogue.studies
+        for arm in catalogue.arms(study)
+        if arm.student == student and arm.is_trained
+    }
+    gaps = [
+        {"study": name, "gap": gap, "differs": recipe.differs,
+         "groups": [[arm.model_path for arm in group] for group in compared.groups]}
+        for name, study in catalogue.studies.items()
+        for gap, recipe in study.gaps.items()
+        for compared in comparisons(study, recipe)
+        if compared.student == student
+    ]  # fmt: skip
+    return canonical_json({"arms": arms, "gaps": gaps})
+
+
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
     """Return what a job reads of the student that rates responses."""
     return LoglikelihoodJob(**_shown(catalogue, student))
@@ -186,8 +207,8 @@ _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
-    Dataset: "mix", Rendered: "render", TrainedModel: "train", Score: "score", Contrasts: "contrast",
-    Analysis: "analyse", Report: "render_page",
+    Dataset: "mix", Rendered: "render", Plans: "compare_plans", TrainedModel: "train", Score: "score",
+    Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
 }  # fmt: skip
 
 
@@ -233,6 +254,8 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return catalogue.datasets[place.dataset].canonical()
         case Rendered():
             return render_job(catalogue, place.student, place.training).canonical()
+        case Plans():
+            return plans_job(catalogue, place.student)
         case TrainedModel():
             return train_job(catalogue, place.training, place.dataset).canonical()
         case Score():

@@ -219,6 +219,13 @@ class Rendered(Place):
     dataset: str
 
 
+@_place("plans", "plans/{student}")
+class Plans(Place):
+    """What the trainings of a student take, and whether its arms are comparable."""
+
+    student: str
+
+
 @_place("base", f"models/{{model}}/{BASE}")
 class BaseModel(Place):
     """The weights of a teacher or student before training."""
@@ -263,7 +270,8 @@ class Report(Place):
 
 
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Golds, Repeats, Contamination, Duplicates,
-          Loglikelihoods, Dataset, Rendered, BaseModel, TrainedModel, Score, Contrasts, Analysis, Report)  # fmt: skip
+          Loglikelihoods, Dataset, Rendered, Plans, BaseModel, TrainedModel, Score, Contrasts, Analysis,
+          Report)  # fmt: skip
 
 
 def parse(folder: str | PurePath) -> Place:

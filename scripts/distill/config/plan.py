@@ -24,6 +24,7 @@ from distill.config.lineage import (
     Judgements,
     Loglikelihoods,
     Place,
+    Plans,
     Problems,
     Rendered,
     Repeats,
@@ -43,7 +44,7 @@ CONTRASTED = ("scores", "models", "rendered")  # the kinds of files that contras
 CONTRAST_TABLES = ("scores.csv", "gaps.csv", "gaps.txt")  # and what they are
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
-    BaseModel: "weights", Dataset: "train.parquet", TrainedModel: "weights", Score: "items.parquet",
+    BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
     Contrasts: "gaps.csv", Analysis: "section.json", Report: "index.html",
 }  # fmt: skip
 
@@ -203,6 +204,14 @@ class Plan:
         """Return the rendered datasets."""
         return unique(Rendered(a.student, a.training, a.dataset) for a in self.trained_arms())
 
+    def plans(self) -> list[Plans]:
+        """Return the plans of trainings, one place per student."""
+        return unique(Plans(arm.student) for arm in self.trained_arms())
+
+    def renderings(self, student: str) -> dict[str, Rendered]:
+        """Return the rendered datasets of a student by `training/dataset`."""
+        return {f"{p.training}/{p.dataset}": p for p in self.rendered() if p.student == student}
+
     def trained(self) -> list[TrainedModel]:
         """Return the trained models."""
         return [TrainedModel(**asdict(arm)) for arm in self.trained_arms()]
@@ -237,8 +246,8 @@ class Plan:
         asked = unique([*(p.corpus for p in answers), *(p.corpus for p in signals), *compared])
         statements = [place for corpus in asked for place in self.statements(corpus)]
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
-                  judgements, self.golds(), self.repeats(), signals, self.datasets(), self.rendered(), models,
-                  self.scores()]  # fmt: skip
+                  judgements, self.golds(), self.repeats(), signals, self.datasets(), self.rendered(), self.plans(),
+                  models, self.scores()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
 
     # Files

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from distill.config.catalogue import KINDS, Catalogue
+from distill.config.gaps import comparisons, dataset_of
 from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
 from distill.config.recipes import CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
@@ -132,12 +133,11 @@ class References:
         self._check_apart(name, study)
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
-            strangers = [d for d in (recipe.plus, *recipe.minus) if d not in trained]
+            strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]
             for dataset in strangers:
                 self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
-            blocks = [{*block.datasets, BASE} for block in study.arms]
-            if not strangers and not any({recipe.plus, *recipe.minus} <= held for held in blocks):
-                self._add(name, f"gaps.{gap}", "no block of arms holds all its datasets, so it would give no number")
+            if not strangers and not comparisons(study, recipe):
+                self._add(name, f"gaps.{gap}", "no student and training has all its arms, so it would give no number")
 
     def _check_apart(self, name: str, study: StudyRecipe) -> None:
         """Check that no benchmark is made of the rows that a student of the study is trained on."""

@@ -9,12 +9,13 @@ import numpy as np
 
 from distill import tables
 from distill.config.catalogue import arms_of
-from distill.config.lineage import BASE, Arm
+from distill.config.gaps import Comparison, comparisons, shown
+from distill.config.lineage import Arm
 from distill.config.recipes import GapRecipe, StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
-from distill.training.parity import parity
+from distill.training.parity import NOT_COMPARABLE, loss_token_ratio, parity
 
 AVERAGE = "average"
 
@@ -90,47 +91,32 @@ def gap_rows(
     rows = []
     for name, study in studies.items():
         for gap, recipe in study.gaps.items():
-            for student, training in _pairs(study, recipe):
+            for compared in comparisons(study, recipe):
                 wanted = list(study.benchmarks)
                 for benchmark in [*wanted, AVERAGE] if len(wanted) > 1 else wanted:
                     over = wanted if benchmark == AVERAGE else [benchmark]
-                    row = _gap(study, recipe, student, training, over, scores, facts)
-                    rows.append({"study": name, "gap": gap, "student": student, "training": training,
-                                 "benchmark": benchmark, **row})  # fmt: skip
+                    row = _gap(study, recipe, compared, over, scores, facts)
+                    rows.append({"study": name, "gap": gap, "student": compared.student,
+                                 "training": compared.training, "benchmark": benchmark, **row})  # fmt: skip
     return rows
 
 
-def _pairs(study: StudyRecipe, recipe: GapRecipe) -> list[tuple[str, str]]:
-    """Return (student, training) of every block of arms that holds all datasets of a gap."""
-    pairs = []
-    for block in study.arms:
-        held = {*block.datasets, BASE}
-        if {recipe.plus, *recipe.minus} <= held:
-            pairs += [(student, block.training) for student in block.students]
-    return list(dict.fromkeys(pairs))
-
-
 def _gap(
-    study: StudyRecipe, recipe: GapRecipe, student: str, training: str, benchmarks: Sequence[str],
+    study: StudyRecipe, recipe: GapRecipe, compared: Comparison, benchmarks: Sequence[str],
     scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
-    every = arms_of(study)
-
-    def arms(dataset: str) -> list[Arm]:
-        base = [a for a in every if a.student == student and not a.is_trained]
-        trained = [a for a in every if (a.student, a.training, a.dataset) == (student, training, dataset)]
-        return base if dataset == BASE else trained
-
-    groups = [arms(d) for d in (recipe.plus, *recipe.minus)]
+    groups = compared.groups
     data, n_problems = [], 0
     for benchmark in benchmarks:
         group_scores = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
         if len({tuple(s.problem_ids) for group in group_scores for s in group}) > 1:
-            raise InputError(f"{student} on {benchmark}: the arms of a gap answered different problems")
+            raise InputError(f"{compared.student} on {benchmark}: the arms of a gap answered different problems")
         data.append([np.stack([s.means for s in group]) for group in group_scores])
         n_problems += len(group_scores[0][0].problem_ids)
     result = contrasts.paired_gap(data)
-    compared = [a for group in groups for a in group]
+    used = [_score(scores, arm, name, study.decoding).facts for name in benchmarks for arm in compared.arms]
+    draws = sorted({score["n_samples"] for score in used})
+    likeness = parity(groups, facts, recipe.differs, draws)
     return {
         "estimate": round(result.estimate, 6),
         "ci_low": round(result.low, 6),
@@ -138,9 +124,10 @@ def _gap(
         "p_value": round(result.p_value, 6),
         "n_problems": n_problems,
         "n_seeds": min(len(group) for group in groups),
-        "parity": parity(compared, facts),
-        "plus": recipe.plus,
-        "minus": recipe.minus[result.best],
+        "parity": str(likeness),
+        "loss_token_ratio": loss_token_ratio(groups[0], groups[1 + result.best], facts),
+        "plus": shown(recipe.plus),
+        "minus": shown(recipe.minus[result.best]),
     }
 
 
@@ -148,12 +135,21 @@ def gap_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the gaps as an aligned text table for a terminal."""
     lines = []
     for row in rows:
-        sign = "includes 0" if row["ci_low"] <= 0 <= row["ci_high"] else ("gain" if row["estimate"] > 0 else "loss")
         interval = f"{row['estimate']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
         p_value = "p<0.001" if row["p_value"] < 0.001 else f"p={row['p_value']:.3f}"
+        ratio = row["loss_token_ratio"]
         lines.append([row["gap"], row["student"], row["benchmark"], f"{row['plus']} - {row['minus']}", interval,
-                      p_value, sign])  # fmt: skip
-    header = ["gap", "student", "benchmark", "arms", "difference [95 % interval]", "p", ""]
+                      p_value, reading(row), str(row["n_seeds"]), "" if ratio is None else f"{ratio:.2f}",
+                      row["parity"]])  # fmt: skip
+    header = ["gap", "student", "benchmark", "arms", "difference [95 % interval]", "p", "", "seeds", "loss tokens",
+              "parity"]  # fmt: skip
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
                      for line in [header, *lines])  # fmt: skip
+
+
+def reading(row: Mapping[str, Any]) -> str:
+    """Return a gap in words; arms that are not comparable have none of gain and loss."""
+    if row["parity"].startswith(NOT_COMPARABLE):
+        return NOT_COMPARABLE
+    return "includes 0" if row["ci_low"] <= 0 <= row["ci_high"] else "gain" if row["estimate"] > 0 else "loss"

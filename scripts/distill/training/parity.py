@@ -1,45 +1,100 @@
-"""Parity: what the arms of a contrast must share besides the data."""
+"""Parity: what the arms of a contrast must share besides the data, as planned and as trained.
+
+Three classes: what must be equal, else the arms are not comparable (`COMPARED`); what is shown as a ratio (`RATIOS`);
+what is listed only (versions, devices, seeds: in the provenance). A training's manifest holds all of it: its recipe as
+it was, and what it took. So a new key of the recipe is compared from its first day.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distill.config.lineage import Arm
-from distill.config.recipes import EXECUTION, FineTuning
+from distill.config.recipes import COMPARED
 from distill.runtime.files import read_json
 
-# What the arms of a contrast must share, else they are not comparable; the first that differs is named. The recipe's
-# keys are taken from the recipe, so that a new one is compared from its first day.
-RECIPE = tuple(name for name, field in FineTuning.model_fields.items() if field.json_schema_extra != EXECUTION)
-PARITY = ("updates", "epochs", "rows", "cutoff", "base_digest", "code", *RECIPE)
+Facts = Mapping[str, Any]
 RATIOS = ("tokens", "loss_tokens")
+NOT_COMPARABLE = "not comparable"
 
 
-def parity_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
-    """Return, per trained arm, the values of PARITY, its tokens, loss tokens and final loss.
+@dataclass(frozen=True)
+class Parity:
+    """What differs between the arms of a contrast.
+
+    differing: name -> the values, in the order of the arms; declared: the names that the gap says may differ.
+    """
+
+    differing: Mapping[str, list[Any]]
+    declared: frozenset[str] = frozenset()
+    has_base: bool = False
+
+    @property
+    def undeclared(self) -> list[str]:
+        """Return the names that differ though the gap does not say so."""
+        return [name for name in self.differing if name not in self.declared]
+
+    def __str__(self) -> str:
+        """Return `equal`, `base`, `as declared: epochs 2 vs 4`, or `not comparable: updates 668 vs 24`."""
+        names = self.undeclared or list(self.differing)
+        words = "; ".join(f"{name} {' vs '.join(map(short, self.differing[name]))}" for name in names)
+        if self.undeclared:
+            return f"{NOT_COMPARABLE}: {words}"
+        return f"as declared: {words}" if words else "base" if self.has_base else "equal"
+
+
+def short(value: Any) -> str:
+    """Return a value in few letters: of a digest the first eight."""
+    text = str(value)
+    return text[:8] if len(text) == 64 else text
+
+
+def trained_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm, dict[str, Any]]:
+    """Return, per trained arm, the values of COMPARED and RATIOS, and its final losses.
 
     `models` and `rendered` are manifests of trained models and of rendered datasets.
     """
-    cutoffs = {}
+    renderings = {}
     for manifest in map(read_json, rendered):
         identity = manifest["identity"]
-        cutoffs[identity["student"], identity["training"], identity["dataset"]] = manifest["cutoff"]
+        renderings[identity["student"], identity["training"], identity["dataset"]] = manifest
     facts = {}
     for manifest in map(read_json, models):
         arm = Arm.of(manifest["identity"])
-        cutoff = cutoffs.get((arm.student, arm.training, arm.dataset))
-        facts[arm] = {**manifest, **manifest["recipe"], "cutoff": cutoff}
+        of_rows = rendered_facts(renderings.get((arm.student, arm.training, arm.dataset), {}))
+        facts[arm] = {**manifest, **manifest["recipe"], "base": manifest["base_digest"], **of_rows}
     return facts
 
 
-def parity(arms: Sequence[Arm], facts: Mapping[Arm, Mapping[str, Any]]) -> str:
-    """Return `equal`, or what differs between trained arms, e.g. `updates 252 vs 236`."""
-    known = [facts[a] for a in arms if a in facts]
-    if len(known) < len(arms):
-        return "base"
-    differing = []
-    for name in PARITY:
-        values = list(dict.fromkeys(str(k.get(name)) for k in known))
+def rendered_facts(manifest: Facts) -> dict[str, Any]:
+    """Return what the manifest of a rendered dataset says for comparison."""
+    return {name: manifest.get(name) for name in ("cutoff", "truncated", "prompt")}
+
+
+def parity(
+    groups: Sequence[Sequence[Arm]], facts: Mapping[Arm, Facts], differs: Iterable[str] = (), draws: Sequence[int] = ()
+) -> Parity:
+    """Compare the arms of a contrast, the first group against the others; `draws` are how often each was asked.
+
+    With an untouched student only the trained arms are compared with each other. Raises KeyError for a trained arm
+    without facts.
+    """
+    trained = [facts[arm] for group in groups for arm in group if arm.is_trained]
+    differing = {}
+    for name in COMPARED:
+        values = list(dict.fromkeys(str(fact[name]) for fact in trained if name in fact))
         if len(values) > 1:
-            differing.append(f"{name} {' vs '.join(values)}")
-    return "; ".join(differing) or "equal"
+            differing[name] = values
+    if len(draws) > 1:
+        differing["draws"] = list(draws)
+    has_base = any(not arm.is_trained for group in groups for arm in group)
+    return Parity(differing, frozenset(differs), has_base)
+
+
+def loss_token_ratio(plus: Sequence[Arm], minus: Sequence[Arm], facts: Mapping[Arm, Facts]) -> float | None:
+    """Return the mean loss tokens of the arms of one group over those of another; None with an untouched student."""
+    if not all(arm.is_trained for arm in (*plus, *minus)):
+        return None
+    one, other = (sum(facts[arm]["loss_tokens"] for arm in group) / len(group) for group in (plus, minus))
+    return one / other

@@ -5,8 +5,9 @@ update everywhere. The plan of an arm is known before any GPU is asked for, and 
 """
 
 import hashlib
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -23,13 +24,14 @@ class Rows:
     """The rows that a training may see, in the table's order.
 
     index: the row's place in the rendered table; lengths, loss_tokens: in tokens of the student; hard: whether the row
-    is of the mix's hard teacher.
+    is of the mix's hard teacher; problems: a digest of the problems' ids, whatever their order.
     """
 
     index: np.ndarray
     lengths: np.ndarray
     loss_tokens: np.ndarray
     hard: np.ndarray
+    problems: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def split(rendered: pa.Table, recipe: TrainJob) -> tuple[Rows, list[int]]:
     lengths = rendered["length"].to_numpy()
     loss_tokens = np.array([int(np.sum(mask)) for mask in rendered["loss_mask"].to_numpy()], np.int64)
     is_hard = np.array([teacher == recipe.hard_teacher for teacher in rendered["teacher"].to_pylist()], bool)
-    return Rows(index, lengths[index], loss_tokens[index], is_hard[index]), out
+    return Rows(index, lengths[index], loss_tokens[index], is_hard[index], _digest(ids[i] for i in index)), out
 
 
 def plan_updates(rows: Rows, recipe: TrainJob, seed: int) -> list[Update]:
@@ -119,11 +121,16 @@ def summary(rows: Rows, updates: Sequence[Update], recipe: TrainJob) -> dict[str
         "updates": len(updates),
         "epochs": round(updates[-1].epoch, 6),
         "rows": len(rows.index),
+        "problems": rows.problems,
         "rows_seen": len(set(seen.tolist())),
         "tokens": int(rows.lengths[seen].sum()),
         "loss_tokens": int(rows.loss_tokens[seen].sum()),
         "peak_lr": recipe.lr,
     }
+
+
+def _digest(problem_ids: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(problem_ids)).encode()).hexdigest()
 
 
 def _order(rows: Rows, recipe: TrainJob, rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
+    GapArm,
     GapRecipe,
     Settings,
     StudyRecipe,
@@ -62,13 +63,22 @@ def gaps(study: StudyRecipe) -> Any:
         for benchmark in study.benchmarks:
             means = (np.arange(8) < 8 * SHARES.get(arm.dataset, 0.5)).astype(float)
             ids = [str(i) for i in range(8)]
-            found[arm, benchmark, study.decoding] = Score(arm, benchmark, study.decoding, {}, ids, means)
-    rows = gap_rows({"toy": study}, found, {})
-    return [(r["gap"], r["benchmark"], r["estimate"], r["plus"], r["minus"]) for r in rows]
+            found[arm, benchmark, study.decoding] = Score(arm, benchmark, study.decoding, {"n_samples": 1}, ids, means)
+    facts = {a: {"loss_tokens": 9, "epochs": SHARES.get(a.dataset, 0.5)} for a in arms_of(study) if a.is_trained}
+    rows = gap_rows({"toy": study}, found, facts)
+    return [(r["gap"], r["benchmark"], r["estimate"], r["plus"], r["minus"], r["parity"]) for r in rows]
 
 
 def gap(recipe: GapRecipe) -> Any:
     return gaps(StudyRecipe.model_validate({**STUDY, "gaps": {"g": recipe.model_dump()}}))
+
+
+def side(recipe: GapArm) -> Any:
+    """A gap whose plus is this side, in a study with two trainings."""
+    arms = [ARMS, {**ARMS, "training": "u"}]
+    minus = [{"dataset": GAP["minus"][0], "training": "t"}]
+    study = {**STUDY, "arms": arms, "gaps": {"g": {"plus": recipe.model_dump(), "minus": minus}}}
+    return gaps(StudyRecipe.model_validate(study))
 
 
 def planned(settings: Settings) -> Any:
@@ -134,5 +144,10 @@ KEYS = {
     GapRecipe: Keys(GAP, {
         "plus": key("base", gap),
         "minus": key(["base"], gap),
+        "differs": key(["epochs"], gap),
+    }),
+    GapArm: Keys({"dataset": "hard", "training": "t"}, {
+        "dataset": key("base", side),
+        "training": key("u", side),
     }),
 }  # fmt: skip

@@ -27,7 +27,7 @@ from distill.config.recipes.settings import (
     Settings,
     SimilarityRecipe,
 )
-from distill.config.recipes.studies import ArmsRecipe, GapRecipe, StudyRecipe
+from distill.config.recipes.studies import COMPARED, ArmsRecipe, GapArm, GapRecipe, StudyRecipe
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
     FineTuning,
@@ -39,6 +39,7 @@ from distill.config.recipes.trainings import (
 )
 
 __all__ = [
+    "COMPARED",
     "EXECUTION",
     "NAME_PATTERN",
     "Answering",
@@ -49,6 +50,7 @@ __all__ = [
     "DatasetRecipe",
     "DecodingRecipe",
     "FineTuning",
+    "GapArm",
     "GapRecipe",
     "GenerateJob",
     "GradingRecipe",

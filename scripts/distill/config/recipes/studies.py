@@ -2,18 +2,43 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.base import Name, Once, Recipe, Seed
+from distill.config.recipes.trainings import COMPARED_RECIPE
+
+# What the arms of a gap must share: the training's keys, and what came of them. Each is named in a manifest.
+TAKEN = ("updates", "epochs", "rows", "problems", "cutoff", "truncated", "base", "prompt", "draws", "code")
+COMPARED = (*TAKEN, *COMPARED_RECIPE)
+
+
+class GapArm(Recipe):
+    """One side of a gap, where its training is not that of the others."""
+
+    dataset: Name = Field(..., description="Dataset; `base` is the student before training.")
+    training: Name = Field(..., description="Training.")
 
 
 class GapRecipe(Recipe):
     """A difference of two arms' scores on the same problems."""
 
-    plus: Name = Field(..., description="The dataset whose arm is expected to be ahead.")
-    minus: Annotated[tuple[Name, ...], Once] = Field(
-        ..., min_length=1, description="The dataset it is compared with; of several the best one counts."
+    plus: Name | GapArm = Field(
+        ..., description="The arm that is expected to be ahead: a dataset, or `{dataset: D, training: T}`."
     )
+    minus: Annotated[tuple[Name | GapArm, ...], Once] = Field(
+        ..., min_length=1, description="The arm it is compared with; of several the best one counts."
+    )
+    differs: Annotated[tuple[str, ...], Once] = Field(
+        (), description="What else than the data the arms may differ in, such as `epochs`; more stops the study."
+    )
+
+    @field_validator("differs")
+    @classmethod
+    def _are_compared(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COMPARED:
+                raise ValueError(f"{name!r} is nothing that arms must share; that are: {', '.join(COMPARED)}")
+        return names
 
     @model_validator(mode="after")
     def _compares_two(self) -> "GapRecipe":

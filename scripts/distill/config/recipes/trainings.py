@@ -117,6 +117,9 @@ class FineTuning(Recipe):
         return self
 
 
+COMPARED_RECIPE = tuple(name for name, key in FineTuning.model_fields.items() if key.json_schema_extra != EXECUTION)
+
+
 class TrainJob(FineTuning):
     """What one training job reads."""
 

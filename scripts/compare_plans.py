@@ -1,0 +1,92 @@
+"""Plan the trainings of a student from its rendered rows, and stop where arms of a gap are not comparable.
+
+Inputs: rendered tables with their manifests, and the recipes of the arms. Output: `plans.csv` with a row per arm:
+updates, epochs, rows, tokens, loss tokens, peak learning rate. This runs on a processor, before any training; what ran
+is compared with the same plan (`distill.training.updates`). What arms must share is `distill.training.parity`'s list; a
+gap may declare under `differs` what it means to vary.
+
+Run as: python scripts/compare_plans.py --inputs '{"rendered": {"T/D": "results/rendered/S/T/D/manifest.json"}}' \
+            --recipe '{"arms": {...}, "gaps": [...]}' --output results/plans/S/plans.csv
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill import tables
+from distill.config.inputs import Inputs
+from distill.config.lineage import Arm, identity
+from distill.config.recipes import TrainJob
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json, text_digest, write_text
+from distill.runtime.record import Record
+from distill.runtime.run import run
+from distill.scores.csvs import csv_text
+from distill.training.parity import parity, rendered_facts, short
+from distill.training.updates import plan_updates, split, summary
+
+COLUMNS = ("training", "dataset", "seed", "updates", "epochs", "rows", "tokens", "loss_tokens", "peak_lr")
+
+
+class PlanInputs(Inputs):
+    """Manifests of rendered datasets by `training/dataset`; their tables lie beside them."""
+
+    rendered: dict[str, Path]
+
+
+def planned(arm: Arm, manifest: Path, recipe: TrainJob) -> dict[str, Any]:
+    """Return what the training of an arm would take, and all that parity compares."""
+    columns = ["problem_id", "teacher", "loss_mask", "length"]
+    rows, _ = split(tables.read(manifest.with_name("rendered.parquet"), tables.RENDERED, columns), recipe)
+    plan = summary(rows, plan_updates(rows, recipe, arm.seed), recipe)
+    return {**recipe.content(), **rendered_facts(read_json(manifest)), **plan}
+
+
+def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[str, Any]]) -> list[str]:
+    """Return a table as lines for every gap whose arms differ in what it does not declare."""
+    lines = []
+    for gap in gaps:
+        groups = [[Arm.parse(path) for path in group] for group in gap["groups"]]
+        found = parity(groups, facts, gap["differs"])
+        if not found.undeclared:
+            continue
+        lines += [f"study {gap['study']}, {gap['gap']}: arms differ in {', '.join(found.undeclared)}"]
+        arms = [arm for group in groups for arm in group if arm.is_trained]
+        table = [["arm", *found.undeclared]]
+        table += [[arm.path, *(short(facts[arm][name]) for name in found.undeclared)] for arm in arms]
+        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+        lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
+    return lines
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, plan, write the table, and end with an error where arms are not comparable."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", required=True, help='JSON: {"rendered": {"training/dataset": manifest}}')
+    parser.add_argument("--recipe", required=True, help='JSON: {"arms": {model path: recipe}, "gaps": [...]}')
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    inputs, folder = PlanInputs.read(args.inputs), args.output.parent
+    record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder))
+    recipes = {Arm.parse(path): TrainJob.model_validate(recipe) for path, recipe in record.recipe["arms"].items()}
+    facts = {
+        arm: planned(arm, inputs.rendered[f"{arm.training}/{arm.dataset}"], recipe) for arm, recipe in recipes.items()
+    }
+    if lines := incomparable(record.recipe["gaps"], facts):
+        print(*lines, sep="\n", file=sys.stderr)
+        count = sum(not line.startswith(" ") for line in lines)
+        raise InputError(
+            f"{count} gaps compare arms that differ in more than their data (tables above); make them equal, or say "
+            "under `differs` of the gap what is meant to differ"
+        )
+    rows = [{"training": a.training, "dataset": a.dataset, "seed": a.seed, **facts[a]} for a in sorted(facts)]
+    text = csv_text(rows, COLUMNS)
+    write_text(args.output, text)
+    record.write({"kind": "plans", "digest": text_digest(text), "arms": len(rows), "gaps": len(record.recipe["gaps"])})
+
+
+if __name__ == "__main__":
+    run(main)

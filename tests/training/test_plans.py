@@ -1,0 +1,128 @@
+"""compare_plans.py: what each arm would take, and arms that are not comparable stop before any training."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import compare_plans
+import pytest
+from helpers import manifest
+
+from distill import tables
+from distill.config.lineage import Rendered
+from distill.config.recipes import TrainJob, canonical_json
+from distill.runtime.errors import InputError
+from distill.runtime.files import write_json
+
+RECIPE = {"lr": 0.5, "epochs": 2, "global_batch": 4}
+LONG, SHORT = [30] * 10, [6] * 10
+
+
+class Student:
+    """Rendered datasets of one student below a folder, and its arms and gaps."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.arms, self.gaps = folder, {}, []
+        self.rendered: dict[str, str] = {}
+
+    def arm(self, dataset: str, lengths: list[int], training: str = "t", first: int = 0, **keys: Any) -> None:
+        """Add a dataset with rows of these lengths, each behind a prompt of two tokens."""
+        rows = [{"problem_id": str(first + i), "teacher": dataset, "input_ids": [1] * n,
+                 "loss_mask": [0, 0] + [1] * (n - 2), "length": n} for i, n in enumerate(lengths)]  # fmt: skip
+        place = Rendered("s", training, dataset)
+        path = self.folder / place.file("rendered.parquet")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = tables.write(path, tables.build(rows, tables.RENDERED), tables.RENDERED)
+        rendered = {"cutoff": 64, "truncated": 0, "prompt": "p", **keys.pop("rendered", {})}
+        write_json(path.with_name("manifest.json"), {"digest": digest, "identity": place.identity, **rendered})
+        self.rendered[f"{training}/{dataset}"] = str(path.with_name("manifest.json"))
+        self.arms[f"students/s/{training}/{dataset}/seed-1"] = TrainJob(**{**RECIPE, **keys}).content()
+
+    def gap(self, plus: str, minus: str, *differs: str) -> None:
+        groups = [[f"students/s/{side}/seed-1"] for side in (plus, minus)]
+        self.gaps.append({"study": "y", "gap": f"gap_{len(self.gaps)}", "groups": groups, "differs": list(differs)})
+
+    def compare(self) -> list[dict[str, str]]:
+        output = self.folder / "results/plans/s/plans.csv"
+        compare_plans.main(["--inputs", canonical_json({"rendered": self.rendered}), "--output", str(output),
+                            "--recipe", canonical_json({"arms": self.arms, "gaps": self.gaps})])  # fmt: skip
+        with open(output) as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Student:
+    return Student(tmp_path)
+
+
+def test_a_plan_says_what_an_arm_takes(student: Student) -> None:
+    student.arm("long", LONG)
+    student.arm("short", SHORT)
+    student.gap("t/long", "t/short")
+    long, short = student.compare()
+    assert (long["dataset"], long["updates"], long["epochs"], long["rows"]) == ("long", "6", "2.000000", "10")
+    assert (long["tokens"], long["loss_tokens"], long["peak_lr"]) == ("600", "560", "0.500000")
+    assert (short["updates"], short["tokens"], short["loss_tokens"]) == ("6", "120", "80")
+    facts = manifest(student.folder / "results/plans/s/plans.csv")
+    assert (facts["arms"], facts["gaps"], facts["identity"]) == (2, 1, {"kind": "plans", "student": "s"})
+
+
+UNEQUAL: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "rows": ({}, {"lengths": SHORT[:9]}, "rows, problems"),
+    "updates": ({}, {"lengths": [6] * 12}, "rows, problems"),
+    "problems": ({}, {"first": 1}, "problems"),
+    "lr": ({}, {"lr": 0.4}, "lr"),
+    "epochs": ({}, {"epochs": 3}, "updates, epochs"),
+    "batch": ({}, {"global_batch": 5}, "updates, global_batch"),
+    "a key of the optimiser": ({}, {"beta2": 0.9}, "beta2"),
+    "LoRA": ({"lora": {"rank": 4}}, {"lora": {"rank": 8}}, "lora"),
+    "cutoff": ({}, {"rendered": {"cutoff": 32}}, "cutoff"),
+    "truncated rows": ({}, {"rendered": {"truncated": 3}}, "truncated"),
+    "prompt": ({}, {"rendered": {"prompt": "q"}}, "prompt"),
+}
+
+
+@pytest.mark.parametrize("name", UNEQUAL)
+def test_arms_that_differ_stop(name: str, student: Student, capsys: pytest.CaptureFixture[str]) -> None:
+    plus, minus, differs = UNEQUAL[name]
+    student.arm("long", LONG, **plus)
+    student.arm("short", minus.pop("lengths", SHORT) if "lengths" in minus else SHORT, training="u", **minus)
+    student.gap("t/long", "u/short")
+    with pytest.raises(InputError, match="1 gaps compare arms that differ") as caught:
+        student.compare()
+    assert "\n" not in str(caught.value)
+    first, header, long, short = capsys.readouterr().err.strip().splitlines()
+    assert first.startswith("study y, gap_0: arms differ in ")
+    assert set(differs.split(", ")) <= set(first.removeprefix("study y, gap_0: arms differ in ").split(", "))
+    assert header.split()[0] == "arm"
+    assert (long.split()[0], short.split()[0]) == ("s/t/long/seed-1", "s/u/short/seed-1")
+    assert not (student.folder / "results/plans/s/plans.csv").exists()
+    student.gaps[0]["differs"] = first.removeprefix("study y, gap_0: arms differ in ").split(", ")
+    assert len(student.compare()) == 2
+
+
+def test_what_is_declared_covers_nothing_else(student: Student) -> None:
+    student.arm("long", LONG)
+    student.arm("short", SHORT, training="u", epochs=3, lr=0.1)
+    student.gap("t/long", "u/short", "epochs", "updates")
+    with pytest.raises(InputError, match="1 gaps"):
+        student.compare()
+
+
+def test_as_released_against_controlled(student: Student) -> None:
+    """The released files train the mix on 80 packs per update, its rivals on 16 rows: 24 updates against 668."""
+    lengths = {"long": [700] * 200, "mix": [300] * 200}
+    packed = {"global_batch": 8, "batch_unit": "packs", "pack_tokens": 4096}
+    student.arm("long", lengths["long"], training="released")
+    student.arm("mix", lengths["mix"], training="released-mix", **packed)
+    student.gap("released-mix/mix", "released/long")
+    with pytest.raises(InputError, match="differ in more than their data"):
+        student.compare()
+    fair = Student(student.folder / "fair")
+    for name, each in lengths.items():
+        fair.arm(name, each)
+    fair.gap("t/mix", "t/long")
+    one, two = fair.compare()
+    assert (one["updates"], one["epochs"], one["rows"]) == (two["updates"], two["epochs"], two["rows"])
+    assert json.loads(Path(fair.rendered["t/mix"]).read_text())["cutoff"] == 64
