@@ -86,6 +86,9 @@ def test_shares_of_tokens_without_a_budget_in_them() -> None:
     assert by_hand(share_of="tokens", alpha=0.8, rows=2) == "a:p b:q"
     assert by_hand(share_of="tokens", alpha=0.5, rows=2) == "b:pq"  # 0 of 3 is nearer than 10 of 12
     assert by_hand(share_of="tokens", alpha=0.1) == "b:pqrst"
+    even = {"a": {"p": 4}, "b": {"p": 4}}  # none of 4 and 4 of 4 are as far from the half: it goes to the first
+    recipe = recipe_of(["a", "b"], share_of="tokens", alpha=0.5)
+    assert budgets.mix({"a": ["p"], "b": ["p"]}, even, recipe, "d") == {"p": "a"}
 
 
 def test_shares_and_budget_in_tokens() -> None:

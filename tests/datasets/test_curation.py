@@ -254,6 +254,7 @@ def test_failed_requests_are_neither_rejected_nor_counted_in_a_pass_rate(tmp_pat
     responses_table(tmp_path / "hard/r.parquet", uncounted)
     output = mixed(tmp_path, "b", inputs, curation={"length": {"at_most": 99}})
     assert manifest(output)["funnel"]["hard"]["curated"] == 8
+    assert manifest(mixed(tmp_path, "c", inputs, tokens=9))["budget"]["reached"] > 0
 
 
 @needs_data
