@@ -338,7 +338,8 @@ EDITS = [
     ("distill/datasets/budgets.py", "Fraction(1, 2)", "Fraction(1, 3)", {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
     ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
-    (f"{RECIPES}/studies.py", '("updates", "epochs"', '("epochs", "updates"', {"compare_plans", "contrast"} | analysis("parity")),
+    (f"{RECIPES}/studies.py", '("updates", "epochs"', '("epochs", "updates"',
+     {"compare_plans", "contrast"} | analysis("parity")),
     ("distill/training/steps.py", "IGNORED = -100", "IGNORED = -101", {"train"}),
     ("score.py", "float(counts.sum()) / total", "float(counts.sum()) // total", {"score"}),
 ]  # fmt: skip
