@@ -3,6 +3,10 @@
 Input: a corpus recipe, whose rows are read as `fetch_problems.py` reads them; not its problems table, which a corrected
 gold answer makes anew. Output: a statements table.
 
+Every shard reads the whole corpus: 5.4 CPU seconds for 100,000 problems (160 MB of JSONL), 86 for 16 shards, once. One
+job for all of them would spare 80, but Snakemake takes all that a job wrote for new, bytes or not: an added problem
+would have every shard answered anew and not only its own.
+
 Run as: python scripts/fetch_statements.py --recipe JSON --shard 00-of-02 \
             --output results/problems/C/statements/00-of-02/statements.parquet
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from helpers import TOY
 
-from distill.models.sandbox import SANDBOX
+from distill.models import sandbox
 from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 
@@ -62,10 +62,9 @@ LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% end
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        (LOOP, "does not end"),
         ("{{ range(10**9)|list }}", "Range too big"),
         ("{{ 'a' * 10**10 }}", "memory"),
-        ("{{ '%999999999d'|format(1) }}", "memory|writes more"),
+        ("{{ '%20000000d'|format(1) }}", "writes more"),
         ("{% for i in range(9999) %}{{ 'a' * 9999 }}{% endfor %}", "writes more than"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself without end"),
         ("{{" + "(" * 5000 + "1" + ")" * 5000 + "}}", "without end"),
@@ -89,19 +88,23 @@ def test_a_template_that_goes_wrong_costs_one_line(tokenizer: Any, source: str, 
     assert ChatTemplate(tokenizer).prompt_text(TALK)  # the next one runs
 
 
-def test_the_limits_hold_in_threads_too() -> None:
+def test_an_endless_template_is_stopped_even_in_a_thread(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 1)
     errors: list[str] = []
 
     def run() -> None:
         try:
-            SANDBOX.render("x", "chat", LOOP, {})
+            ChatTemplate(with_template(tokenizer, LOOP))
         except InputError as error:
             errors.append(str(error))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert errors == ["x: it does not end: stopped after 5 seconds of CPU time"]
+    (error,) = errors
+    assert error.startswith("some/model: ")
+    assert error.endswith(" it does not end: stopped after 1 seconds of CPU time")
+    assert ChatTemplate(tokenizer).prompt_text(TALK)  # the next one runs
 
 
 def test_the_clock_is_the_recipe_s(tokenizer: Any) -> None:

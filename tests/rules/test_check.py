@@ -202,6 +202,16 @@ def test_what_would_come_out_otherwise_is_told(
     assert {f.word for f in told} == {"out of date"}
 
 
+def test_how_things_came_about_is_nobodys_input(study: Study) -> None:
+    path = study.folder / ARM / "provenance.json"
+    data = json.loads(path.read_text())
+    data["seconds"] += 1
+    write_json(path, {**data, "seal": seal(data)})
+    assert findings() == []
+    one_bit(f"{ARM}/train_log.parquet")
+    assert findings() == [(ARM, "altered", "train_log.parquet")]
+
+
 def test_a_corrected_gold_leaves_statements_as_they_are(study: Study) -> None:
     corpus(gold)(study)
     assert [f.folder for f in findings()] == ["results/problems/toy-train"]
