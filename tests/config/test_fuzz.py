@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import datetime
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -351,6 +352,8 @@ ENTRIES: list[tuple[str, str, dict[str, Any], str]] = [
     ("corpora", "a b", {"path": "x"}, "is no name"),
     ("corpora", "new", {"path": "x", "split": "test"}, "goes with `hub`"),
     ("corpora", "new", {"path": "x", "files": ["a"]}, "goes with `hub`"),
+    ("corpora", "new", {"path": "x", "where": {"day": datetime.date(2026, 1, 2)}}, "put 2026-01-02 in quotes"),
+    ("corpora", "new", {"path": "x", "where": {"day": [1, {"a": 1}]}}, "'day' is compared with text, a number"),
     ("corpora", "é数", {"path": "x"}, "is no name"),
     ("teachers", "a$(touch x)", {"published": PUBLISHED["published"]}, "is no name"),
     ("datasets", "-a", {}, "is no name"),

@@ -83,9 +83,11 @@ NO_TEXTS: list[tuple[Any, str]] = [
     (decimal.Decimal("1e9999"), ".*more than 400 digits"),
     (decimal.Decimal("1e-900"), ".*more than 400 digits"),
     (decimal.Decimal("NaN"), "NaN, which is no number"),
-    (datetime.date(2026, 1, 2), "a date"),
-    (datetime.datetime(2026, 1, 2), "a datetime"),
-    (datetime.timedelta(1), "a timedelta"),
+    (datetime.date(2026, 1, 2), "a date.*; save the column as text, such as '2026-01-02'$"),
+    (datetime.datetime(2026, 1, 2), "a datetime.*; save the column as text, such as '2026-01-02 00:00:00'$"),
+    (datetime.time(1, 2), "a time.*; save the column as text, such as '01:02:00'$"),
+    (datetime.timedelta(1), "a timedelta.*; save the column as text, such as '1 day, 0:00:00'$"),
+    ([datetime.date(2026, 1, 2)], "a date.*; save the column as text"),
     ({1, 2}, "a set"),
     (1j, "a complex"),
 ]
@@ -116,8 +118,9 @@ def test_what_is_neither_true_nor_false(cell: Any) -> None:
 # Columns as paths
 
 NESTED = {
-    "plain": "p", "a.b": "dotted", "a": {"b": "inner", "list": ["x", {"deep": "y"}]}, "chat": CHAT, "shared": SHARED,
-    "turns": [*SHARED, *SHARED],
+    "plain": "p", "json": '{"answer": 0.10, "deep": [{"x": "y"}], "list": "[1, [2]]", "none": null}', "blank": " ",
+    "talk": json.dumps(SHARED), "a.b": "dotted", "a": {"b": "inner", "list": ["x", {"deep": "y"}]}, "chat": CHAT,
+    "shared": SHARED, "turns": [*SHARED, *SHARED],
 }  # fmt: skip
 
 
@@ -131,7 +134,9 @@ def cell(path: str, rows: list[dict[str, Any]], folder: Path) -> str:
     [("plain", "p"), ("a.b", "dotted"), ("a.list.0", "x"), ("a.list.1.deep", "y"), ("a.list.-1.deep", "y"),
      ("chat.1.content", "1 + 1?"), ("chat[assistant].content", "So \\boxed{2}"), ("chat[user].content", "1 + 1?"),
      ("shared[gpt].value", "So \\boxed{2}"), ("shared[assistant].value", "So \\boxed{2}"),
-     ("shared[user].value", "1 + 1?"), ("chat[system].content", "Be brief."), ("turns.3.value", "So \\boxed{2}")],
+     ("shared[user].value", "1 + 1?"), ("chat[system].content", "Be brief."), ("turns.3.value", "So \\boxed{2}"),
+     ("json.answer", "0.1"), ("json.deep.0.x", "y"), ("json.list.1.0", "2"), ("json.none", ""),
+     ("talk[assistant].value", "So \\boxed{2}"), ("talk.0.value", "1 + 1?")],
 )  # fmt: skip
 def test_a_column_may_be_a_path(tmp_path: Path, path: str, text: str) -> None:
     assert cell(path, [NESTED], tmp_path) == text
@@ -141,7 +146,11 @@ def test_a_column_may_be_a_path(tmp_path: Path, path: str, text: str) -> None:
     ("path", "message"),
     [("chat", r"row 0, column 'chat' holds a list of 3.*chat\[assistant\]\.content"), ("a", "holds an object.*`a.b`"),
      ("chats[user].content", "no column 'chats'.*did you mean 'chat'"), ("a.c", "no row has 'a.c' in its column 'a'"),
-     ("a.list.7", "no row has"), ("chat[tool].content", "no row has"), ("plain.x", "no row has"),
+     ("a.list.7", "no row has"), ("chat[tool].content", "no row has"), ("json.no", "no row has"),
+     ("json.answer.x", "no row has"), ("blank.x", "no row has"),
+     ("plain.x", "row 0: column 'plain.x': a step leads into text that is no JSON .*: 'p'; "),
+     ("json.deep.0.x.z", "column 'json.deep.0.x.z': a step leads into text that is no JSON"),
+     ("plain[user].x", "a step leads into text that is no JSON"),
      ("turns[gpt].value", "row 0: column .* has 2 messages of 'gpt'; choose one by its number"),
      ("a..b", "is no path of a column"), ("[user]", "is no path"), ("a[", "is no path"), ("", "is no path")],
 )  # fmt: skip
@@ -166,18 +175,20 @@ def written(folder: Path, name: str) -> Path:
     path, lines = folder / name, "".join(json.dumps(row) + "\n" for row in LINES)
     texts = {".jsonl": lines, ".ndjson": "\n" + lines, ".json": json.dumps(LINES, indent=1),
              ".csv": "problem,answer\r\n" + "".join(f'"{r["problem"]}",{r["answer"]}\r\n' for r in LINES)}  # fmt: skip
-    if path.suffix == ".parquet":
+    kind = Path(name.lower())
+    if kind.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(LINES), path)
-    elif path.suffix == ".gz":
-        path.write_bytes(gzip.compress(texts[Path(path.stem).suffix].encode()))
+    elif kind.suffix == ".gz":
+        path.write_bytes(gzip.compress(texts[Path(kind.stem).suffix].encode()))
     else:
-        path.write_text(("\ufeff" if "bom" in name else "") + texts[path.suffix], newline="")
+        path.write_text(("\ufeff" if "bom" in name else "") + texts[kind.suffix], newline="")
     return path
 
 
 @pytest.mark.parametrize(
     "name",
-    ["a.jsonl", "a.json", "a.csv", "a.ndjson", "a.parquet", "a.jsonl.gz", "a.json.gz", "a.csv.gz", "bom.jsonl",
+    ["A.JSONL", "a.Json", "A.CSV", "a.NDJSON", "A.PARQUET", "A.JSON.GZ", "a.csv.GZ", "a.CSV.gz",
+     "a.jsonl", "a.json", "a.csv", "a.ndjson", "a.parquet", "a.jsonl.gz", "a.json.gz", "a.csv.gz", "bom.jsonl",
      "bom.json", "bom.csv", "my rows [1].jsonl"],
 )  # fmt: skip
 def test_files_of_all_forms_hold_the_same_rows(tmp_path: Path, name: str) -> None:
@@ -219,7 +230,9 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "numbers in an array": ("a.json", b'[{"x": 1}, 2]', "element 1 is no JSON object"),
     "deep": ("a.json", b"[" * 200_000, "not a JSON array"),
     "CSV with a long line": ("a.csv", b"x,y\n1,2\n1,2,3\n", "line 3 has 3 cells, the header has 2"),
-    "CSV with a name twice": ("a.csv", b"x,x\n1,2\n", "a name is empty or stands twice"),
+    "CSV with a name twice": ("a.csv", b"x,x\n1,2\n", "a name stands twice, or all are empty"),
+    "CSV without names": ("a.csv", b",\n1,2\n", "a name stands twice, or all are empty"),
+    "CSV without the column": ("a.csv", b",y,\n1,2,3\n", "no column 'x'; it has y$"),
     "CSV with an open quote": ("a.csv", b'x,y\n"1,2\n', "is no CSV"),
     "no Parquet": ("a.parquet", b"PAR1", "not a readable Parquet file"),
 }
@@ -274,6 +287,26 @@ def test_an_empty_cell_of_a_csv_file_is_null(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("problem,answer,tag\na?,1,\nb?,2,x\n")
     rows = corpus(tmp_path, VALID, path=str(tmp_path / "a.csv"), where={"tag": None})
     assert [r["answer"] for r in rows] == ["1"]
+
+
+def test_columns_of_a_csv_file_without_a_name_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",problem,,answer,\n0,a?,x,1,y\n1,b?,x,2,y\n")
+    rows = corpus(tmp_path, VALID, path=str(tmp_path / "a.csv"))
+    assert sorted((r["problem"], r["answer"]) for r in rows) == [("a?", "1"), ("b?", "2")]
+
+
+@pytest.mark.parametrize(
+    ("where", "answers"),
+    [({"x": 1}, "0"), ({"x": None}, "14"), ({"x": [1, None]}, "014"), ({"x": "nan"}, ""), ({"x": "inf"}, ""),
+     ({"x": 0}, ""), ({"x": False}, "")],
+    ids=str,
+)  # fmt: skip
+def test_a_missing_value_is_only_null(tmp_path: Path, where: dict[str, Any], answers: str) -> None:
+    values = [1.0, float("nan"), float("inf"), float("-inf"), None]
+    table = pa.table({"problem": [f"{i}?" for i in range(5)], "answer": [str(i) for i in range(5)], "x": values})
+    pq.write_table(table, tmp_path / "a.parquet")
+    recipe = Rows.model_validate({"path": str(tmp_path / "a.parquet"), "where": where})
+    assert [row.text("answer") for row in read_rows(recipe, ["answer"])] == list(answers)
 
 
 def test_words_may_mean_that_there_is_no_answer(tmp_path: Path) -> None:
@@ -383,6 +416,14 @@ def test_null_labels_and_ends_say_nothing(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("word", ["Fertig", "FERTIG ", "ganz fertig", "Ganz-Fertig"])
+def test_words_of_the_publisher_are_known_without_case(tmp_path: Path, word: str) -> None:
+    rows = [{"id": "p0", "response": "a", "end": word}]
+    keys = {"columns": {"problem_id": "id", "finish_reason": "end"}}
+    found = traces(tmp_path, rows, finish_reasons={"fErtig": "length", "GANZ FERTIG": "length"}, **keys)
+    assert found["p0"]["finish_reason"] == "length"
+
+
 def test_problems_of_one_statement_share_its_traces(tmp_path: Path) -> None:
     known = problems_table(
         tmp_path / "p.parquet", [{"problem_id": i, "problem": " 1 +  1?", "answer": "2"} for i in "ab"]
@@ -410,6 +451,7 @@ def test_problems_of_one_statement_share_its_traces(tmp_path: Path) -> None:
         ({}, {"id_pattern": "(a", "id_template": "x"}, "not a regular"),
         ({}, {"id_pattern": "a", "id_template": r"\1"}, "does not fit"),
         ({}, {"finish_reasons": {"x": "end"}}, "stop"),
+        ({}, {"finish_reasons": {"Out of room": "length", "out-of-room ": "stop"}}, "'out-of-room ' stands twice"),
         ({}, {"rewrites": [{"pattern": "a", "replacement": r"\2"}]}, "does not fit"),
         ({}, {"problem_rewrites": [{"pattern": "a", "replacement": ""}]}, "goes with `columns.problem`"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from distill.config.recipes import ServerRecipe
 from distill.responses.replies import NotAReplyError, PassingError, Reply, UnfitReplyError, read_reply, with_thinking
 from distill.tables.words import FinishReason
 
@@ -141,6 +142,13 @@ def test_an_unknown_finish_reason_is_an_error_until_it_is_mapped(word: str | Non
     assert f"{word or 'none'!r}; map it under `server.finish_reasons`" in read.error
     mapped = reply({"content": "2"}, word, words={word or "none": FinishReason.LENGTH})
     assert mapped == Reply("2", FinishReason.LENGTH, None, None)
+
+
+def test_a_word_of_the_recipe_is_known_without_case_and_comes_first() -> None:
+    words = ServerRecipe(url="http://h", finish_reasons={"Weird-End": "stop", "TIMEOUT": "error"}).finish_reasons
+    assert reply({"content": "2"}, "WEIRD end", words=words) == Reply("2", FinishReason.STOP, None, None)
+    # Said by the recipe to be an error, it is one, and not tried again.
+    assert reply({"content": "2"}, "Timeout", words=words).finish_reason == FinishReason.ERROR
 
 
 def test_a_failure_inside_a_reply_may_pass_and_a_filter_does_not() -> None:

@@ -4,7 +4,7 @@ Published sets hold lists, messages, structs and numbers in their columns. A cel
 taught as the Python source of whatever it is, so it ends the program, with what to write in the recipe instead.
 """
 
-import json
+import datetime
 import math
 import re
 from dataclasses import dataclass
@@ -84,9 +84,12 @@ def cell_truth(cell: Any, at: str, name: str) -> bool | None:
 def matches(cell: Any, values: tuple[Any, ...], at: str, name: str) -> bool:
     """Whether a cell is one of some values: text, numbers by value, booleans (also as words), null.
 
+    NaN is what some programs write for a missing value, so it is null; an infinite number is no value of a recipe.
     Raises InputError for a cell that is no single value.
     """
     cell = _alone(cell)
+    if isinstance(cell, (float, Decimal)) and not _is_finite(cell):
+        return None in values and cell != cell
     if cell is None or isinstance(cell, bool):
         word = str(cell).lower()
         return any(
@@ -109,10 +112,14 @@ def _alone(cell: Any) -> Any:
     return cell
 
 
+def _is_finite(number: float | Decimal) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+
+
 def _number_text(number: int | float | Decimal, at: str) -> str:
     if isinstance(number, int):
         return str(number)
-    if not (number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)):
+    if not _is_finite(number):
         raise InputError(f"{at} holds {number}, which is no number; text or a finite number is wanted")
     exact = Decimal(repr(number)) if isinstance(number, float) else number
     if abs(exact.adjusted()) > MOST_DIGITS:
@@ -141,6 +148,8 @@ def _remedy(cell: Any, name: str) -> str:
         return f"; take one of them, as in `{name}.0{more}`, or all as draws of a teacher with `draws_in_lists: true`"
     if isinstance(cell, dict) and cell:
         return f"; take a part of it, as in `{name}.{next(iter(cell))}`"
+    if isinstance(cell, (datetime.date, datetime.time, datetime.timedelta)):  # a datetime is a date
+        return f"; save the column as text, such as {str(cell)!r}"
     return ""
 
 
@@ -152,11 +161,3 @@ def selected(source: dict[str, Any], columns: dict[str, Column]) -> tuple[dict[s
         if there:
             present.add(name)
     return cells, present
-
-
-def parsed_json(text: str) -> Any:
-    """Return JSON with its numbers as they are written: 0.10 stays exact, and a long decimal keeps its digits.
-
-    Raises ValueError for what is none.
-    """
-    return json.loads(text, parse_float=Decimal)

@@ -1,15 +1,18 @@
 """Columns of a source, named by a path: `answer`, `conversations.1.value`, `messages[assistant].content`.
 
 A step is a key of an object, the number of an element (from 0; -1 is the last), or a role in brackets, which finds the
-one message of that role. A column whose own name holds the dots is meant where there is one.
+one message of that role. A column whose own name holds the dots is meant where there is one. Text that a step leads
+into is JSON: many sets keep an object or a conversation as one text.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, first_line
 
 _STEPS = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
 _SAME_ROLES = ({"assistant", "gpt", "model", "bot"}, {"user", "human"}, {"system"})
@@ -38,11 +41,13 @@ class Column:
     steps: tuple[str | Role, ...] = ()
 
     def take(self, row: dict[str, Any]) -> tuple[bool, Any]:
-        """Return (whether the row has it, the part). Raises InputError where a role is there twice."""
+        """Return (whether the row has it, the part). Raises InputError where a role is twice there, or text no JSON."""
         if self.name not in row:
             return False, None
         cell = row[self.name]
         for step in self.steps:
+            if isinstance(cell, str):
+                cell = self._json(cell)
             if isinstance(step, Role):
                 there, cell = self._message(cell, step)
             else:
@@ -50,6 +55,16 @@ class Column:
             if not there:
                 return False, None
         return True, cell
+
+    def _json(self, text: str) -> Any:
+        """Return what a text holds as JSON; blank text holds nothing."""
+        try:
+            return parsed_json(text) if text.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"column {self.path!r}: a step leads into text that is no JSON ({first_line(error)}): {text[:40]!r}; "
+                "name the column alone, or the right part"
+            ) from None
 
     def _message(self, cell: Any, role: Role) -> tuple[bool, Any]:
         messages = [message for message in cell if role.is_of(message)] if isinstance(cell, (list, tuple)) else []
@@ -68,6 +83,14 @@ def _part(cell: Any, step: str) -> tuple[bool, Any]:
         place = int(step)
         return (True, cell[place]) if -len(cell) <= place < len(cell) else (False, None)
     return False, None
+
+
+def parsed_json(text: str) -> Any:
+    """Return JSON with its numbers as they are written: 0.10 stays exact, and a long decimal keeps its digits.
+
+    Raises ValueError for what is none.
+    """
+    return json.loads(text, parse_float=Decimal)
 
 
 def parse_column(path: str, names: Iterable[str] = ()) -> Column:

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from distill.config.recipes import Rows
 from distill.models.hub import snapshot
-from distill.problems.cells import Row, matches, parsed_json, selected
-from distill.problems.columns import Column, parse_column
+from distill.problems.cells import Row, matches, selected
+from distill.problems.columns import Column, parse_column, parsed_json
 from distill.runtime.errors import InputError, first_line
 
 ENDINGS = ".parquet, .jsonl, .json or .csv (the last three also with .gz)"
@@ -93,7 +93,8 @@ def _sources(recipe: Rows, wanted: Sequence[str]) -> Iterator[Source]:
 def _file_rows(path: Path, wanted: Sequence[str]) -> Source:
     if not path.is_file():
         raise InputError(f"{path}: no such file" if not path.exists() else f"{path}: is a folder; name its files")
-    kind = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    kind = "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
     if kind == ".parquet":
         return _parquet_rows(path, wanted)
     if kind.removesuffix(".gz") in (".jsonl", ".json", ".ndjson"):
@@ -150,7 +151,7 @@ def _shortest(cell: Any, kind: pa.DataType) -> Any:
 @contextmanager
 def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
     """Open a text file, be it gzipped, with or without a byte order mark; what is no text ends in one line."""
-    opener: Any = gzip.open if path.suffix == ".gz" else open
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
             yield file
@@ -195,20 +196,21 @@ def _array_rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a CSV file with a header; an empty cell is null."""
+    """Yield the rows of a CSV file with a header; an empty cell is null. An index, which has no name, is left out."""
     csv.field_size_limit(sys.maxsize)
     with _opened(path, newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, [])
-            if len(set(header)) < len(header) or "" in header:
-                raise InputError(f"{path}: the first line is no header: a name is empty or stands twice")
+            named = [name for name in header if name]
+            if len(set(named)) < len(named) or (header and not named):
+                raise InputError(f"{path}: the first line is no header: a name stands twice, or all are empty")
             for cells in reader:
                 if len(cells) != len(header) and cells:
                     place = f"{path}: line {reader.line_num}"
                     raise InputError(f"{place} has {len(cells)} cells, the header has {len(header)}")
                 if cells:
-                    yield {name: cell or None for name, cell in zip(header, cells, strict=True)}
+                    yield {name: cell or None for name, cell in zip(header, cells, strict=True) if name}
         except csv.Error as error:
             raise InputError(f"{path}: line {reader.line_num} is no CSV ({error})") from None
 

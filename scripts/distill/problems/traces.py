@@ -142,7 +142,7 @@ def _finish_reason(word: str, place: str, recipe: PublishedRecipe) -> FinishReas
     """Return what a word means; a response of which nothing is said counts as whole."""
     if not word.strip():
         return FinishReason.STOP
-    reason = recipe.finish_reasons.get(word) or finish_reason_of(word)
+    reason = finish_reason_of(word, recipe.finish_reasons)
     if reason is None:
         raise InputError(f"{place}: finish_reason {word[:80]!r} is not known; say what it means under `finish_reasons`")
-    return FinishReason(reason)
+    return reason

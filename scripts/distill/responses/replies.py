@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StrictStr, ValidationError, WrapValidator
 
+from distill.config.recipes.base import plain_word
 from distill.models.thinking import CLOSE, OPEN
 from distill.tables.words import FinishReason, finish_reason_of
 
@@ -88,8 +89,8 @@ class _Body(BaseModel):
     usage: Annotated[_Usage | None, WrapValidator(_or_none)] = None
 
 
-def read_reply(body: Any, finish_reasons: Mapping[str, FinishReason]) -> Reply:
-    """Return a chat completion (parsed JSON) in its checked form. `finish_reasons` maps words that are not known here.
+def read_reply(body: Any, finish_reasons: Mapping[str, str]) -> Reply:
+    """Return a chat completion (parsed JSON) in its checked form. `finish_reasons` are those of the recipe.
 
     Raises NotAReplyError, UnfitReplyError or PassingError, each with its reason.
     """
@@ -106,12 +107,12 @@ def read_reply(body: Any, finish_reasons: Mapping[str, FinishReason]) -> Reply:
     usage = read.usage or _Usage()
     counts = usage.prompt_tokens, usage.completion_tokens
     word = choice.finish_reason or NONE
-    reason = finish_reasons.get(word) or finish_reason_of(word)
+    reason = finish_reason_of(word, finish_reasons)
     if reason is None:
         error = f"the server ended the response with finish_reason {word!r}; map it under `server.finish_reasons`"
         return Reply(text, FinishReason.ERROR, *counts, error)
     if reason is FinishReason.ERROR:
-        if word.lower() in PASSING and word not in finish_reasons:
+        if plain_word(word) in PASSING and plain_word(word) not in finish_reasons:
             raise PassingError(f"the server ended the response with finish_reason {word!r}")
         return Reply(text, reason, *counts, f"the server ended the response with finish_reason {word!r}")
     if message.refusal and not text.strip():

@@ -3,7 +3,10 @@
 Each word is a member of a `StrEnum`, so it equals its text, and is written to tables and JSON as that text.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from distill.config.recipes.base import plain_word
 
 
 class FinishReason(StrEnum):
@@ -33,9 +36,14 @@ _FINISH_WORDS = {
 FINISH_SYNONYMS = {word: reason for reason, words in _FINISH_WORDS.items() for word in words.split()}
 
 
-def finish_reason_of(word: str) -> FinishReason | None:
-    """Return what a server's or a publisher's word for the end of a response means; None for a word nobody knows."""
-    return FINISH_SYNONYMS.get(word.strip().lower().replace("-", "_").replace(" ", "_"))
+def finish_reason_of(word: str, meanings: Mapping[str, str] | None = None) -> FinishReason | None:
+    """Return what a server's or a publisher's word for the end of a response means; None for a word nobody knows.
+
+    `meanings` are those of a recipe, plain word -> finish reason; they come first.
+    """
+    plain = plain_word(word)
+    reason = (meanings or {}).get(plain) or FINISH_SYNONYMS.get(plain)
+    return None if reason is None else FinishReason(reason)
 
 
 class Verdict(StrEnum):

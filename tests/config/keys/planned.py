@@ -32,7 +32,8 @@ def _dry_run(settings: str, kind: str, entries: str) -> list[list[str]]:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     lines = re.findall(r"^Shell command: python (.*)$", done.stdout + done.stderr, re.MULTILINE)
-    return [shlex.split(line) for line in lines]
+    # `--prompt=x` is taken apart, to be found as the others are
+    return [[p for word in shlex.split(line) for p in re.split(r"(?<=^--prompt)=", word)] for line in lines]
 
 
 def commands(

@@ -61,6 +61,22 @@ def namable(path: str | None) -> str | None:
 FilePath = Annotated[str, AfterValidator(namable)]
 
 
+def plain_word(word: str) -> str:
+    """Return a word as it is compared: in small letters, with `_` for space and hyphen."""
+    return re.sub(r"[ -]", "_", word.strip().lower())
+
+
+def _plain_words(words: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for word, meaning in words.items():
+        if plain.setdefault(plain_word(word), meaning) != meaning:
+            raise ValueError(f"{word!r} stands twice, and means two things; case, spaces and hyphens do not count")
+    return plain
+
+
+FinishReasons = Annotated[dict[str, Literal["stop", "length", "error"]], AfterValidator(_plain_words)]
+
+
 def _leaves(annotation: Any) -> Iterator[Any]:
     """Yield the plain types that an annotation is made of."""
     if get_origin(annotation) is Annotated:

@@ -1,8 +1,9 @@
 """Where rows from outside come from, and the recipe of a corpus."""
 
 import re
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
@@ -53,7 +54,7 @@ class Rows(Recipe):
     """Where rows come from: local files (Parquet, JSON lines, JSON, CSV), or a dataset on the Hugging Face hub.
 
     A column may be a path into a nested cell: `conversations.1.value`, `reward_model.ground_truth`, or by the role of a
-    message: `messages[assistant].content`.
+    message: `messages[assistant].content`. Where it leads into text, the text is read as JSON.
     """
 
     path: Text | Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
@@ -67,8 +68,21 @@ class Rows(Recipe):
     split: str = Field("train", description="The split of the hub dataset.")
     files: tuple[str, ...] = Field((), description="Patterns of the hub files to download; all when absent.")
     where: dict[str, Value | tuple[Value, ...]] = Field(
-        {}, description="Keep only rows whose column is the value, or one of several: text, a number, true, null."
+        {},
+        description="Keep only rows whose column is the value, or one of several: text, a number, true, null. A "
+        "missing value (null, NaN) is only null.",
     )
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _holds_values(cls, where: Any) -> Any:
+        for name, value in where.items() if isinstance(where, dict) else ():
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(one, date):
+                    raise ValueError(f"{name!r} is compared with a day; put {one} in quotes, for columns hold text")
+                if one is not None and not isinstance(one, (bool, int, float, str)):
+                    raise ValueError(f"{name!r} is compared with text, a number, true, false, null, or a list of them")
+        return where
 
     @field_validator("path")
     @classmethod

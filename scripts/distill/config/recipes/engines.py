@@ -1,12 +1,12 @@
 """The keys of single engines: a server that somebody runs, and vLLM in our own process."""
 
 import re
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from distill.config.recipes.base import EXECUTION, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, FinishReasons, Positive, Recipe, Share
 
 # What a request says by the recipe: taken away by a null where a server does not know it, but never replaced.
 SAID = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k",
@@ -47,10 +47,10 @@ class ServerRecipe(Recipe):
         description="Further keys of each request, such as `chat_template_kwargs`; a null takes away a key that the "
         "server does not know (`seed: null`). Some servers pass over keys that they do not know.",
     )
-    finish_reasons: dict[str, Literal["stop", "length", "error"]] = Field(
+    finish_reasons: FinishReasons = Field(
         {},
         description="What the server's own words for the end of a response mean (stop, length, error), beside those "
-        "that are known; `none` is a reply that does not say it.",
+        "that are known; `none` is a reply that does not say it. Case does not count.",
     )
     concurrency: Positive = Field(64, description="Requests at the same time.", json_schema_extra=EXECUTION)
     timeout_seconds: Positive = Field(

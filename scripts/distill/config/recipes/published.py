@@ -1,11 +1,11 @@
 """Published responses, in place of a teacher that we run."""
 
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, Recipe
+from distill.config.recipes.base import EXECUTION, FinishReasons, Recipe
 from distill.config.recipes.corpora import Rewrite, Rows
 from distill.config.recipes.templating import TAGS_DESCRIPTION, ThinkTags, checked_tags
 
@@ -78,8 +78,10 @@ class PublishedRecipe(Rows):
         False,
         description="The response column is a list with one entry per draw; labels and finish reasons may be, too.",
     )
-    finish_reasons: dict[str, Literal["stop", "length", "error"]] = Field(
-        {}, description="What the publisher's own words for the end of a response mean, beside those that are known."
+    finish_reasons: FinishReasons = Field(
+        {},
+        description="What the publisher's own words for the end of a response mean, beside those that are known. "
+        "Case does not count.",
     )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each response in this order.")
     problem_rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement before it is looked up.")

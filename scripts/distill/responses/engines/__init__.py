@@ -62,8 +62,8 @@ class Canonical:
     def __init__(self, engine: Engine, recipe: GenerateJob):
         self.version, self.seeds, self.template = engine.version, engine.seeds, engine.template
         self._engine, self._tags = engine, recipe.think_tags
-        given = recipe.response_prefix
-        self._prefix = engine.template.prefix(given) if engine.template else given or ""
+        prefix = recipe.response_prefix
+        self._prefix = engine.template.prefix(prefix) if engine.template else prefix or ""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield what the engine does; errors stay as they are, and so does a prefix that a response begins with."""

@@ -39,9 +39,8 @@ class OpenAIEngine:
     def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe, template_args: dict[str, Any]):
         self._name, self._server, self._decoding, self._args = name, server, decoding, template_args
         limits = Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
-        reasons = {word: FinishReason(reason) for word, reason in server.finish_reasons.items()}
         extra = [key for key, value in server.extra_body.items() if value is not None]
-        self._endpoint = Endpoint(server.url, limits, partial(read_reply, finish_reasons=reasons), extra)
+        self._endpoint = Endpoint(server.url, limits, partial(read_reply, finish_reasons=server.finish_reasons), extra)
         known = self._endpoint.models()
         if known and name not in known:
             names = ", ".join(sorted(known)[:10])
