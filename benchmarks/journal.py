@@ -83,7 +83,7 @@ def restart(path: Path, rows: int, write: bool) -> dict[str, float]:
 
     from distill.responses.kept import Question
 
-    questions = {f"p{n:07d}": Question("0" * 16, None) for n in range(rows + 10)}
+    questions = {f"p{n:07d}": Question([], "0" * 16, None) for n in range(rows + 10)}
     task = generate.Task(Path(), None, None, 0, "00-of-01")
     started = time.perf_counter()
     journal = Journal(path)

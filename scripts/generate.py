@@ -17,7 +17,7 @@ import argparse
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,18 +74,17 @@ class Task:
         return problem_id, self.draw, questions[problem_id].digest
 
     def answer(
-        self, problems: Mapping[str, str], questions: Mapping[str, Question], journal: Journal, progress: Progress
+        self, ids: Sequence[str], questions: Mapping[str, Question], journal: Journal, progress: Progress
     ) -> Errors:
-        """Ask for each problem's response; keep it in the journal, or return its row where it is an error."""
-        if not problems:
+        """Ask the questions of some problems; keep responses in the journal, or return rows where they are errors."""
+        if not ids:
             return {}
         decoding = self.recipe.decoding
         common_seed = shard_seed(decoding.seed, self.shard, self.draw)
         engine = load_engine(self.model, self.recipe, common_seed)
-        ids = list(problems)
         by_row = engine.seeds == "row" or not decoding.temperature  # greedy rows are the same whatever the seed
         seeds = [row_seed(decoding.seed, i, self.draw) if by_row else common_seed for i in ids]
-        requests = [Request(self.prompt.messages(problems[i]), s) for i, s in zip(ids, seeds, strict=True)]
+        requests = [Request(questions[i].messages, s) for i, s in zip(ids, seeds, strict=True)]
         errors: Errors = {}
         refusals = FirstRefusals()
         for index, completion in engine.generate(requests):
@@ -211,7 +210,7 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
     drop_unfit(journal, kept, [task.key(i, questions) for i in problems])
     resumed = sum(task.key(i, questions) in journal for i in problems)
     reused = take_over(output.parent, key, task, questions, journal)
-    missing = {i: text for i, text in problems.items() if task.key(i, questions) not in journal}
+    missing = [i for i in problems if task.key(i, questions) not in journal]
     if missing:
         take(gpus, least=needed_gpus(task.recipe))
     begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}

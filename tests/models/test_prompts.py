@@ -26,6 +26,8 @@ from distill.runtime.errors import InputError
         ("{{ problem[:9000] }}", "changes"),
         ("{{ problem|striptags }}", "changes"),
         ("{{ problem|wordwrap }}", "changes"),
+        ("{{ problem.splitlines()[:2000]|join('\n') }}", "changes"),
+        ("{{ problem|replace('\n\n', '\n') }}", "changes"),
         ("{{ problem|replace('$', '') }}", "changes"),
         ("{{ problem|tojson }}", "changes"),
         ("{{ problem|urlencode }}", "changes"),

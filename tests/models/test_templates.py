@@ -1,8 +1,6 @@
 """Chat templates: the texts of transformers, in a sandbox with limits, with a pinned clock and opened thinks."""
 
-import os
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +12,6 @@ from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 
 TURN = "{% for m in messages %}<|user|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>"
-REAL = Path(os.environ.get("MIXDISTILL_TOKENIZERS", "/nonexistent"))
 TALK = [{"role": "user", "content": "What is 2 < 3 & é数?\n"}]
 
 
@@ -153,15 +150,3 @@ def test_special_tokens_that_mark_thinking_are_read(tokenizer: Any) -> None:
     ids = own("[THINK]3[/THINK]<|other|>4<|pad|>", add_special_tokens=False)["input_ids"]
     assert ChatTemplate(own).response_text(ids).replace(" ", "") == "[THINK]3[/THINK]4"
     assert ChatTemplate(tokenizer).response_text(ids[1:2]) == tokenizer.decode(ids[1:2])
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="MIXDISTILL_TOKENIZERS names no folder of real tokenizers")
-@pytest.mark.parametrize("name", sorted(p.name for p in REAL.glob("*")) if REAL.is_dir() else ["none"])
-def test_real_templates(name: str) -> None:
-    from transformers import AutoTokenizer
-
-    own = AutoTokenizer.from_pretrained(REAL / name)
-    template = ChatTemplate(own)
-    answer = [*TALK, {"role": "assistant", "content": "It is so."}]
-    assert template.prompt_ids(TALK) == own.apply_chat_template(TALK, add_generation_prompt=True, return_dict=False)
-    assert template.conversation_text(TALK, "It is so.") == own.apply_chat_template(answer, tokenize=False)

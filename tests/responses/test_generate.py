@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from distill import tables
 from distill.config.recipes import DecodingRecipe, GenerateJob
 from distill.config.shards import in_shard, shard_names
+from distill.models.sandbox import SANDBOX
 from distill.responses.engines import Request, load_engine
 from distill.responses.engines.vllm import check_names
 from distill.runtime.errors import InputError
@@ -209,6 +211,18 @@ def test_every_problem_gets_one_row_per_draw_with_its_own_seed(tmp_path: Path, m
         "provenance.json",
         "responses.parquet",
     ]
+
+
+def test_a_prompt_is_rendered_once(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered, render = Counter[str](), SANDBOX.render
+
+    def counted(where: str, kind: str, *rest: Any) -> Any:
+        rendered[kind] += 1
+        return render(where, kind, *rest)
+
+    monkeypatch.setattr(SANDBOX, "render", counted)
+    run(tmp_path, model)
+    assert rendered["prompt"] == 1 + 12  # the file is tried once
 
 
 def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:

@@ -20,9 +20,11 @@ from helpers import PROMPTS, base_model, manifest, problems_table, recipe
 
 from distill import tables
 from distill.config.recipes import GenerateJob, ModelRecipe, StudentRecipe, TeacherRecipe
+from distill.models.thinking import PRESETS
 from distill.responses import endpoint
 from distill.responses.engines import Completion, Request, load_engine
 from distill.runtime.errors import InputError
+from distill.verdicts.grading import grade
 
 TRANSIENT = [faults.status(429), faults.status(500), faults.status(503), faults.reset, faults.half,
              faults.body("<html>hello"), faults.body('{"error": "x"}'), faults.body("[]"), faults.slow]  # fmt: skip
@@ -348,3 +350,34 @@ def test_weights_and_servers_are_not_confused(tmp_path: Path, model: Path, serve
         load_engine(model, GenerateJob.model_validate({"decoding": decoding}))
     with pytest.raises(InputError, match=r"no served model; `engine: openai` needs `model.served`"):
         engine(base_model(tmp_path / "base"), server.url)
+
+
+@pytest.mark.parametrize("tags", ["think", "mistral"])
+def test_a_thought_that_was_cut_off_without_a_tag(
+    server: ChatServer, model: Path, tags: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a served model nothing in such a reply tells it from an answer; other replies may, and `response_prefix`."""
+    start, end = PRESETS[tags]
+
+    def asked(*replies: tuple[str, str], **keys: Any) -> list[str]:
+        for i, (text, reason) in enumerate(replies):
+            choice = {"message": {"content": text}, "finish_reason": reason}
+            server.plan[f"Say {i}."] = [faults.body(json.dumps({"choices": [choice]}))]
+        job = {"engine": "openai", "server": {"url": server.url}, "decoding": {"max_new_tokens": 9}, "think_tags": tags}
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            found = ask(load_engine(model, GenerateJob.model_validate({**job, **keys})), len(replies))
+        return [found[i].text for i in range(len(replies))]
+
+    cut_off, whole = ("so \\boxed{1}", "length"), (f"so\n{end}\n\n\\boxed{{2}}", "stop")
+    assert asked(cut_off, whole)[0] == "so \\boxed{1}"
+    assert "1 of 2 responses close thinking that they have not opened" in caplog.text
+    assert "1 more were cut off without a tag: theirs is taken for an answer unless `response_prefix`" in caplog.text
+    for replies in ([cut_off, ("7", "stop")], [whole, ("7", "stop")], [(start + whole[0], "stop"), cut_off],
+                    [whole, (f"{start}so", "length")], [whole, (whole[0], "length")]):  # fmt: skip
+        asked(*replies)
+        assert "have not opened" not in caplog.text
+    named = asked(cut_off, whole, response_prefix=f"{start}\n")
+    assert named == ["<think>\nso \\boxed{1}", "<think>\nso\n</think>\n\n\\boxed{2}"]
+    assert "have not opened" not in caplog.text
+    assert (grade("1", named[0], "length").verdict, grade("2", named[1]).verdict) == ("cut_off", "correct")

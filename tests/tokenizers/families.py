@@ -1,22 +1,27 @@
 """Chat templates by family: the tokenizers' own, and hand-made ones of the structure that families publish.
 
-The tokenizers of Qwen3, Llama 3.1, Gemma 3 and DeepSeek-V3 are real; those of the other families are not to be had
-without a hub, so their templates stand on one of these, with the special tokens that they need added.
+The tokenizers of Qwen3, Llama 3.1, Gemma 3, DeepSeek-V3, Llama 2 and SmolLM2 are real; those of the other families are
+not to be had without a hub, so their templates stand on one of these, with the special tokens that they need added.
 """
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("MIXDISTILL_TOKENIZERS", REPOSITORY / ".tokenizers"))
-NAMES = ("qwen3", "llama3_1", "gemma3", "deepseek_v3")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
-    """A tokenizer, its template (None: its own), arguments, tokens to add, and stop tokens beside the tokenizer's."""
+    """A tokenizer, its template (None: its own), arguments, tokens to add, and stop tokens beside the tokenizer's.
+
+    `architecture` is that of the family's models in transformers.
+    """
 
     tokenizer: str
     template: str | None = None
@@ -25,6 +30,7 @@ class Family:
     tokens: tuple[str, ...] = ()
     eos: str | None = None
     stops: tuple[str, ...] = ()
+    architecture: str = "llama"
     drops_thinking: bool = False  # from a response in a conversation
 
 
@@ -82,36 +88,41 @@ _PHI_MINI = (
 _MISTRAL = _turns("[INST] {{ content }} [/INST]", " {{ content }}{{ eos_token }}", "", "{{ bos_token }}")
 
 FAMILIES = {
-    "Qwen3": Family("qwen3", stops=("<|endoftext|>",)),
-    "Qwen3 without thinking": Family("qwen3", args={"enable_thinking": False}, stops=("<|endoftext|>",)),
-    "Qwen2.5": Family("qwen3", _CHATML, stops=("<|endoftext|>",)),
-    "SmolLM2": Family("llama3_1", _CHATML, tokens=("<|im_start|>", "<|im_end|>"), eos="<|im_end|>"),
+    "Qwen3": Family("qwen3", stops=("<|endoftext|>",), architecture="qwen3"),
+    "Qwen3 without thinking": Family("qwen3", args={"enable_thinking": False}, stops=("<|endoftext|>",),
+                                     architecture="qwen3"),
+    "Qwen2.5": Family("qwen3", _CHATML, stops=("<|endoftext|>",), architecture="qwen2"),
+    "SmolLM2": Family("smollm2"),
     "SmolLM3": Family(
         "llama3_1", _turns(_CHATML_USER, _CHATML_OPEN + "{{ content.lstrip('\\n') }}<|im_end|>\n",
                            _CHATML_OPEN, "<|im_start|>system\nToday Date: {{ strftime_now('%d %B %Y') }}<|im_end|>\n"),
-        date="2025-01-31", tokens=("<|im_start|>", "<|im_end|>"), eos="<|im_end|>",
+        date="2025-01-31", tokens=("<|im_start|>", "<|im_end|>"), eos="<|im_end|>", architecture="smollm3",
     ),
     "QwQ": Family("qwen3", _turns(_CHATML_USER, _LAST + _CHATML_OPEN + "{{ content.lstrip('\\n') }}<|im_end|>\n",
-                                  _CHATML_OPEN + "<think>\n"), drops_thinking=True),
+                                  _CHATML_OPEN + "<think>\n"), architecture="qwen2", drops_thinking=True),
     "Llama 3.1": Family("llama3_1", stops=("<|end_of_text|>",)),
     "Llama 3.2": Family("llama3_1", _LLAMA, date="2025-01-31", stops=("<|end_of_text|>",)),
-    "Gemma 3": Family("gemma3", stops=("<eos>",)),
-    "Gemma 2": Family("gemma3", _GEMMA2, stops=("<eos>",)),
-    "DeepSeek-V3": Family("deepseek_v3", drops_thinking=True),
-    "DeepSeek-R1-Distill": Family("deepseek_v3", _R1, drops_thinking=True),
-    "OLMo 2": Family("qwen3", _OLMO, eos="<|endoftext|>"),
-    "Phi-4": Family("qwen3", _PHI4, tokens=("<|im_sep|>",)),
+    "Gemma 3": Family("gemma3", stops=("<eos>",), architecture="gemma3_text"),
+    "Gemma 2": Family("gemma3", _GEMMA2, stops=("<eos>",), architecture="gemma2"),
+    "DeepSeek-V3": Family("deepseek_v3", architecture="deepseek_v3", drops_thinking=True),
+    "DeepSeek-R1-Distill": Family("deepseek_v3", _R1, architecture="qwen2", drops_thinking=True),
+    "OLMo 2": Family("qwen3", _OLMO, eos="<|endoftext|>", architecture="olmo2"),
+    "Phi-4": Family("qwen3", _PHI4, tokens=("<|im_sep|>",), architecture="phi3"),
     "Phi-4-mini": Family("llama3_1", _PHI_MINI, tokens=("<|user|>", "<|assistant|>", "<|end|>"),
-                         eos="<|end_of_text|>", stops=("<|end|>",)),
-    "Mistral": Family("llama3_1", _MISTRAL, tokens=("[INST]", "[/INST]"), eos="<|end_of_text|>"),
+                         eos="<|end_of_text|>", stops=("<|end|>",), architecture="phi3"),
+    "Mistral": Family("llama2", _MISTRAL, architecture="mistral"),
 }  # fmt: skip
 
 
 def folder_of(name: str) -> Path:
-    """Return the folder of a real tokenizer in the cache."""
-    return CACHE / name / "package/models"
+    """Return the folder of a real tokenizer in the cache; without it the test that asks is skipped."""
+    folder = CACHE / name / "package/models"
+    if not (folder / "tokenizer.json").is_file():
+        pytest.skip(f"no tokenizer {name} in {CACHE}: `make test-tokenizers` fetches it")
+    return folder
 
 
+@cache
 def load(family: Family) -> Any:
     """Load a family's tokenizer: from its files as they are, whatever class transformers would rebuild it with."""
     from transformers import PreTrainedTokenizerFast

@@ -131,6 +131,30 @@ def test_text_after_the_stop_token_is_left_out() -> None:
     assert known.template.conversation_text(known.prompt.messages(PROBLEM), "7").endswith("<|end|>\n<|end_of_text|>")
 
 
+def test_smollm2_s_own_template() -> None:
+    """As its model card has it: a system line of its own where the conversation has none."""
+    template = renderer("SmolLM2").template
+    assert template.conversation_text([{"role": "user", "content": "3 + 4?"}], "7") == (
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+        "<|im_start|>user\n3 + 4?<|im_end|>\n<|im_start|>assistant\n7<|im_end|>\n"
+    )
+    assert template.prompt_text([{"role": "system", "content": "Be brief."}]).startswith(
+        "<|im_start|>system\nBe brief."
+    )
+    assert template.tokenizer.tokenize("  12") == ["\u0120\u0120", "1", "2"]  # digits stand alone
+
+
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.date is None])
+def test_texts_and_tokens_are_those_of_transformers(name: str) -> None:
+    template, talk = renderer(name).template, [{"role": "user", "content": PROBLEM}]
+    answered, keys = [*talk, {"role": "assistant", "content": "7"}], FAMILIES[name].args
+    asked = template.tokenizer.apply_chat_template(talk, add_generation_prompt=True, return_dict=False, **keys)
+    assert template.prompt_ids(talk) == asked
+    assert template.conversation_text(talk, "7") == template.tokenizer.apply_chat_template(
+        answered, tokenize=False, **keys
+    )
+
+
 def test_a_tokenizer_that_loses_text_is_caught() -> None:
     """transformers 5 rebuilds DeepSeek's tokenizer as Llama's, which has no spaces, no line breaks and no CJK."""
     from transformers import AutoTokenizer

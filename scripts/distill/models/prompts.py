@@ -8,8 +8,9 @@ from distill.models.templates import Message
 from distill.runtime.errors import InputError
 
 # Letters of both cases, marks of HTML, LaTeX and Jinja, white space: what a template that changes a text touches.
-_MARK = "Aa {name} <b>&amp;\"'</b>  {{{{ $\\\\frac{{1}}{{2}}$ }}}}\n\t\u00e9\u6570 zZ"
-_LONG = 4000  # repeats of the long trial: a template that cuts texts shows there
+_MARK = "Aa {name} <b>&amp;\"'</b>  {{{{ $\\\\frac{{1}}{{2}}$ }}}}\n\n\t\u00e9\u6570 zZ"
+# What is tried is long, in one line and then in lines, for a template that cuts or wraps texts.
+_TRIAL = _MARK.replace("\n", " ") * 2000 + _MARK * 2000
 
 
 class PromptTemplate:
@@ -19,8 +20,7 @@ class PromptTemplate:
         """Read the file and try it. Raises InputError when it fails, or leaves out or changes a variable."""
         self._path, self._names = Path(path), tuple(names)
         self._source = _read(self._path)
-        for mark in (_MARK, _MARK * _LONG, _MARK.replace("\n", " ") * _LONG):
-            self.render({name: mark.format(name=name) for name in names})
+        self.render({name: _TRIAL.format(name=name) for name in names})
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for a value of each variable. Raises InputError when one is left out or changed."""

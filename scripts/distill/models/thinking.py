@@ -69,6 +69,12 @@ def unnamed_tags(texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def opened_before(text: str, tags: str | Sequence[str]) -> bool | None:
+    """Whether the prompt has opened a response's thinking: it closes a think first; None where no tag tells."""
+    start, end = (text.find(tag) for tag in tags_of(tags))
+    return None if start < 0 and end < 0 else end >= 0 and not 0 <= start < end
+
+
 def after_think(text: str) -> str | None:
     """Return the text after the last closing tag of any preset; None where a think is opened and never closed."""
     end = max((text.rfind(close) + len(close) for _, close in PRESETS.values() if close in text), default=0)
@@ -81,3 +87,13 @@ def report_unnamed(counts: dict[str, int], total: int) -> None:
     for name, count in counts.items():
         start = PRESETS[name][0]
         logging.info("%d of %d responses hold %s; if that is thinking, set `think_tags: %s`", count, total, start, name)
+
+
+def report_opened_before(opened: int, cut_off: int, total: int) -> None:
+    """Say in the log that cut-off responses may be thinking which a served model's template has opened."""
+    if opened and cut_off:
+        logging.info(
+            "%d of %d responses close thinking that they have not opened, so the server's template opens it; %d more "
+            "were cut off without a tag: theirs is taken for an answer unless `response_prefix` names the opening tag",
+            opened, total, cut_off,
+        )  # fmt: skip

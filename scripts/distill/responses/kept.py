@@ -29,11 +29,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """A row's part of its key: the digest of the messages (16 hex digits), and the seeds that the row may have.
+    """What a row asks, and its part of the row's key: the digest of the messages (16 hex digits), and the seeds.
 
-    A row has a seed of its own, or that of its shard where the engine has one for all; greedy rows may have any.
+    A row has a seed of its own, or that of its shard where the engine has one for all; greedy rows may have any (None).
     """
 
+    messages: list[Message]
     digest: str
     seeds: frozenset[int] | None
 
@@ -54,10 +55,10 @@ def shard_seed(decoding_seed: int, shard: str, draw: int) -> int:
 
 
 def question(recipe: GenerateJob, messages: list[Message], problem_id: str, draw: int, shard: str) -> Question:
-    """Return the question of a problem in a draw: digest of its messages, and seeds (any where decoding is greedy)."""
+    """Return the question of a problem in a draw."""
     decoding = recipe.decoding
     seeds = frozenset((row_seed(decoding.seed, problem_id, draw), shard_seed(decoding.seed, shard, draw)))
-    return Question(text_digest(canonical_json(messages))[:16], seeds if decoding.temperature else None)
+    return Question(messages, text_digest(canonical_json(messages))[:16], seeds if decoding.temperature else None)
 
 
 def find_rows(folder: Path, key: str, draw: int, questions: Mapping[str, Question]) -> Iterator[tuple[str, Row]]:

@@ -66,8 +66,9 @@ class Answering(Templating):
     response_prefix: str | None = Field(
         None,
         description="What the model's chat template has already begun the response with, such as `<think>\\n`: it is "
-        "put back where a response lacks it. When absent it is what the template is seen to open; a server's template "
-        "is not seen.",
+        "put back where a response lacks it. When absent it is what the template is seen to open. A server's template "
+        "is not seen, and a thought that was cut off there may come without a tag and look like an answer: name it "
+        "where the template opens one and the server leaves thinking in the text. The log says where replies show it.",
     )
     engine: EngineName = Field("transformers", description="The program that runs the model.")
     batch_size: Positive = Field(

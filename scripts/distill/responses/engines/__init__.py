@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from distill.config.recipes import GenerateJob
 from distill.models.templates import ChatTemplate, Message
-from distill.models.thinking import canonical_think
+from distill.models.thinking import canonical_think, opened_before, report_opened_before
 from distill.runtime.errors import InputError
 
 
@@ -67,8 +67,17 @@ class Canonical:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Yield what the engine does; errors stay as they are, and so does a prefix that a response begins with."""
+        opened = cut_off = 0
         for index, completion in self._engine.generate(requests):
-            yield index, completion if completion.finish_reason == "error" else self._whole(completion)
+            if completion.finish_reason == "error":
+                yield index, completion
+                continue
+            if self.template is None and not self._prefix:
+                before = opened_before(completion.text, self._tags)
+                opened += before is True
+                cut_off += before is None and completion.finish_reason == "length"
+            yield index, self._whole(completion)
+        report_opened_before(opened, cut_off, len(requests))
 
     def _whole(self, completion: Completion) -> Completion:
         text = completion.text
