@@ -63,7 +63,12 @@ ANSWERED_ANEW = REGRADED | analysed("draws")
 
 
 def trained(names: list[str]) -> set[str]:
-    return {f"train/{a}" for a in names} | answered(names) | TRAINED
+    return {f"train/{a}" for a in names} | planned(names) | answered(names) | TRAINED
+
+
+def planned(names: list[str]) -> set[str]:
+    """The plans of the students of these arms."""
+    return {f"compare_plans/{a.split('/')[0]}" for a in names}
 
 
 def rendered(names: list[str]) -> set[str]:
@@ -109,6 +114,17 @@ def learning_rate(study: Study) -> set[str]:
 def cutoff(study: Study) -> set[str]:
     study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"cutoff": 300}})
     return rendered(arms()) | trained(arms())
+
+
+def layout_of_a_training(study: Study) -> set[str]:
+    layout = {"micro_batch": 2, "save_every": 7, "threads": 2, "report_to": ["wandb"], "sharding": "fsdp"}
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": layout})
+    return set()
+
+
+def a_declared_difference(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "plus: toy-long-arm", "plus: toy-long-arm\n    differs: [rows]")
+    return planned(arms("toy-xs")) | {"contrast"} | analysed("gaps")
 
 
 def swapped_values(study: Study) -> set[str]:
@@ -328,7 +344,7 @@ def touched_inputs(study: Study) -> set[str]:
     return set()
 
 
-CHANGES = [nothing, learning_rate, cutoff, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
+CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_difference, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
            temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
            one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
            overlap_of_problems, judge, graders_code, programs_code, a_gold_corrected, a_problem_reworded,

@@ -19,6 +19,7 @@ from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json, needed_gpus
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hash
+from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
 

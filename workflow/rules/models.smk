@@ -102,6 +102,7 @@ rule train:
         seed=r"\d+",
     conda:
         "../../envs/train.yaml"
+    threads: train_threads
     resources:
         gpu=1,
     params:

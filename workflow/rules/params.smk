@@ -96,6 +96,11 @@ def planned_files(wildcards):
     return canonical_json({"rendered": {name: place.manifest for name, place in places.items()}})
 
 
+def train_threads(wildcards):
+    own = CATALOGUE.trainings[wildcards.training].threads
+    return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
+
+
 def train_execution(wildcards, threads):
     return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 

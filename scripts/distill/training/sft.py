@@ -18,7 +18,7 @@ from distill.training.steps import Tokens, check_isolation, lay_out, of_device, 
 from distill.training.updates import Update
 from distill.training.watch import Watch, check_finite
 
-CPU_TOKENS = 1024  # per step: the mask of a pack is dense on a CPU, so twice the length costs four times the attention
+CPU_TOKENS = 512  # per step: the mask of a pack is dense on a CPU, so twice the length costs four times the attention
 GPU_TOKENS = 32768  # halved where that does not fit
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sgd"}
 

@@ -67,6 +67,11 @@ def attending(recipe: TrainJob) -> Any:
     return load_student(Path("models/base-xs"), recipe).config._attn_implementation
 
 
+def rule_threads(recipe: TrainJob) -> Any:
+    """What the rule reads of a job; tests/rules asks the rule itself."""
+    return TrainJob(**recipe.model_dump()).execution()
+
+
 def saves(recipe: TrainJob) -> Any:
     """Whether the pace of saved states is left to the program."""
     return sft.options(recipe, 1, Path("state"), 10, gpu=False)["save_steps"], recipe.save_every is None
@@ -203,6 +208,7 @@ def _training(*passed: Any) -> dict[str, Any]:
         "held_out": key(0.4, *seen(planned)),
         "lora": key({}, *seen(trained)),
         "micro_batch": key(2, *seen(laid_out), global_batch=8),
+        "threads": key(3, *seen(rule_threads)),
         "save_every": key(7, *seen(arguments, saves)),
         "report_to": key(["tensorboard"], *seen(words, arguments)),
         "sharding": key("fsdp", *seen(words)),

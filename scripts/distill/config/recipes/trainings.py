@@ -81,6 +81,12 @@ class FineTuning(Recipe):
         description="Most rows per device and step; absent: what fits. The global batch stays what it is.",
         json_schema_extra=EXECUTION,
     )
+    threads: Positive | None = Field(
+        None,
+        description="Processor threads of one training, which change rounding only; absent: all cores where there is no "
+        "GPU, else 4.",
+        json_schema_extra=EXECUTION,
+    )
     save_every: Positive | None = Field(
         None,
         description="Updates between saved states, which a killed training goes on from; absent: for 5 % of the time.",
