@@ -84,12 +84,6 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
-def corpus_fingerprint(corpus):
-    """Return the digests of a corpus's rows as they are now."""
-    cache = Path(".snakemake/mixdistill", f"{corpus}.json")
-    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
-
-
 def engine_gpus(answering):
     """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
     return lambda wildcards: needed_gpus(answering(wildcards))
