@@ -91,6 +91,12 @@ def test_every_file_of_the_base_counts(name: str) -> None:
     assert [f.detail for f in told] == [f"input (base/added.json, base/{name})"] * 2
 
 
+def test_folders_beside_the_files_of_a_base_do_not_count() -> None:
+    Path("base/weights").mkdir()
+    Path("base/weights/other.safetensors").write_text("")
+    assert line.told(BaseModel("tiny"), line.ADAPTER) == []
+
+
 def test_a_base_that_was_made_anew_leaves_all_of_its_trainings_behind() -> None:
     one_bit("base/model.safetensors")
     line.make(BaseModel("tiny"))
@@ -285,6 +291,12 @@ def test_a_reworded_problem_and_its_shard_only() -> None:
     told = line.told(*(Statements("own", shard) for shard in line.SHARDS))
     assert len(told) == 1
     assert told[0].detail == "input (the statements in the corpus's file)"
+
+
+def test_statements_that_cannot_be_read_are_altered_and_no_more() -> None:
+    path = Path(Statements("own", "00-of-02").file("statements.parquet"))
+    path.write_bytes(path.read_bytes()[:20])
+    assert line.told(Statements("own", "00-of-02")) == [(str(path.parent), "altered", "statements.parquet")]
 
 
 @pytest.mark.parametrize("name", ["rows/all.jsonl", "published/all.jsonl", "base", "test.jsonl"])

@@ -344,13 +344,14 @@ def touched_inputs(study: Study) -> set[str]:
     return set()
 
 
-CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_difference, swapped_values, students_prompt, text_of_a_prompt, one_teachers_temperature,
-           temperature_of_a_decoding, one_more_draw, further_draws_until_correct, one_more_benchmark,
-           one_more_student, one_more_seed, alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely,
-           overlap_of_problems, judge, graders_code, programs_code, a_gold_corrected, a_problem_reworded,
-           a_problem_added, twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
-           prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study,
-           bound_on_errors, template_of_the_page, touched_inputs]  # fmt: skip
+CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_difference, swapped_values,
+           students_prompt, text_of_a_prompt, one_teachers_temperature, temperature_of_a_decoding,
+           one_more_draw, further_draws_until_correct, one_more_benchmark, one_more_student, one_more_seed,
+           alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, overlap_of_problems, judge,
+           graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
+           twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
+           prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study, bound_on_errors,
+           template_of_the_page, touched_inputs]  # fmt: skip
 
 
 def test_draws_until_correct_grow_by_files_only(study: Study) -> None:

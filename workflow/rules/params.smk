@@ -38,7 +38,10 @@ def untracked(parameter):
 
 
 def shard_fingerprint(wildcards):
-    return corpus_fingerprint(wildcards.corpus)[wildcards.shard]
+    """Return the digest of a shard's rows as they are now."""
+    cache = Path(".snakemake/mixdistill", f"{wildcards.corpus}.json")
+    code = hash_of(job(lineage.Statements, wildcards).program)
+    return fingerprint(CATALOGUE.corpora[wildcards.corpus], code, cache)[wildcards.shard]
 
 
 # Responses

@@ -148,7 +148,7 @@ class Audit:
         if recipe.chat_template and manifest.get("chat_template") != _text(Path(recipe.chat_template)):
             yield recipe.chat_template
         if recipe.path:
-            now = {p.name: self.digest(p) for p in _files(Path(recipe.path))}
+            now = {p.name: self.digest(p) for p in _own_files(Path(recipe.path))}
             yield from sorted(str(Path(recipe.path, n)) for n in now.keys() | stated if now.get(n) != stated.get(n))
         if recipe.hub:
             with contextlib.suppress(InputError, ImportError):  # where the hub's cache lies elsewhere, nothing is known
@@ -189,9 +189,12 @@ def _digest(path: Path) -> str | None:
 
 def _files(folder: Path) -> list[Path]:
     """Return the files of an artefact, those of its weights among them."""
-    own = [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
-    weights = folder / "weights"
-    return own + ([p for p in weights.rglob("*") if p.is_file()] if weights.is_dir() else [])
+    return _own_files(folder) + [p for p in (folder / "weights").rglob("*") if p.is_file()]
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files of a folder, not those of folders in it."""
+    return [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -83,8 +83,7 @@ class FineTuning(Recipe):
     )
     threads: Positive | None = Field(
         None,
-        description="Processor threads of one training, which change rounding only; absent: all cores where there is no "
-        "GPU, else 4.",
+        description="Processor threads; they change rounding only. Absent: all cores where there is no GPU, else 4.",
         json_schema_extra=EXECUTION,
     )
     save_every: Positive | None = Field(
