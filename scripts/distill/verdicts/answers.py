@@ -4,7 +4,8 @@ Policies, all of them plain text work:
 
 - only text after the last `</think>` counts; a think that is opened and never closed leaves no answer;
 - the last closed box (`\\boxed{..}` or `\\fbox{..}`) counts, of nested boxes the one opened last;
-- units and currency are ignored; words that scale (`5 million`) are not units;
+- units and currency are ignored; two units that are both stated must agree where one is compound (`m/s`; see `units`);
+  words that scale (`5 million`) are not units;
 - a single letter is a unit only in an upright font, right after a value, and only where it is the sign of one
   (`5\\mathrm{m}` is 5); any other letter is a symbol in whatever font (`2\\mathrm{e}` is 2e), and `5m` is a product.
 """
@@ -13,6 +14,8 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
+
+from distill.verdicts.units import LETTERS, without_unit
 
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
@@ -126,7 +129,6 @@ _UNIT_WORDS = (
     r"dollars?|cents?|euros?|deg(?:ree)?s?|rad(?:ian)?s?|points?|ways?|people"
 )
 _SYMBOLS = r"[a-zA-Z]|[xyz]{2,3}|pi|\\[a-zA-Z]+"
-_UNIT_LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])
 _AFTER_VALUE = re.compile(r"(?:[\w)\]}%!] *(?:/ *)?|\}-)$")
 
 
@@ -138,9 +140,7 @@ def _symbol(match: re.Match[str]) -> str:
     letters, text = match[1] or match[2], match.string
     symbol = r"\pi" if letters == "pi" else letters
     before, after = text[max(match.start() - 24, 0) : match.start()], text[match.end() : match.end() + 1]
-    may_be_unit = (
-        symbol in _UNIT_LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())
-    )
+    may_be_unit = symbol in LETTERS and not re.match(_SLANTED, match[0]) and not (symbol == "d" and after.isalpha())
     if may_be_unit and _AFTER_VALUE.search(before):
         return f"\\text{{{symbol}}}"
     follows_name = re.search(r"\\[a-zA-Z]+$", before) or (len(symbol) > 1 and after.isalpha())
@@ -313,11 +313,17 @@ def _unwrap(text: str) -> str:
     return inner if mathematics or choices else f"\\text{{{inner}}}"
 
 
-def _pass(text: str) -> str:
-    """Apply every rule once."""
+def plain(text: str) -> str:
+    """Return a text in signs that LaTeX and ASCII know, escaped once."""
     text = _plain_signs(clean(text))
     if "\\begin" not in text:  # there a double backslash ends a row; elsewhere it was escaped twice
         text = re.sub(r"\\\\(?=[a-zA-Z{}%$])", r"\\", text)
+    return text
+
+
+def _pass(text: str) -> str:
+    """Apply every rule once."""
+    text = without_unit(plain(text))
     for pattern, replacement in _COMMANDS:
         text = pattern.sub(replacement, text)
     text = _braces(_braces(_roots(text), "frac", 2), "sqrt", 1)

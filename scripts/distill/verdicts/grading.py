@@ -35,8 +35,9 @@ from typing import NamedTuple
 from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
 from distill.verdicts import symbolic
-from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise
+from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise, plain
 from distill.verdicts.limits import ExpiredError, cpu_limit
+from distill.verdicts.units import clash
 from distill.verdicts.values import same_value
 
 TIMEOUT_SECONDS = 3
@@ -50,7 +51,7 @@ class Grade:
 
     verdict: one of the words in the table of this module; extracted: what the last box holds, cut to
     `MAX_ANSWER` characters and free of what Parquet cannot store, None where there is no answer; method: the step
-    that settled it (box, text, number, base, words, value, length, equation, symbolic, literal, memory, deadline,
+    that settled it (box, text, unit, number, base, words, value, length, equation, symbolic, literal, memory, deadline,
     worker, request).
     """
 
@@ -113,10 +114,17 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
         return Grade(verdict, None, "request" if verdict == Verdict.ERROR else "box")
     gold_answer = _gold(gold)
     comparison = decide(gold_answer, answer)
+    if _units_differ(last_box(gold) or gold, extracted):
+        comparison = Comparison(Verdict.WRONG, "unit")
     extracted = extracted[:MAX_ANSWER]
     if comparison is None:
         return Pair(gold_answer, answer, extracted)
     return Grade(comparison.verdict, extracted, comparison.method)
+
+
+def _units_differ(gold: str, answer: str) -> bool:
+    """Whether both answers state a unit, one of them a compound one, and these are not the same."""
+    return max(len(gold), len(answer)) <= MAX_ANSWER and clash(plain(gold), plain(answer))
 
 
 def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
