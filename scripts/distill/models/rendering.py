@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 
 from distill.models.prompts import Prompt
 from distill.models.templates import ChatTemplate
+from distill.models.thinking import after_think
 from distill.runtime.errors import InputError
 
 SHOWN = 60  # characters of a text that a message quotes
 THINK_TAG = re.compile(r"\s*(</?think>)\s*")
 _SPACE = re.compile(r"\s*")
 # How templates mark turns, whether or not the tokenizer has a token for the mark.
+_MARK_LIKE = re.compile(r"\W.*\w.*\W", re.DOTALL)  # tokenizers have words, digits and white space as added tokens, too
 _MARK = re.compile(r"<\|[^|<>\s]+\|>|<\uff5c[^\uff5c<>\s]+\uff5c>|</?[a-z]+_of_[a-z]+>|\[/?[A-Z][A-Z_]+\]|<</?SYS>>")
 
 
@@ -38,6 +40,7 @@ class Unrenderable(StrEnum):
     TEMPLATE_FAILS = "template_fails"
     OTHER_PROMPT = "other_prompt"
     CHANGED_BY_TEMPLATE = "changed_by_template"
+    THINK_LEFT_OPEN = "think_left_open"
     TURN_IN_RESPONSE = "turn_in_response"
     NO_STOP_TOKEN = "no_stop_token"
     MERGED_SEAM = "merged_seam"
@@ -53,6 +56,8 @@ REMEDIES = {
     "before a response",
     Unrenderable.CHANGED_BY_TEMPLATE: "name a template that writes `message.content` unchanged under "
     "`model.chat_template`",
+    Unrenderable.THINK_LEFT_OPEN: "name a template whose generation prompt opens no think under `model.chat_template`, "
+    "or train on responses that close theirs",
     Unrenderable.TURN_IN_RESPONSE: "write what opens the model's turn under `add_generation_prompt` of the template, "
     "and name it under `model.chat_template`",
     Unrenderable.NO_STOP_TOKEN: "name a template that writes the stop token after a response under "
@@ -147,6 +152,8 @@ class Renderer:
         place = _place([p for p in THINK_TAG.split(text.strip()) if p], turn)
         if place is None:
             return Refusal(Unrenderable.CHANGED_BY_TEMPLATE, f"{turn[:SHOWN]!r} instead of {response[:SHOWN]!r}")
+        if self.template.opened and after_think(self.template.opened + turn) is None:
+            return Refusal(Unrenderable.THINK_LEFT_OPEN, f"{turn[:SHOWN]!r} after {self.template.opened!r}")
         before, after = turn[: place[0]], turn[place[1] :]
         if mark := self._control(before) or self._control(after):
             return Refusal(Unrenderable.TURN_IN_RESPONSE, f"{mark} beside the response")
@@ -189,12 +196,13 @@ class Renderer:
         tokens = {
             token.content: index
             for index, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special or index in self.stops or (token.content.strip() and token.content in source)
+            if token.special or index in self.stops or (_MARK_LIKE.fullmatch(token.content) and token.content in source)
         }
         marks = {*tokens, *_MARK.findall(source), *self.tokenizer.convert_ids_to_tokens(self.stops)}
-        marks = {m for m in marks if not THINK_TAG.fullmatch(m)}
-        ids = {tokens[m] for m in marks if m in tokens} | {*self.tokenizer.all_special_ids, *self.stops}
-        return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id})
+        marks |= {*self.tokenizer.all_special_tokens}
+        marks = {m for m in marks if not THINK_TAG.fullmatch(m)}  # special in some tokenizers
+        ids = {*self.tokenizer.convert_tokens_to_ids(sorted(marks))}
+        return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id, None})
 
     def _control(self, text: str) -> str | None:
         """Return the first token of turns that a text spells, or is tokenised to; None without one."""
