@@ -11,23 +11,29 @@ from distill.models.templates import ChatTemplate
 
 PROBLEM, THOUGHT = "Go up 4.", "<think>\n3 up 4 = 7.\n</think>\n\n\\boxed{7}"
 USER = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}{% else %}"
-CLOSING = "<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+CLOSING = "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>"
 
 
-def renderer(assistant: str = "<|assistant|>{{ m.content }}", opening: str = "", tokens: Any = ()) -> Renderer:
+def renderer(
+    assistant: str = "<|assistant|>{{ m.content }}", opening: str = "", tokens: Any = (), end: str = "<|end|>",
+    user: str = USER, merges: Any = (),
+) -> Renderer:  # fmt: skip
+    """Return a renderer whose stop tokens are `<|end|>` and `end`; texts in angle brackets are special tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    letters = Tokenizer(models.BPE(alphabet, []))
+    joined = {one + other: len(alphabet) + number for number, (one, other) in enumerate(merges)}
+    letters = Tokenizer(models.BPE({**alphabet, **joined}, list(merges)))
     letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=letters, eos_token="<|end|>")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|user|>", "<|assistant|>"]})
     tokenizer.add_tokens([t for t in tokens if not t.startswith("<")])
     tokenizer.add_tokens([t for t in tokens if t.startswith("<")], special_tokens=True)
-    tokenizer.chat_template = USER + assistant + CLOSING + opening + "{% endif %}"
-    return Renderer(ChatTemplate(tokenizer), [tokenizer.eos_token_id], Prompt(PROMPTS / "plain.jinja"))
+    tokenizer.chat_template = user + assistant + end + CLOSING + opening + "{% endif %}"
+    stops = tokenizer.convert_tokens_to_ids(sorted({"<|end|>", end}))
+    return Renderer(ChatTemplate(tokenizer), stops, Prompt(PROMPTS / "plain.jinja"))
 
 
 def taught(known: Renderer, response: str) -> str:
@@ -67,7 +73,46 @@ def test_a_think_that_the_prompt_opens_goes_on(opening: str) -> None:
         "<|assistant|>" + opening + "{{ m.content.removeprefix('<think>\n') }}",  # written, as the prompt does
     ):
         known = renderer(assistant, opening)
-        assert taught(known, THOUGHT).strip() == "3 up 4 = 7.\n</think>\n\n\\boxed{7}<|end|>"
+        assert taught(known, THOUGHT) == "3 up 4 = 7.\n</think>\n\n\\boxed{7}<|end|>"
+
+
+def test_a_conversation_with_other_turns_than_the_prompt_has() -> None:
+    assert refused(renderer("{{ m.content.split('</think>')[-1] }}", "<think>\n"), THOUGHT) == Unrenderable.OTHER_PROMPT
+
+
+def test_of_several_stop_tokens_the_one_after_the_response_is_taught() -> None:
+    user = USER.replace("{{ m.content }}", "{{ m.content }}<|end|>")
+    for assistant, opening in (
+        ("<|assistant|>{{ m.content }}", ""),
+        ("<|assistant|>{{ m.content.split('</think>')[-1] }}", "<think>\n"),
+    ):
+        known = renderer(assistant, opening, tokens=["<|stop|>"], end="<|stop|>", user=user)
+        assert taught(known, THOUGHT) == THOUGHT.removeprefix(opening) + "<|stop|>"
+        for mark in ("<|end|>", "<|stop|>"):
+            assert refused(known, f"{THOUGHT} {mark}") == Unrenderable.SPECIAL_TOKEN
+
+
+def test_a_stop_token_that_the_tokenizer_joins_to_the_response_is_none() -> None:
+    known = renderer(end="Z", merges=[("p", "Z")])
+    assert taught(known, "3 up 5") == "3 up 5Z"
+    assert refused(known, "go up") == Unrenderable.NO_STOP_TOKEN
+    assert refused(known, "3 Z") == Unrenderable.SPECIAL_TOKEN  # it would end there
+
+
+def test_the_tokens_of_the_prompt_are_those_of_evaluation_where_the_tokenizer_would_join_them_to_the_response() -> None:
+    known = renderer("<|assistant|>\n{{ m.content }}", "\n", merges=[("\u010a", "\u010a")])
+    assert taught(known, "\n3 up") == "\n3 up<|end|>"
+    assert taught(known, "3 up") == "3 up<|end|>"
+
+
+def test_a_response_that_cannot_be_tokenised_alone_where_it_would_join_the_prompt() -> None:
+    from tokenizers import Regex, normalizers
+
+    known = renderer("<|assistant|>u{{ m.content }}", "u", merges=[("u", "p")])
+    assert taught(known, "p 4") == "p 4<|end|>"
+    known.tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^p"), "")
+    assert refused(known, "p 4") == Unrenderable.MERGED_SEAM
+    assert taught(known, "3 up") == "3 up<|end|>"
 
 
 def test_a_think_that_the_prompt_opens_must_be_closed() -> None:

@@ -133,13 +133,13 @@ class Renderer:
         R1 and QwQ leave the thinking out of a conversation, to save context in later turns; in the turn that is taught
         it stands as the student has to write it. None where the response does not begin with that think.
         """
-        opened, text = self.template.opened, response.strip()
-        head = opening.removesuffix(opened)
-        if not opened or head == opening or not whole.startswith(head) or not text.startswith(opened.strip()):
+        tag, text = self.template.opened.strip(), response.strip()
+        head = opening.removesuffix(self.template.opened)
+        if not whole.startswith(head) or not text.startswith(tag):
             return None
         stop = self._stop.search(whole, len(head))
         ending = "" if stop is None else whole[stop.start() :]
-        return text[len(opened.strip()) :].lstrip() + ending
+        return text.removeprefix(tag).lstrip() + ending
 
     def _turn(self, rest: str, response: str) -> tuple[str, str] | Refusal:
         """Return the model's turn up to its stop token, and what the template added to the response."""
@@ -147,8 +147,7 @@ class Renderer:
         if stop is None:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"the conversation ends with {rest[-SHOWN:]!r}")
         text, turn = response.strip(), rest[: stop.start()]
-        if (tag := self.template.opened.strip()) and text.startswith(tag):
-            text = text[len(tag) :]
+        text = text.removeprefix(self.template.opened.strip())
         place = _place([p for p in THINK_TAG.split(text.strip()) if p], turn)
         if place is None:
             return Refusal(Unrenderable.CHANGED_BY_TEMPLATE, f"{turn[:SHOWN]!r} instead of {response[:SHOWN]!r}")
@@ -165,7 +164,7 @@ class Renderer:
         merged = ids[: len(prompt)] != prompt
         if merged:
             ids = prompt + self._ids(turn)
-        if ids[-1] not in self.stops or any(i in self.stops for i in ids[len(prompt) : -1]):
+        if ids[-1] not in self.stops:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"it is tokenised as {self._text(ids[-4:])!r}")
         wanted, taught = _canonical(self._stop.split(turn)[0]), self._decoded(ids[:-1], len(prompt))
         if taught == wanted.strip():
