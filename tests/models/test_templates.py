@@ -1,13 +1,17 @@
 """Chat templates: the texts of transformers, in a sandbox with limits, with a pinned clock and opened thinks."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import TOY
+from helpers import REPOSITORY, TOY
 
 from distill.models import sandbox
+from distill.models.sandbox import Sandbox
 from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 
@@ -36,7 +40,7 @@ def with_template(tokenizer: Any, source: str) -> Any:
         None,
         "{%- for m in messages %}\n  {{- m['role'] | upper }}: {{ m.content | trim | tojson }}\n{%- endfor %}\n",
         "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m }}{% endfor %}{{ eos_token }}",
-        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ m }}{% endfor %}{{ ns.n }}",
         "{% generation %}\n  {{ messages[0].content }}{% set x = 1 %}\n{% endgeneration %}{{ x }}!{{ absent }}",
     ],
 )
@@ -51,6 +55,17 @@ def test_texts_and_tokens_are_those_of_transformers(tokenizer: Any, source: str 
     assert template.prompt_text(TALK) == asked
     assert template.prompt_ids(TALK) == own.apply_chat_template(TALK, add_generation_prompt=True, return_dict=False)
     assert template.conversation_text(TALK, " It is so.\n") == own.apply_chat_template(answer, tokenize=False)
+
+
+def test_named_templates(tokenizer: Any) -> None:
+    from copy import deepcopy
+
+    own = deepcopy(tokenizer)
+    own.chat_template = {"default": own.chat_template, "tool_use": "{{ tools }}"}
+    assert ChatTemplate(own).prompt_text(TALK) == ChatTemplate(tokenizer).prompt_text(TALK)
+    del own.chat_template["default"]
+    with pytest.raises(InputError, match=r"no chat template to take .*name one under `model\.chat_template`"):
+        ChatTemplate(own)
 
 
 LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
@@ -75,8 +90,10 @@ LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% end
         ("{% include 'other' %}", "loader"),
         ("{{ strftime_now('%d') }}", "date: 2026-01-31"),
         ("{% for m in %}", "Expected"),
+        ("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}",
+         "leaves out what the user says .*name one that writes `message.content` under `model.chat_template`"),
     ],
-)
+)  # fmt: skip
 def test_a_template_that_goes_wrong_costs_one_line(tokenizer: Any, source: str, fault: str) -> None:
     with pytest.raises(InputError, match=fault) as raised:
         ChatTemplate(with_template(tokenizer, source))
@@ -104,17 +121,39 @@ def test_an_endless_template_is_stopped_even_in_a_thread(tokenizer: Any, monkeyp
     assert ChatTemplate(tokenizer).prompt_text(TALK)  # the next one runs
 
 
+def test_a_cluster_s_own_limits_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hard limits may be below ours, and its Python may need folders of libraries to start."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/some/lib")
+    own = Sandbox()
+    assert own.render("x", "chat", "{{ 1 + 1 }}", {})[0] == "2"
+    environment = Path(f"/proc/{own._process.pid}/environ").read_bytes()
+    assert b"LD_LIBRARY_PATH=/opt/some/lib\0" in environment
+    own.close()
+    code = (
+        "import resource, subprocess, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20))\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (3, 3))\n"
+        "sys.path.insert(0, 'scripts')\n"
+        "from distill.models.sandbox import SANDBOX\n"
+        "print(SANDBOX.render('x', 'chat', '{{ 1 + 1 }}', {})[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr
+
+
 def test_the_clock_is_the_recipe_s(tokenizer: Any) -> None:
-    source = with_template(tokenizer, "{{ strftime_now('%d %b %Y %H:%M %s') }}")
+    source = with_template(tokenizer, "{{ messages[0].content }}{{ strftime_now('%d %b %Y %H:%M %s') }}")
     days = [ChatTemplate(source, date=day).prompt_text(TALK) for day in ("2026-01-31", "1999-12-01", "2026-01-31")]
-    assert days == ["31 Jan 2026 00:00 1769817600", "01 Dec 1999 00:00 944006400", days[0]]
+    said = TALK[0]["content"]
+    assert days == [said + "31 Jan 2026 00:00 1769817600", said + "01 Dec 1999 00:00 944006400", days[0]]
     with pytest.raises(InputError, match="never asks for the time, so `date` has no effect"):
         ChatTemplate(tokenizer, date="2026-01-31")
 
 
 def test_arguments_reach_the_template_or_are_refused(tokenizer: Any) -> None:
-    source = with_template(tokenizer, "{{ enable_thinking|default(true) }}{{ eos_token }}")
-    assert ChatTemplate(source, {"enable_thinking": False}).prompt_text(TALK) == "False<|end|>"
+    source = with_template(tokenizer, "{{ enable_thinking|default(true) }}{{ eos_token }}{{ messages[0].content }}")
+    said = "False<|end|>" + TALK[0]["content"]
+    assert ChatTemplate(source, {"enable_thinking": False}).prompt_text(TALK) == said
     with pytest.raises(InputError, match=r"never reads `template_args\.enable_thinkin`"):
         ChatTemplate(source, {"enable_thinkin": False})
     with pytest.raises(InputError, match="has eos_token from the tokenizer"):

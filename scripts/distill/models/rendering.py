@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 
 from distill.models.prompts import Prompt
 from distill.models.templates import ChatTemplate
+from distill.models.thinking import after_think
 from distill.runtime.errors import InputError
 
 SHOWN = 60  # characters of a text that a message quotes
 THINK_TAG = re.compile(r"\s*(</?think>)\s*")
 _SPACE = re.compile(r"\s*")
 # How templates mark turns, whether or not the tokenizer has a token for the mark.
+_MARK_LIKE = re.compile(r"\W.*\w.*\W", re.DOTALL)  # tokenizers have words, digits and white space as added tokens, too
 _MARK = re.compile(r"<\|[^|<>\s]+\|>|<\uff5c[^\uff5c<>\s]+\uff5c>|</?[a-z]+_of_[a-z]+>|\[/?[A-Z][A-Z_]+\]|<</?SYS>>")
 
 
@@ -38,6 +40,7 @@ class Unrenderable(StrEnum):
     TEMPLATE_FAILS = "template_fails"
     OTHER_PROMPT = "other_prompt"
     CHANGED_BY_TEMPLATE = "changed_by_template"
+    THINK_LEFT_OPEN = "think_left_open"
     TURN_IN_RESPONSE = "turn_in_response"
     NO_STOP_TOKEN = "no_stop_token"
     MERGED_SEAM = "merged_seam"
@@ -53,6 +56,8 @@ REMEDIES = {
     "before a response",
     Unrenderable.CHANGED_BY_TEMPLATE: "name a template that writes `message.content` unchanged under "
     "`model.chat_template`",
+    Unrenderable.THINK_LEFT_OPEN: "name a template whose generation prompt opens no think under `model.chat_template`, "
+    "or train on responses that close theirs",
     Unrenderable.TURN_IN_RESPONSE: "write what opens the model's turn under `add_generation_prompt` of the template, "
     "and name it under `model.chat_template`",
     Unrenderable.NO_STOP_TOKEN: "name a template that writes the stop token after a response under "
@@ -128,13 +133,13 @@ class Renderer:
         R1 and QwQ leave the thinking out of a conversation, to save context in later turns; in the turn that is taught
         it stands as the student has to write it. None where the response does not begin with that think.
         """
-        opened, text = self.template.opened, response.strip()
-        head = opening.removesuffix(opened)
-        if not opened or head == opening or not whole.startswith(head) or not text.startswith(opened.strip()):
+        tag, text = self.template.opened.strip(), response.strip()
+        head = opening.removesuffix(self.template.opened)
+        if not whole.startswith(head) or not text.startswith(tag):
             return None
         stop = self._stop.search(whole, len(head))
         ending = "" if stop is None else whole[stop.start() :]
-        return text[len(opened.strip()) :].lstrip() + ending
+        return text.removeprefix(tag).lstrip() + ending
 
     def _turn(self, rest: str, response: str) -> tuple[str, str] | Refusal:
         """Return the model's turn up to its stop token, and what the template added to the response."""
@@ -142,11 +147,12 @@ class Renderer:
         if stop is None:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"the conversation ends with {rest[-SHOWN:]!r}")
         text, turn = response.strip(), rest[: stop.start()]
-        if (tag := self.template.opened.strip()) and text.startswith(tag):
-            text = text[len(tag) :]
+        text = text.removeprefix(self.template.opened.strip())
         place = _place([p for p in THINK_TAG.split(text.strip()) if p], turn)
         if place is None:
             return Refusal(Unrenderable.CHANGED_BY_TEMPLATE, f"{turn[:SHOWN]!r} instead of {response[:SHOWN]!r}")
+        if self.template.opened and after_think(self.template.opened + turn) is None:
+            return Refusal(Unrenderable.THINK_LEFT_OPEN, f"{turn[:SHOWN]!r} after {self.template.opened!r}")
         before, after = turn[: place[0]], turn[place[1] :]
         if mark := self._control(before) or self._control(after):
             return Refusal(Unrenderable.TURN_IN_RESPONSE, f"{mark} beside the response")
@@ -158,7 +164,7 @@ class Renderer:
         merged = ids[: len(prompt)] != prompt
         if merged:
             ids = prompt + self._ids(turn)
-        if ids[-1] not in self.stops or any(i in self.stops for i in ids[len(prompt) : -1]):
+        if ids[-1] not in self.stops:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"it is tokenised as {self._text(ids[-4:])!r}")
         wanted, taught = _canonical(self._stop.split(turn)[0]), self._decoded(ids[:-1], len(prompt))
         if taught == wanted.strip():
@@ -189,12 +195,13 @@ class Renderer:
         tokens = {
             token.content: index
             for index, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special or index in self.stops or (token.content.strip() and token.content in source)
+            if token.special or index in self.stops or (_MARK_LIKE.fullmatch(token.content) and token.content in source)
         }
         marks = {*tokens, *_MARK.findall(source), *self.tokenizer.convert_ids_to_tokens(self.stops)}
-        marks = {m for m in marks if not THINK_TAG.fullmatch(m)}
-        ids = {tokens[m] for m in marks if m in tokens} | {*self.tokenizer.all_special_ids, *self.stops}
-        return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id})
+        marks |= {*self.tokenizer.all_special_tokens}
+        marks = {m for m in marks if not THINK_TAG.fullmatch(m)}  # special in some tokenizers
+        ids = {*self.tokenizer.convert_tokens_to_ids(sorted(marks))}
+        return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id, None})
 
     def _control(self, text: str) -> str | None:
         """Return the first token of turns that a text spells, or is tokenised to; None without one."""

@@ -64,7 +64,7 @@ class Sandbox:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")},
+            env={"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", **_needed()},
         )
         self._owner = os.getpid()
 
@@ -83,6 +83,11 @@ class Sandbox:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+def _needed() -> dict[str, str]:
+    """Return what a Python outside the system's folders (of a cluster's modules) may need to start."""
+    return {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
 
 
 SANDBOX = Sandbox()

@@ -111,15 +111,20 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"}
 
 
+def _limit(kind: int, value: int) -> None:
+    """Set a soft limit of the kernel, no higher than the hard one that a cluster may have set."""
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
 def main() -> None:
     """Answer requests until there are no more."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, MEMORY)
+    _limit(resource.RLIMIT_CORE, 0)
     for line in sys.stdin:
         request = json.loads(line)
         # The kernel counts whole seconds, rounded down.
-        soft = int(time.process_time()) + request["seconds"] + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        _limit(resource.RLIMIT_CPU, int(time.process_time()) + request["seconds"] + 1)
         sys.stdout.write(json.dumps(answer(request)) + "\n")
         sys.stdout.flush()
 

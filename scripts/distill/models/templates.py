@@ -8,7 +8,7 @@ from typing import Any
 
 from distill.models.sandbox import SANDBOX
 from distill.models.thinking import PRESETS, frames_of, tags_of
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, first_line
 
 Message = dict[str, str]
 PROBE = [{"role": "user", "content": "1 + 1"}]
@@ -32,10 +32,11 @@ class ChatTemplate:
     ):
         """Try the template on a short conversation.
 
-        Raises InputError when it fails, or does not read an argument or the clock that the recipe gives it.
+        Raises InputError when it fails, leaves the user's text out, or does not read an argument or the clock that the
+        recipe gives it.
         """
         self.tokenizer, self._args, self._date = tokenizer, dict(args or {}), date
-        self._source = tokenizer.get_chat_template()
+        self._source = _source(tokenizer)
         self._special = dict(tokenizer.special_tokens_map)
         self._check_arguments()
         self.opened = self._opened(tags_of(think_tags))
@@ -116,10 +117,26 @@ class ChatTemplate:
 
     def _opened(self, tags: tuple[str, str]) -> str:
         """Return the think that the prompt has opened and not closed."""
-        text = self.prompt_text(PROBE)
-        tail = text[text.rfind(PROBE[0]["content"]) + len(PROBE[0]["content"]) :]
+        _, written, tail = self.prompt_text(PROBE).rpartition(PROBE[0]["content"])
+        if not written:
+            raise InputError(
+                f"{self.tokenizer.name_or_path}: the chat template leaves out what the user says (it may want a list "
+                "of parts, as those of models that see do); name one that writes `message.content` under "
+                "`model.chat_template`"
+            )
         for start, end in (tags, *PRESETS.values()):
             place = tail.rfind(start)
             if place >= 0 and end not in tail[place:]:
                 return tail[place:]
         return ""
+
+
+def _source(tokenizer: Any) -> str:
+    """Return the text of a tokenizer's chat template. Raises InputError where it has several without a default."""
+    try:
+        return tokenizer.get_chat_template()
+    except ValueError as error:
+        raise InputError(
+            f"{tokenizer.name_or_path}: no chat template to take ({first_line(error)}); name one under "
+            "`model.chat_template`"
+        ) from None

@@ -49,13 +49,13 @@ def canonical_think(text: str, tags: str | Sequence[str]) -> str:
     if (start, end) == (OPEN, CLOSE) or (start not in text and end not in text):
         return text
     before, opened, rest = text.partition(start)
-    if not opened:
+    if not opened or end in before:  # the prompt has opened the first
         before, rest = "", text
     for mark in frames_of(tags):
         before, rest = before.replace(mark, ""), rest.replace(mark, "")
     thinking, closed, answer = rest.rpartition(end)
-    if not closed:
-        thinking, answer = rest, ""
+    if not closed or start in answer:  # never closed, or opened again
+        thinking, closed, answer = rest, "", ""
     thinking = thinking.replace(start, "\n").replace(end, "\n").strip("\n")
     head = f"{before.rstrip()}\n{OPEN}" if before.strip() else OPEN
     if not closed:
