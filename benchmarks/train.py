@@ -2,9 +2,10 @@
 
 Each way is a process of its own, with one thread, in turn. `plain` pads and asks for all logits, as the documentation
 of TRL has it; `plain packed` is TRL's own packing, which without flash-attention lets rows see each other (its loss is
-no longer that of the rows; four packs of 1,024 tokens stand for 16 rows); `ours` is what `train.py` calls. Counted are CPU seconds of the process, so other work on
-the machine does not count. Speed is over the updates after the first; start is what comes before the first update,
-imports included. The loss is the mean over the tokens of each update; at equal tokens it must agree.
+no longer that of the rows; four packs of 1,024 tokens stand for 16 rows); `ours` is what `train.py` calls. Counted are
+CPU seconds of the process, so other work on the machine does not count. Speed is over the updates after the first;
+start is what comes before the first update, imports included. The loss is the mean over the tokens of each update; at
+equal tokens it must agree.
 
 `--model` is any model folder: the toy's `base-m`, or SmolLM2's real weights (scripts/tools/fetch_smollm2.py). Rows are
 GSM8K's own solutions where `--problems` names a table of problems, else traces of the toy.
