@@ -74,6 +74,7 @@ def inputs(folder: Path) -> tuple[Path, Path]:
         for i, w, x in VERDICTS
     ]
     tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    responses_table(folder / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
     return known, folder / "v.parquet"
 
 
@@ -89,7 +90,8 @@ def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
 
 
 def options(known: Path, verdicts: Path, model: Path, output: Path) -> list[str]:
-    files = ["--problems", str(known), "--verdicts", str(verdicts), "--output", str(output)]
+    files = ["--problems", str(known), "--responses", str(verdicts.with_name("r.parquet")), "--verdicts", str(verdicts)]
+    files += ["--output", str(output)]
     return [*files, "--model", str(model), "--prompt", str(PROMPTS / "judges/equal.jinja")]
 
 
@@ -197,8 +199,7 @@ def test_a_judge_never_takes_a_correct_answer_away_nor_invents_one() -> None:
 def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Path) -> None:
     judged = run(tmp_path, url(endpoint))
     known, verdicts = inputs(tmp_path)
-    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
-    files = {"responses": [str(responses)], "verdicts": [str(verdicts)]}
+    files = {"responses": [str(verdicts.with_name("r.parquet"))], "verdicts": [str(verdicts)]}
     graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
     for policy in ("rule", "rule+judge"):
         output = tmp_path / policy / "items.parquet"

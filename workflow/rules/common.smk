@@ -78,7 +78,7 @@ def generation(wildcards):
 def corpus_fingerprint(corpus):
     """Return the digests of a corpus's rows as they are now."""
     cache = Path(".snakemake/mixdistill", f"{corpus}.json")
-    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
+    return fingerprint(jobs.problems_job(CATALOGUE, corpus), hash_of("fetch_statements"), cache)
 
 
 def engine_gpus(answering):

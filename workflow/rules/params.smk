@@ -4,7 +4,7 @@
 
 
 def corpus_recipe(wildcards):
-    return CATALOGUE.corpora[wildcards.corpus].canonical()
+    return jobs.problems_job(CATALOGUE, wildcards.corpus).canonical()
 
 
 def untracked_corpus_recipe(wildcards, threads):
@@ -39,6 +39,16 @@ def published_recipe(wildcards):
 
 
 # Verdicts
+
+
+def agreement_recipe(wildcards):
+    return jobs.agreement_job(CATALOGUE, wildcards.corpus).canonical()
+
+
+def voters_files(wildcards):
+    voters = PLAN.voters(lineage.Agreement(wildcards.corpus))
+    files = {name: [place.file("responses.parquet") for place in places] for name, places in voters.items()}
+    return canonical_json({"responses": files})
 
 
 def judge_folder(wildcards):
@@ -104,7 +114,9 @@ def train_recipe(wildcards):
 
 
 def scored_files(wildcards):
-    return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
+    files = {kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED}
+    agreed = {place.KIND: place.manifest for place in PLAN.agreement(wildcards.corpus)}
+    return canonical_json({**files, **agreed})
 
 
 # Analyses

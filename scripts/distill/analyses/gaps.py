@@ -1,9 +1,11 @@
 """Gaps: differences in accuracy between arms of one student on the same problems."""
 
 from distill.analyses.section import Inputs, Picture, Section
+from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
+from distill.scores.golds import notes
 
-NEEDS = ("gaps",)
+NEEDS = ("gaps", "scores")
 ORDER = 10
 TEXT = (
     "A gap is the difference in accuracy between two arms of one student on the same problems, with a 95 % interval "
@@ -40,4 +42,5 @@ def analyse(inputs: Inputs) -> Section:
         "" if not clear else "up" if g["estimate"] > 0 else "down" for g, clear in zip(gaps, sure, strict=True)
     )
     text = TEXT if gaps else (*TEXT, "The studies name no gaps.")
+    text += notes(map(read_json, inputs["scores"]))
     return Section("Gaps", text, rows, Picture("gap_by_student", plots.gap_by_student(gaps)), "difference", marks)

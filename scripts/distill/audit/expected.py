@@ -1,6 +1,6 @@
 """What configuration and code would make now: the artefacts of the selected studies, and the job behind each."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from distill import analyses
@@ -8,6 +8,7 @@ from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.lineage import (
     PUBLISHED,
+    Agreement,
     Analysis,
     BaseModel,
     Contamination,
@@ -62,8 +63,8 @@ def chosen_places(plan: Plan) -> list[Place]:
     statements = [place for corpus in asked for place in plan.statements(corpus)]
     reports = [Contrasts(), *(Analysis(name) for name in analyses.names()), Report()]
     stages = [[Problems(corpus) for corpus in corpora], statements, bases, plan.all_answers(Responses),
-              plan.all_answers(Verdicts), judgements, plan.golds(), plan.repeats(), signals, plan.datasets(),
-              plan.rendered(), plan.trained(), plan.scores(), reports]  # fmt: skip
+              plan.all_answers(Verdicts), judgements, plan.agreements(), plan.golds(), plan.repeats(), signals,
+              plan.datasets(), plan.rendered(), plan.trained(), plan.scores(), reports]  # fmt: skip
     return unique(place for stage in stages for place in stage)
 
 
@@ -74,11 +75,11 @@ def _tokenizer_corpora(catalogue: Catalogue, bases: list[BaseModel]) -> list[str
 
 def job_of(place: Place, plan: Plan) -> Job:
     """Return the job that makes a place. Raises KeyError for a place of names that the catalogue lacks."""
-    catalogue, settings = plan.catalogue, plan.catalogue.settings
+    catalogue = plan.catalogue
     match place:
         case Problems() | Statements():
             program = "fetch_problems" if isinstance(place, Problems) else "fetch_statements"
-            return Job(program, catalogue.corpora[place.corpus].canonical())
+            return Job(program, jobs.problems_job(catalogue, place.corpus).canonical())
         case BaseModel():
             program = "initialise" if jobs.is_scratch(catalogue, place.model) else "fetch_model"
             return Job(program, jobs.base_model(catalogue, place.model).canonical())
@@ -97,8 +98,11 @@ def job_of(place: Place, plan: Plan) -> Job:
         case Responses():
             return _answering(place, catalogue)
         case Verdicts() | Golds():
-            program = "verify" if isinstance(place, Verdicts) else "check_golds"
-            return Job(program, settings.grading.canonical())
+            return _graded(place, plan)
+        case Agreement():
+            tables = [Problems(place.corpus).file("problems.parquet")]
+            tables += [p.file("responses.parquet") for places in plan.voters(place).values() for p in places]
+            return Job("find_agreement", jobs.agreement_job(catalogue, place.corpus).canonical(), (), frozenset(tables))
         case Judgements():
             judge = jobs.judge_job(catalogue)
             return Job("judge", judge.canonical(), (module_of(judge.generation.engine),))
@@ -122,6 +126,18 @@ def _answering(place: Responses, catalogue: Catalogue) -> Job:
     return Job("generate", recipe.canonical(), (module_of(recipe.engine),))
 
 
+def _graded(place: Verdicts | Golds, plan: Plan) -> Job:
+    files = [Problems(place.corpus).file("problems.parquet"), *_agreement(place.corpus, plan)]
+    if isinstance(place, Verdicts):
+        files.append(Responses(**asdict(place)).file("responses.parquet"))
+    program = "verify" if isinstance(place, Verdicts) else "check_golds"
+    return Job(program, plan.catalogue.settings.grading.canonical(), (), frozenset(files))
+
+
+def _agreement(corpus: str, plan: Plan) -> list[str]:
+    return [place.manifest for place in plan.agreement(corpus)]
+
+
 def _contamination(place: Contamination, plan: Plan) -> Job:
     names = [place.corpus, *plan.catalogue.benchmarks()]
     tables = frozenset(shard.file("statements.parquet") for name in names for shard in plan.statements(name))
@@ -131,7 +147,8 @@ def _contamination(place: Contamination, plan: Plan) -> Job:
 def _mix(place: Dataset, plan: Plan) -> Job:
     recipe = plan.catalogue.datasets[place.dataset]
     tables = [table for needed in plan.dataset_inputs(place.dataset) for table in needed.tables]
-    return Job("mix", recipe.canonical(), (), frozenset([Problems(recipe.corpus).file("problems.parquet"), *tables]))
+    tables += [Problems(recipe.corpus).file("problems.parquet"), *_agreement(recipe.corpus, plan)]
+    return Job("mix", recipe.canonical(), (), frozenset(tables))
 
 
 def _of_answers(place: Repeats | Score, plan: Plan) -> Job:
@@ -141,8 +158,8 @@ def _of_answers(place: Repeats | Score, plan: Plan) -> Job:
     tables = frozenset(p.file(f"{p.KIND}.parquet") for p in answers)
     if isinstance(place, Repeats):
         return Job("count_repeats", tables=tables)
-    problems = Problems(place.corpus).file("problems.parquet")
-    return Job("score", jobs.score_job(plan.catalogue).canonical(), (), tables | {problems})
+    tables |= {Problems(place.corpus).file("problems.parquet"), *_agreement(place.corpus, plan)}
+    return Job("score", jobs.score_job(plan.catalogue).canonical(), (), tables)
 
 
 def extra_inputs(place: Place, plan: Plan) -> list[Path]:
@@ -156,5 +173,5 @@ def extra_inputs(place: Place, plan: Plan) -> list[Path]:
     if isinstance(place, (Rendered, Loglikelihoods)):
         return [prompts / f"{catalogue.students[place.student].prompt}.jinja"]
     if isinstance(place, Judgements):
-        return [prompts / f"judges/{jobs.judge_of(catalogue).prompt}.jinja"]
+        return [prompts / f"judges/{jobs.judge_prompt(catalogue, place.corpus)}.jinja"]
     return []

@@ -5,7 +5,9 @@ from typing import Any
 
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
+    AgreementJob,
     Answering,
+    CorpusRecipe,
     GenerateJob,
     JudgeJob,
     JudgeRecipe,
@@ -28,6 +30,19 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
     return (catalogue.teachers if kind == "teachers" else catalogue.students)[name]
 
 
+def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
+    """Return what the problems of a corpus are made from: who agrees on their gold answers changes no problem."""
+    return catalogue.corpora[corpus].model_copy(update={"agreement": None})
+
+
+def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
+    """Return what a search for an agreement reads. Raises ValueError for a corpus that asks for none."""
+    agreement = catalogue.corpora[corpus].agreement
+    if agreement is None:
+        raise ValueError(f"corpora.yaml: {corpus} names no `agreement`")
+    return AgreementJob(agreement=agreement, grading=catalogue.settings.grading)
+
+
 def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
     """Return what a generation reads."""
     shared = answering(catalogue, model_path).model_dump(include=set(Answering.model_fields))
@@ -48,6 +63,15 @@ def judge_of(catalogue: Catalogue) -> JudgeRecipe:
     if catalogue.settings.judge is None:
         raise ValueError("config.yaml: `judge` is not set")
     return catalogue.settings.judge
+
+
+def judge_prompt(catalogue: Catalogue, corpus: str) -> str:
+    """Return the name of the judge's prompt for a corpus. Raises ValueError where there is none."""
+    judge = judge_of(catalogue)
+    prompt = judge.prompt_without_gold if catalogue.corpora[corpus].is_without_golds else judge.prompt
+    if prompt is None:
+        raise ValueError(f"config.yaml: `judge.prompt_without_gold` is not set, and {corpus} has no gold answers")
+    return prompt
 
 
 def render_job(catalogue: Catalogue, student: str, training: str) -> RenderJob:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from distill.config.catalogue import Catalogue
 from distill.config.jobs import is_scratch
 from distill.config.lineage import (
+    Agreement,
     Answers,
     Arm,
     BaseModel,
@@ -118,6 +119,20 @@ class Plan:
         """Return the checks of gold answers, one per corpus."""
         return [Golds(corpus) for corpus in self.corpora()]
 
+    def agreement(self, corpus: str) -> list[Agreement]:
+        """Return the agreement that stands for a corpus's gold answers; none where it has its own, or none at all."""
+        return [Agreement(corpus)] if self.catalogue.corpora[corpus].agreement else []
+
+    def agreements(self) -> list[Agreement]:
+        """Return the agreements that stand for gold answers."""
+        return [place for corpus in self.corpora() for place in self.agreement(corpus)]
+
+    def voters(self, place: Agreement) -> dict[str, list[Responses]]:
+        """Return teacher -> its responses, all of which vote in an agreement."""
+        agreement = self.catalogue.corpora[place.corpus].agreement
+        names = agreement.teachers if agreement else ()
+        return {name: self._teacher_answers(Responses, place.corpus, name) for name in names}
+
     def dataset_inputs(self, dataset: str) -> list[Needed]:
         """Return all that a dataset is made from but its problems.
 
@@ -141,13 +156,18 @@ class Plan:
         return needed
 
     def dataset_files(self, dataset: str) -> dict[str, Any]:
-        """Return kind -> teacher -> tables of all that a dataset is made from, or kind -> table of its corpus."""
+        """Return kind -> teacher -> tables of all that a dataset is made from, or kind -> table of its corpus.
+
+        Of an agreement, whose terms the dataset states, it is the manifest.
+        """
         files: dict[str, Any] = {}
         for needed in self.dataset_inputs(dataset):
             if needed.teacher is None:
                 (files[needed.kind],) = needed.tables
             else:
                 files.setdefault(needed.kind, {})[needed.teacher] = needed.tables
+        for place in self.agreement(self.catalogue.datasets[dataset].corpus):
+            files[place.KIND] = place.manifest
         return files
 
     def _teacher_answers(self, kind: type[AnswersT], corpus: str, teacher: str) -> list[AnswersT]:
@@ -158,8 +178,10 @@ class Plan:
         return unique(place for n in needed for place in n.places)
 
     def teacher_answers(self, kind: type[Answers]) -> list[Place]:
-        """Return the teachers' responses that datasets are made from, or what is made of each."""
-        return self._of_datasets(kind.KIND)
+        """Return the teachers' responses that datasets are made from, or what is made of each; and those that vote."""
+        voters = [self.voters(place) for place in self.agreements()] if kind is Responses else []
+        voted = [place for own in voters for places in own.values() for place in places]
+        return unique([*self._of_datasets(kind.KIND), *voted])
 
     def signals(self) -> list[Place]:
         """Return the signals that datasets ask for."""

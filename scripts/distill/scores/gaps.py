@@ -14,6 +14,7 @@ from distill.config.recipes import GapRecipe, StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
+from distill.scores.golds import described
 from distill.training.parity import parity
 
 AVERAGE = "average"
@@ -71,6 +72,7 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
                         **{name: facts[name] for name in FIGURES},
                         "mean_tokens": facts["mean_tokens"],
                         "decoding": study.decoding,
+                        "golds": described(facts.get("golds")),
                     }
                 )
     return rows

@@ -122,13 +122,15 @@ def _judged(job: JudgeJob, reply: str) -> tuple[str, list[dict[str, Any]]]:
     rows = [{"problem_id": "a", "draw": 0, "verdict": "wrong", "extracted": "one", "method": "text",
              "matcher": "wrong", "lenient": "wrong"}]  # fmt: skip
     tables.write(home / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    responses_table(home / "r.parquet", [{"problem_id": "a"}])
     fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(home / "model/manifest.json")])
     with running() as server:
         server.message = {"content": reply}
         generation = job.generation.server.model_copy(update={"url": server.url})
         real = job.model_copy(update={"generation": job.generation.model_copy(update={"server": generation})})
-        options = ("--problems", known, "--verdicts", home / "v.parquet", "--model", home / "model",
-                   "--prompt", "prompts/judges/equal.jinja", "--execution", json.dumps(real.execution()))  # fmt: skip
+        options = ("--problems", known, "--responses", home / "r.parquet", "--verdicts", home / "v.parquet",
+                   "--model", home / "model", "--prompt", "prompts/judges/equal.jinja",
+                   "--execution", json.dumps(real.execution()))  # fmt: skip
         error = ran(judge.main, *options, "--recipe", real.canonical(), "--output", home / "out/j.parquet")
         return _without(error, server.url), server.bodies
 
