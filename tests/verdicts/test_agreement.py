@@ -48,6 +48,7 @@ def agreed(*answers: str, **terms: Any) -> Agreed:
         (["7", "7", "8"], ("7", 2, 3, 2, None)),
         ([r"\frac{1}{2}", "0.5", "1/2", "0.5"], ("0.5", 4, 4, 1, None)),  # the most frequent spelling
         ([r"\frac12", "1/2", "3"], ("1/2", 2, 3, 2, None)),  # of equally frequent ones the shorter
+        ([r"\frac{1}{2}", r"\frac12"], (r"\frac12", 2, 2, 1, None)),
         (["x+1", "1+x", "1+x+0"], ("1+x", 3, 3, 1, None)),  # of equally short ones the first by the alphabet
         (["Yes", r"\text{yes}"], ("Yes", 2, 2, 1, None)),
         ([], (None, 0, 0, 0, "too_few")),
@@ -83,6 +84,11 @@ def test_a_share_is_compared_as_it_is_written() -> None:
 def among_100(sevens: int) -> list[Counter[str]]:
     """Return the classes of 100 votes, of which all others are for answers of their own."""
     return [Counter({"7": sevens}), *(Counter({f"{n}/7": 1}) for n in range(100 - sevens))]
+
+
+def test_spellings_of_one_normal_form_are_one_form() -> None:
+    counts = Counter({r"\frac{1}{2}": 1, "3": 2, r"\frac12": 2})
+    assert forms_of(counts) == [{r"\frac{1}{2}": 1, r"\frac12": 2}, {"3": 2}]
 
 
 def test_what_is_equal_to_two_answers_joins_one_class_only() -> None:

@@ -256,7 +256,8 @@ def without_golds(folder: Path, url: str, prompt: str = "correct", agreement: Pa
     output = folder / "j/judgements.parquet"
     judge.main(["--problems", str(known), "--responses", str(responses), "--output", str(output), *named,
                 "--verdicts", str(folder / "v/verdicts.parquet"), "--model", str(folder / "model"),
-                "--prompt", str(PROMPTS / f"judges/{prompt}.jinja"), "--recipe", recipe(generation=generation)])  # fmt: skip
+                "--prompt", str(PROMPTS / f"judges/{prompt}.jinja"),
+                "--recipe", recipe(generation=generation)])  # fmt: skip
     return output
 
 
@@ -300,6 +301,10 @@ def test_where_teachers_agree_on_nothing_the_judge_is_not_asked(endpoint: Endpoi
     assert [(r["problem_id"], r["judgement"]) for r in rows] == [("a", "equal"), ("e", "equal")]
     assert all("Reference answer: 2" in body["messages"][0]["content"] for body in endpoint.requests)
     assert manifest(output)["golds"] == {"origin": "agreement", **facts}
+    none = tables.build([{**row, "answer": None, "reason": "tie"} for row in table.to_pylist()], tables.AGREEMENT)
+    tables.write(tmp_path / "agreement/agreement.parquet", none, tables.AGREEMENT)
+    output = without_golds(tmp_path, url(endpoint), "equal", tmp_path / "agreement/manifest.json")
+    assert tables.read(output, tables.JUDGEMENTS).num_rows == 0
 
 
 def test_a_cut_off_answer_costs_no_question(endpoint: Endpoint, tmp_path: Path) -> None:
