@@ -25,7 +25,7 @@ GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "
                "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
-                 "decoding")  # fmt: skip
+                 "decoding", "golds")  # fmt: skip
 
 
 class ContrastInputs(Inputs):

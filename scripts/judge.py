@@ -1,11 +1,14 @@
 """Let a language model look again at what the rule grader rejected: one judgement per rejected response.
 
-Inputs: a problems table, a responses shard's verdicts, the judge's model folder and prompt, a recipe. Output: a
-judgements table (equal, different, unclear) of the rejected responses that have an answer. Replies are kept in `kept/`
-beside it, as they come and from then on: neither a kill nor verdicts that come out again ask a question twice.
+Inputs: a problems table, a responses shard and its verdicts, the judge's model folder and prompt, a recipe; the
+agreement that stands for gold answers, where there is one. Output: a judgements table (equal, different, unclear) of
+the rejected responses that ended by themselves with an answer; a cut-off one is correct nowhere. Of a corpus without
+gold answers the prompt shows none; where teachers agree on no gold answer to a problem, nothing is asked. Replies are
+kept in `kept/` beside it, as they come and from then on: neither a kill nor verdicts that come out again ask a question
+twice.
 
-Run as: python scripts/judge.py --problems P.parquet --verdicts V.parquet --model results/models/judge/base \
-            --prompt config/prompts/judges/equal.jinja --recipe JSON --output J.parquet
+Run as: python scripts/judge.py --problems P.parquet --responses R.parquet --verdicts V.parquet --recipe JSON \
+            --model results/models/judge/base --prompt config/prompts/judges/equal.jinja --output J.parquet
 """
 
 import argparse
@@ -27,28 +30,33 @@ from distill.runtime.journal import Journal
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
-from distill.tables.words import REJECTED
+from distill.tables.golds import read_golds, stated_golds
+from distill.tables.graded import rows_by_key, shown
+from distill.tables.words import REJECTED, FinishReason
 from distill.verdicts.judging import Judge, Question, check_clear, judgement
 
 Row = dict[str, Any]
 
 
-def read_questions(verdicts: Path, problems: Path) -> dict[tuple[str, int], Question]:
-    """Return (problem_id, draw) -> question for each rejected response with an answer.
+def read_questions(args: argparse.Namespace) -> dict[tuple[str, int], Question]:
+    """Return (problem_id, draw) -> question for each rejected response that ended by itself with an answer.
 
     Raises InputError for a verdict on an unknown problem.
     """
-    rows = tables.read(problems, tables.PROBLEMS, ["problem_id", "problem", "answer"]).to_pylist()
-    problem_texts = {r["problem_id"]: (r["problem"], r["answer"]) for r in rows}
+    rows = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem"]).to_pylist()
+    texts, golds = {r["problem_id"]: r["problem"] for r in rows}, read_golds(args.problems, args.agreement)
+    without_golds = args.agreement is None and not any(golds.values())
+    ended = rows_by_key(args.responses, tables.RESPONSES, ["finish_reason"])
     questions = {}
-    for batch in tables.stream(verdicts, tables.VERDICTS, ["problem_id", "draw", "verdict", "extracted"]):
-        for row in batch.to_pylist():
-            if row["verdict"] not in REJECTED or row["extracted"] is None:
-                continue
-            if row["problem_id"] not in problem_texts:
-                raise InputError(f"{verdicts}: problem {row['problem_id']!r} is not in {problems}")
-            question = Question(*problem_texts[row["problem_id"]], row["extracted"])
-            questions[row["problem_id"], row["draw"]] = question
+    for key, row in rows_by_key(args.verdicts, tables.VERDICTS, ["verdict", "extracted"]).items():
+        if row["verdict"] not in REJECTED or row["extracted"] is None:
+            continue
+        if key[0] not in texts:
+            raise InputError(f"{args.verdicts}: problem {key[0]!r} is not in {args.problems}")
+        if key not in ended:
+            raise InputError(f"{args.verdicts}: not the verdicts of {args.responses}, which lacks {shown([key])}")
+        if ended[key]["finish_reason"] == FinishReason.STOP and (without_golds or golds[key[0]]):
+            questions[key] = Question(texts[key[0]], golds[key[0]] or None, row["extracted"])
     return questions
 
 
@@ -70,7 +78,8 @@ def ask_missing(
     with Progress(len(questions), desc="judge", **begun) as progress:
         if missing:
             take(args.gpus, least=needed_gpus(recipe.generation))
-            judge = Judge(load_engine(args.model, recipe.generation), args.prompt)
+            with_gold = missing[0].gold is not None
+            judge = Judge(load_engine(args.model, recipe.generation), args.prompt, with_gold)
             for _ in judge.ask_all(missing, journal):
                 progress.update()
 
@@ -93,7 +102,11 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the command line, ask what is missing, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=Path, required=True)
+    parser.add_argument("--responses", type=Path, required=True)
     parser.add_argument("--verdicts", type=Path, required=True)
+    parser.add_argument(
+        "--agreement", type=Path, nargs="?", help="manifest of the agreement that stands for the gold answers"
+    )
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--prompt", type=Path, required=True)
     parser.add_argument("--recipe", required=True)
@@ -107,7 +120,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = JudgeJob.parse(args.recipe, args.execution)
-    inputs = {"problems": args.problems, "verdicts": args.verdicts, "prompt": args.prompt}
+    named = ("problems", "responses", "verdicts", "agreement", "prompt")
+    inputs = {name: getattr(args, name) for name in named}
     model, engine = args.model / "manifest.json", recipe.generation.engine
     record = Record(
         __file__,
@@ -117,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
         identity(args.output.parent),
         also=(module_of(engine),),
     )
-    questions = read_questions(args.verdicts, args.problems)
+    questions = read_questions(args)
     journal, state = open_journal(args, recipe), args.output.parent / "state"
     distinct = set(questions.values())
     ask_missing(distinct, journal, args, recipe, state / "progress.json")
@@ -125,7 +139,8 @@ def main(argv: list[str] | None = None) -> None:
     check_clear(replies.values(), recipe.max_unclear)
     rows = judgement_rows(questions, replies)
     digest = tables.write(args.output, tables.build(rows, tables.JUDGEMENTS), tables.JUDGEMENTS)
-    record.write(summary(digest, rows), cost=round(journal.cost, 6))
+    golds = stated_golds(read_golds(args.problems), args.agreement, judged=True)
+    record.write({**summary(digest, rows), **golds}, cost=round(journal.cost, 6))
     journal.close()
     shutil.rmtree(state, ignore_errors=True)
 

@@ -2,8 +2,8 @@
 
 Inputs: a problems table; per teacher its responses and verdicts (all draws and shards), and its judgements where the
 policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, loglikelihoods, draws of
-the teacher whose pass rate counts); a dataset recipe. Outputs: a train table, and `ledger.parquet` beside it that says
-for each teacher why a problem's response is not in it.
+the teacher whose pass rate counts); the agreement that stands for gold answers, where there is one; a dataset recipe.
+Outputs: a train table, and `ledger.parquet` beside it that says for each teacher why a problem's response is not in it.
 
 Run as: python scripts/mix.py --problems P.parquet --recipe JSON --output results/datasets/D/train.parquet \
             --inputs '{"responses": {"long": ["R0.parquet"]}, "verdicts": {"long": ["V0.parquet"]}}'
@@ -19,6 +19,7 @@ from distill.datasets.draws import MixInputs, read_draws, read_excluded_problems
 from distill.datasets.selection import select, train_rows
 from distill.runtime.record import Record
 from distill.runtime.run import run
+from distill.tables.golds import read_golds, stated_golds
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument(
         "--inputs", required=True, help='JSON: {"responses": {"teacher": [files in order]}, "verdicts": {...}, '
-        '"judgements": {...}, "loglikelihoods": {...}, "contamination": file, "duplicates": file}'
+        '"judgements": {...}, "loglikelihoods": {...}, "contamination": file, "duplicates": file, '
+        '"agreement": its manifest}'
     )  # fmt: skip
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -38,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     inputs.check(recipe)
     record = Record(__file__, args.recipe, {"problems": args.problems, **inputs.files()}, folder, identity(folder))
     problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "origin"]).to_pylist()
+    golds = stated_golds(read_golds(args.problems), inputs.agreement, judged=bool(inputs.judgements))
     problem_ids = [problem["problem_id"] for problem in problems]
     excluded = read_excluded_problems(problem_ids, inputs, recipe.curation)
     draws = {teacher: read_draws(inputs, teacher, recipe) for teacher in recipe.teachers}
@@ -50,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     tables.write(folder / "ledger.parquet", ledger, tables.LEDGER)
     train = tables.build(train_rows(problems, selection.chosen(), texts), tables.TRAIN)
     digest = tables.write(args.output, train, tables.TRAIN)
-    record.write({**manifest, "digest": digest}, seed=recipe.seed)
+    record.write({**manifest, **golds, "digest": digest}, seed=recipe.seed)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Score one model on one benchmark: join its responses and verdicts, per problem and as a whole.
 
 Inputs: the benchmark's problems; all shards and draws of the model's responses and verdicts, and of its judgements
-where there is a judge. Outputs: an items table (one row per problem), and a manifest with the figures of the report.
+where there is a judge; the agreement that stands for gold answers, where there is one. Outputs: an items table (one row
+per problem), and a manifest with the figures of the report.
 
 How responses are counted (all shares are of all responses, so a share of 0.1 is one response in ten):
 - accuracy: verdict `correct` and not cut off, as for datasets (`distill.tables.graded.is_correct`); under the policy
   `rule+judge` also a rejected answer that the judge calls equal. Every other verdict counts as not correct, also
-  timeout, error and unverifiable.
+  timeout, error and unverifiable; so a problem on whose gold answer teachers do not agree is never answered right.
 - cut_off: finish_reason `length`, i.e. the response was stopped at the token limit, with or without an answer before.
 - lenient: accuracy where an answer without a box counts, too (`distill.verdicts.lenient`); never below accuracy.
 - ungraded: verdict `timeout`, `error` or `unverifiable` on a response that the engine did give: not known to be right.
@@ -38,6 +39,7 @@ from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.scores.accuracy import accuracy
 from distill.tables import graded
+from distill.tables.golds import read_golds, stated_golds
 from distill.tables.graded import GradedResponse, is_correct
 from distill.tables.words import UNANSWERED, UNGRADED, FinishReason
 
@@ -51,11 +53,15 @@ GRADERS = {
 
 
 class ScoreInputs(Inputs):
-    """All shards of all draws, in one order for every table; judgements only where there is a judge."""
+    """All shards of all draws, in one order for every table; judgements only where there is a judge.
+
+    agreement: the manifest of the one that stands for gold answers.
+    """
 
     responses: tuple[Path, ...]
     verdicts: tuple[Path, ...]
     judgements: tuple[Path, ...] = ()
+    agreement: Path | None = None
 
 
 def read_responses(inputs: ScoreInputs, problem_ids: Iterable[str]) -> list[GradedResponse]:
@@ -148,7 +154,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument(
         "--inputs", required=True, help='JSON: {"responses": [all shards of all draws], "verdicts": [...], '
-        '"judgements": [where there is a judge]}'
+        '"judgements": [where there is a judge], "agreement": its manifest, where there is one}'
     )  # fmt: skip
     parser.add_argument("--recipe", required=True, help='{"policy": "rule"} or {"policy": "rule+judge"}')
     parser.add_argument("--output", type=Path, required=True)
@@ -173,6 +179,7 @@ def main(argv: list[str] | None = None) -> None:
     manifest = {
         **summary(table, map(GRADERS[policy], responses), all(r.response_tokens is not None for r in responses)),
         "policy": policy,
+        **stated_golds(read_golds(args.problems), inputs.agreement),
         "by_grader": {name: correct_share(responses, name) for name in graders},
         "ledger": Ledger(len(responses), sum(table["n_samples"].to_pylist())).check(str(args.output)),
         "digest": tables.write(args.output, table, tables.ITEMS),

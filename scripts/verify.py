@@ -2,7 +2,8 @@
 
 The verdict is that of the rule (`distill.verdicts.grading`); beside it stands what a second rule, a matcher, says, and
 a lenient verdict: that on the answer which a response without a box states in words (`distill.verdicts.lenient`).
-Inputs: a problems table, a responses table, a grading recipe. Output: a verdicts table with a row for every response.
+Inputs: a problems table, a responses table, a grading recipe; for a corpus whose gold answers teachers agree on, that
+agreement. Output: a verdicts table with a row for every response; `unverifiable` where a problem has no gold answer.
 The manifest says how often the two agree with each other, and with the publisher's labels where there are some.
 
 Run as: python scripts/verify.py --problems P.parquet --responses R.parquet --workers 2 --recipe JSON --output V.parquet
@@ -25,6 +26,7 @@ from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
+from distill.tables.golds import read_golds, stated_golds
 from distill.tables.words import Verdict
 from distill.verdicts.lenient import unboxed
 from distill.verdicts.matcher import match
@@ -32,18 +34,6 @@ from distill.verdicts.workers import grade_all
 
 LABEL = pa.field("label", pa.bool_())
 Row = dict[str, Any]
-
-
-def gold_answers(path: Path) -> dict[str, str]:
-    """Return problem_id -> gold answer of a problems table, '' throughout for a corpus without gold answers.
-
-    Raises InputError where only some are empty.
-    """
-    problems = tables.read(path, tables.PROBLEMS, ["problem_id", "answer"])
-    empty = [r["problem_id"] for r in problems.to_pylist() if not r["answer"].strip()]
-    if 0 < len(empty) < len(problems):
-        raise InputError(f"{path}: problem {empty[0]} has an empty answer; nothing can be graded against it")
-    return dict(zip(problems["problem_id"].to_pylist(), problems["answer"].to_pylist(), strict=True))
 
 
 def verdict_rows(
@@ -126,6 +116,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument("--responses", type=Path, required=True)
+    parser.add_argument(
+        "--agreement", type=Path, nargs="?", help="manifest of the agreement that stands for the gold answers"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes; the verdicts do not depend on it")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -135,11 +128,11 @@ def main(argv: list[str] | None = None) -> None:
     record = Record(
         __file__,
         args.recipe,
-        {"problems": args.problems, "responses": args.responses},
+        {"problems": args.problems, "responses": args.responses, "agreement": args.agreement},
         args.output.parent,
         identity(args.output.parent),
     )
-    golds = gold_answers(args.problems)
+    golds = read_golds(args.problems, args.agreement)
     footer = tables.footer(args.responses)
     extra = [LABEL] if LABEL.name in footer.schema.to_arrow_schema().names else []
     columns, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
@@ -154,7 +147,7 @@ def main(argv: list[str] | None = None) -> None:
             writer.write(tables.build(piece, tables.VERDICTS, extra))
             progress.update(len(piece))
     ledger = Ledger(footer.num_rows, writer.rows).check(str(args.output))
-    record.write(summary(writer.digest, tally, ledger))
+    record.write({**summary(writer.digest, tally, ledger), **stated_golds(golds, args.agreement)})
 
 
 if __name__ == "__main__":

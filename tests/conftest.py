@@ -17,7 +17,8 @@ settings.load_profile("busy")
 
 # The files that take longest are begun first, so that no process has one of them left to do alone.
 SLOW = ("rules/test_study.py", "rules/test_study_runs.py", "responses/test_generate_kills.py",
-        "config/keys/test_every_key.py", "verdicts/test_workers.py", "rules/test_deployment.py")  # fmt: skip
+        "config/keys/test_every_key.py", "rules/test_goldless_runs.py", "verdicts/test_workers.py",
+        "rules/test_deployment.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

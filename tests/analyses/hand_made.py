@@ -101,7 +101,9 @@ def teachers(root: Path) -> Files:
             tokens=1, perplexity=64.0),
     ]  # fmt: skip
     kept = {"rows_in": 9, "rows_out": 9, "lost": {}}
+    some = {"rows_in": 9, "rows_out": 7, "lost": {"tie": 2}}
     return {
+        "agreements": [put(root, lineage.Agreement("agreed"), "find_agreement", ledger=some)],
         "problems": [put(root, lineage.Problems("c0"), "fetch_problems", ledger=kept)],
         "responses": [put(root, lineage.Responses(*who, draw, SHARD), "generate", 2.0, saved=draw) for draw in (0, 1)],
         "verdicts": [put(root, lineage.Verdicts(*who, draw, SHARD), "verify", 1.4, **graded) for draw in (0, 1)],

@@ -115,10 +115,11 @@ def test_golds(study: Study) -> None:
 
 def test_ledger(study: Study) -> None:
     rows = section(study, "ledger")["rows"]
-    assert rows[0] == {"artefact": "datasets/hard", "in": 5, "out": 3, "lost": "not_paired 2"}
+    assert rows[0] == {"artefact": "verdicts/agreed/agreement", "in": 9, "out": 7, "lost": "tie 2"}
+    assert rows[1] == {"artefact": "datasets/hard", "in": 5, "out": 3, "lost": "not_paired 2"}
     assert {"artefact": "rendered/s/t/easy", "in": 3, "out": 2, "lost": "too_long 1"} in rows
     assert rows[-1] == {"artefact": "models/s/t/mixed/seed-2", "in": 2, "out": 1, "lost": "not_reached 1"}
-    assert len(rows) == 3 + 3 + 6  # the corpus lost nothing
+    assert len(rows) == 1 + 3 + 3 + 6  # the corpus lost nothing
 
 
 def test_parity(study: Study) -> None:
@@ -240,7 +241,7 @@ def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
     lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
     path = tmp_path / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
     assert content["marks"] == ["up", "", "down", "", ""]
     assert [row["reading"] for row in content["rows"]] == [
         "gain", "not comparable", "loss", "includes zero", "includes zero"]  # fmt: skip
@@ -255,6 +256,49 @@ def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("gap,student\n")
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path]})
+    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
     assert (content["rows"], content["text"][-1]) == ([], "The studies name no gaps.")
     assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()
+
+
+# Golds that are no given ones
+
+AGREED = {"origin": "agreement", "teachers": ["a", "b"], "at_least": 2, "share": 0.5, "problems": 9, "agreed": 7}
+SAID = ("the gold answers are no given ones but the agreement of a, b on 7 of 9 problems (each draw has a vote; at "
+        "least 2 votes and more than 0.5 of a problem's). The other problems count as not answered right, and these "
+        "teachers are graded against their own votes.")  # fmt: skip
+
+
+def test_the_sections_that_show_scores_say_what_golds_they_follow(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    for kind in ("scores", "verdicts", "golds", "datasets"):
+        hand_made.change(files[kind][0], golds=AGREED)
+    contrasts = hand_made.tabulated(tmp_path, files)
+    files |= {"scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+    subjects = {"scores": "Corpus b", "levels": "Corpus b", "graders": "Corpus b", "gaps": "Corpus b",
+                "verdicts": "Corpus c0", "golds": "Corpus c0", "funnel": "Dataset hard"}  # fmt: skip
+    for name, subject in subjects.items():
+        lines = section((tmp_path, files), name)["text"]
+        assert [line for line in lines if "agreement" in line] == [f"{subject}: {SAID}"], name
+    column = [row["golds"] for row in hand_made.rows_of(contrasts / "scores.csv")]
+    assert sorted(set(column)) == ["agreement of a, b on 7 of 9 problems", "given"]
+    assert column.count("given") == len(column) - 1
+    shown = [row["golds"] for row in section((tmp_path, files), "scores")["rows"]]
+    assert shown == column
+
+
+def test_given_golds_need_no_word(study: Study) -> None:
+    for name in ("scores", "levels", "graders", "gaps", "verdicts", "golds", "funnel"):
+        assert not [line for line in section(study, name)["text"] if line.startswith(("Corpus ", "Dataset "))]
+    assert "golds" not in section(study, "scores")["columns"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [("judge", "no gold answers; what is correct is what the judge says."),
+     ("none", "no gold answers; no response counts as correct or wrong.")],
+)  # fmt: skip
+def test_a_dataset_without_golds_says_so(tmp_path: Path, origin: str, line: str) -> None:
+    files = hand_made.results(tmp_path)
+    hand_made.change(files["datasets"][1], golds={"origin": origin})
+    assert section((tmp_path, files), "funnel")["text"][1:] == [f"Dataset easy: {line}"]

@@ -125,6 +125,12 @@ SERVED = {
         "extra_body": {"user": "x"},
     },
 }
+AGREED = {
+    "path": "a.jsonl",
+    "columns": {"answer": None},
+    "benchmark": True,
+    "agreement": {"teachers": ["a", "b"], "at_least": 3, "share": 0.6},
+}
 PUBLISHED = {
     "published": {
         "path": "t.jsonl",
@@ -150,10 +156,11 @@ SETTINGS = {
     "policy": "rule+judge",
     "grading": {"timeout_seconds": 3, "deadline_seconds": 9, "memory_mb": 600},
     "similarity": {"ngram": 8, "overlap": 0.5, "near_duplicate": 0.8},
-    "judge": {"teacher": "t", "prompt": "equal", "max_tokens": 3, "max_unclear": 0.1},
+    "judge": {"teacher": "t", "prompt": "equal", "prompt_without_gold": "correct", "max_tokens": 3, "max_unclear": 0.1},
 }
 RIGHT: list[tuple[str, type[Recipe], dict[str, Any]]] = [
     *((kind, KINDS[kind], entry) for kind, entry in EXAMPLES.items()),
+    ("corpora", KINDS["corpora"], AGREED),
     ("teachers", KINDS["teachers"], SERVED),
     ("teachers", KINDS["teachers"], PUBLISHED),
     ("study", StudyRecipe, STUDY),

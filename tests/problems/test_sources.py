@@ -466,7 +466,11 @@ def test_published_recipes_that_cannot_be(columns: dict[str, Any], keys: dict[st
     ("keys", "message"),
     [({"path": []}, "path"), ({"path": ""}, "path"), ({"path": "a/**b/*.x"}, "not a pattern of files"),
      ({"path": "a\0b"}, "NUL"), ({"start": 3, "stop": 3}, "not below"), ({"where": {"a": [[1]]}}, "where"),
-     ({"columns": {"answer": None}, "benchmark": True}, "without gold"), ({"no_answer": [""]}, "no_answer")],
+     ({"columns": {"answer": None}, "benchmark": True}, "without gold"),
+     ({"agreement": {"teachers": ["a"]}}, "`agreement` is for a corpus without gold answers, which says `columns"),
+     ({"columns": {"answer": None}, "agreement": {"teachers": ["a"], "at_least": 1}}, "at_least"),
+     ({"columns": {"answer": None}, "agreement": {"teachers": ["a"], "share": 1}}, "share"),
+     ({"no_answer": [""]}, "no_answer")],
     ids=str,
 )  # fmt: skip
 def test_corpus_recipes_that_cannot_be(keys: dict[str, Any], message: str) -> None:

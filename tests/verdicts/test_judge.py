@@ -12,6 +12,7 @@ import judge
 import mix
 import pytest
 import score
+import verify
 from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
 
 from distill import tables
@@ -74,6 +75,7 @@ def inputs(folder: Path) -> tuple[Path, Path]:
         for i, w, x in VERDICTS
     ]
     tables.write(folder / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    responses_table(folder / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
     return known, folder / "v.parquet"
 
 
@@ -89,7 +91,8 @@ def run(folder: Path, url: str, max_unclear: float = 0.05, **keys: Any) -> Path:
 
 
 def options(known: Path, verdicts: Path, model: Path, output: Path) -> list[str]:
-    files = ["--problems", str(known), "--verdicts", str(verdicts), "--output", str(output)]
+    files = ["--problems", str(known), "--responses", str(verdicts.with_name("r.parquet")), "--verdicts", str(verdicts)]
+    files += ["--output", str(output)]
     return [*files, "--model", str(model), "--prompt", str(PROMPTS / "judges/equal.jinja")]
 
 
@@ -197,8 +200,7 @@ def test_a_judge_never_takes_a_correct_answer_away_nor_invents_one() -> None:
 def test_scores_and_datasets_follow_the_policy(endpoint: Endpoint, tmp_path: Path) -> None:
     judged = run(tmp_path, url(endpoint))
     known, verdicts = inputs(tmp_path)
-    responses = responses_table(tmp_path / "r.parquet", [{"problem_id": i, "response": i} for i in GOLDS])
-    files = {"responses": [str(responses)], "verdicts": [str(verdicts)]}
+    files = {"responses": [str(verdicts.with_name("r.parquet"))], "verdicts": [str(verdicts)]}
     graders = {"rule": 0.2, "rule+judge": 0.6, "matcher": 0.2}
     for policy in ("rule", "rule+judge"):
         output = tmp_path / policy / "items.parquet"
@@ -231,3 +233,90 @@ def test_our_own_engine_judges_as_well(tmp_path: Path) -> None:
     rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
     assert [(r["problem_id"], r["judgement"]) for r in rows] == [(i, "unclear") for i in "bce"]
     assert all(r["reply"] for r in rows)
+
+
+# Without gold answers
+
+
+def without_golds(folder: Path, url: str, prompt: str = "correct", agreement: Path | None = None) -> Path:
+    """Judge responses to a corpus without gold answers; c's ended at its limit, d's has no answer."""
+    known = problems_table(
+        folder / "problems.parquet", [{"problem_id": i, "answer": "", "problem": f"What is {i}?"} for i in GOLDS]
+    )
+    texts = {"a": r"\boxed{two}", "b": r"\boxed{9}", "c": r"\boxed{two}", "d": "no idea", "e": r"\boxed{two}"}
+    ends = {"c": "length"}
+    rows = [{"problem_id": i, "response": t, "finish_reason": ends.get(i, "stop")} for i, t in texts.items()]
+    responses = responses_table(folder / "r.parquet", rows)
+    named = ["--agreement", str(agreement)] if agreement else []
+    verify.main(["--problems", str(known), "--responses", str(responses), "--recipe", recipe(), *named,
+                 "--output", str(folder / "v/verdicts.parquet")])  # fmt: skip
+    fetch_model.main(["--recipe", recipe(served="m"), "--output", str(folder / "model/manifest.json")])
+    server = {"url": url, "concurrency": 1, "timeout_seconds": 5, "attempts": 1}
+    generation = {"engine": "openai", "server": server, "decoding": {"max_new_tokens": 9}}
+    output = folder / "j/judgements.parquet"
+    judge.main(["--problems", str(known), "--responses", str(responses), "--output", str(output), *named,
+                "--verdicts", str(folder / "v/verdicts.parquet"), "--model", str(folder / "model"),
+                "--prompt", str(PROMPTS / f"judges/{prompt}.jinja"),
+                "--recipe", recipe(generation=generation)])  # fmt: skip
+    return output
+
+
+def test_without_golds_the_judge_sees_problem_and_answer_of_every_usable_response(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    output = without_golds(tmp_path, url(endpoint))
+    rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
+    assert [(r["problem_id"], r["judgement"]) for r in rows] == [("a", "equal"), ("b", "different"), ("e", "equal")]
+    asked = [body["messages"][0]["content"] for body in endpoint.requests]
+    assert all("Reference" not in text for text in asked)
+    assert ["Problem: What is a?\n\nGiven answer: two\n" in text for text in asked] == [True, False, False]
+    assert manifest(output)["golds"] == {"origin": "judge"}
+    files = {"responses": [str(tmp_path / "r.parquet")], "verdicts": [str(tmp_path / "v/verdicts.parquet")]}
+    for judged, rows_made, origin in ((True, 2, "judge"), (False, 5, "none")):
+        made = tmp_path / f"d{judged}/train.parquet"
+        inputs = {kind: {"t": paths} for kind, paths in {**files, "judgements": [str(output)] * judged}.items()}
+        pairing = "both_correct" if judged else "unfiltered"
+        mix.main(["--problems", str(tmp_path / "problems.parquet"), "--output", str(made),
+                  "--inputs", recipe(**{k: v for k, v in inputs.items() if v["t"]}),
+                  "--recipe", recipe(corpus="c", teachers=["t"], pairing=pairing)])  # fmt: skip
+        assert (manifest(made)["rows"], manifest(made)["golds"]) == (rows_made, {"origin": origin})
+
+
+def test_a_prompt_for_golds_asks_nothing_without(endpoint: Endpoint, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"equal\.jinja: the prompt template, which knows `problem` and `answer`, "):
+        without_golds(tmp_path, url(endpoint), prompt="equal")
+    assert endpoint.requests == []
+
+
+def test_where_teachers_agree_on_nothing_the_judge_is_not_asked(endpoint: Endpoint, tmp_path: Path) -> None:
+    golds = {"a": "2", "b": None, "c": "2", "d": "2", "e": "2"}
+    rows = [{"problem_id": i, "answer": g, "votes": 2, "voters": 3, "classes": 2, "reason": None if g else "tie"}
+            for i, g in golds.items()]  # fmt: skip
+    table = tables.build(rows, tables.AGREEMENT)
+    tables.write(tmp_path / "agreement/agreement.parquet", table, tables.AGREEMENT)
+    facts = {"teachers": ["t"], "at_least": 2, "share": 0.5, "problems": 5, "agreed": 4}
+    (tmp_path / "agreement/manifest.json").write_text(json.dumps(facts))
+    output = without_golds(tmp_path, url(endpoint), "equal", tmp_path / "agreement/manifest.json")
+    rows = tables.read(output, tables.JUDGEMENTS).to_pylist()
+    assert [(r["problem_id"], r["judgement"]) for r in rows] == [("a", "equal"), ("e", "equal")]
+    assert all("Reference answer: 2" in body["messages"][0]["content"] for body in endpoint.requests)
+    assert manifest(output)["golds"] == {"origin": "agreement", **facts}
+    none = tables.build([{**row, "answer": None, "reason": "tie"} for row in table.to_pylist()], tables.AGREEMENT)
+    tables.write(tmp_path / "agreement/agreement.parquet", none, tables.AGREEMENT)
+    output = without_golds(tmp_path, url(endpoint), "equal", tmp_path / "agreement/manifest.json")
+    assert tables.read(output, tables.JUDGEMENTS).num_rows == 0
+
+
+def test_a_cut_off_answer_costs_no_question(endpoint: Endpoint, tmp_path: Path) -> None:
+    known, verdicts = inputs(tmp_path)
+    ended = {"b": "length", "c": "error"}
+    rows = [{"problem_id": i, "response": i, "finish_reason": ended.get(i, "stop")} for i in GOLDS]
+    responses_table(tmp_path / "r.parquet", rows)
+    fetch_model.main(["--recipe", recipe(served="m"), "--output", str(tmp_path / "model/manifest.json")])
+    generation = {"engine": "openai", "server": {"url": url(endpoint)}, "decoding": {"max_new_tokens": 20}}
+    output = tmp_path / "j/judgements.parquet"
+    judge.main([*options(known, verdicts, tmp_path / "model", output), "--recipe", recipe(generation=generation)])
+    assert tables.read(output, tables.JUDGEMENTS)["problem_id"].to_pylist() == ["e"]
+    responses_table(tmp_path / "r.parquet", rows[:4])
+    with pytest.raises(InputError, match=r"v\.parquet: not the verdicts of .*r\.parquet, which lacks e \(draw 0\)"):
+        judge.main([*options(known, verdicts, tmp_path / "model", output), "--recipe", recipe(generation=generation)])

@@ -1,7 +1,7 @@
 """Datasets: one checked response per problem, paired over the teachers and mixed at a fixed row budget.
 
 REQUIRED INPUTS: results/problems/{corpus}; results/responses and results/verdicts of every teacher, all draws;
-results/signals and results/judgements where the recipe or the policy asks for them
+results/signals, results/judgements and the agreement on gold answers where the recipe or the policy asks for them
 OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.json, provenance.json}
 """
 
@@ -18,6 +18,7 @@ rule mix:
         mixed_tables,
         problems=mixed_problems,
         table=mixed_table,
+        agreement=mixed_agreement,
     output:
         table="results/datasets/{dataset}/train.parquet",
         ledger="results/datasets/{dataset}/ledger.parquet",

@@ -38,12 +38,33 @@ def published_files(wildcards):
 # Verdicts
 
 
+def agreement(wildcards):
+    return manifests(PLAN.agreement(wildcards.corpus))
+
+
+def agreement_table(wildcards):
+    return tables(PLAN.agreement(wildcards.corpus), "agreement")
+
+
+def voting(wildcards):
+    voters = PLAN.voters(lineage.Agreement(wildcards.corpus))
+    return [place for places in voters.values() for place in places]
+
+
+def voters(wildcards):
+    return manifests(voting(wildcards))
+
+
+def voters_tables(wildcards):
+    return tables(voting(wildcards), "responses")
+
+
 def judge_place():
     return lineage.BaseModel(jobs.judge_of(CATALOGUE).teacher)
 
 
 def judge_prompt(wildcards):
-    return f"{CATALOGUE.settings.folder}/prompts/judges/{jobs.judge_of(CATALOGUE).prompt}.jinja"
+    return f"{CATALOGUE.settings.folder}/prompts/judges/{jobs.judge_prompt(CATALOGUE, wildcards.corpus)}.jinja"
 
 
 def judge_manifest(wildcards):
@@ -78,6 +99,10 @@ def mixed_table(wildcards):
 
 def mixed_manifests(wildcards):
     return [path for needed in PLAN.dataset_inputs(wildcards.dataset) for path in manifests(needed.places)]
+
+
+def mixed_agreement(wildcards):
+    return manifests(PLAN.agreement(CATALOGUE.datasets[wildcards.dataset].corpus))
 
 
 def mixed_tables(wildcards):

@@ -18,12 +18,6 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
-def corpus_fingerprint(corpus):
-    """Return the digests of a corpus's rows as they are now."""
-    cache = Path(".snakemake/mixdistill", f"{corpus}.json")
-    return fingerprint(CATALOGUE.corpora[corpus], hash_of("fetch_statements"), cache)
-
-
 def engine_gpus(answering):
     """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
     return lambda wildcards: needed_gpus(answering(wildcards))
@@ -41,7 +35,7 @@ def shard_fingerprint(wildcards):
     """Return the digest of a shard's rows as they are now."""
     cache = Path(".snakemake/mixdistill", f"{wildcards.corpus}.json")
     code = hash_of(job(lineage.Statements, wildcards).program)
-    return fingerprint(CATALOGUE.corpora[wildcards.corpus], code, cache)[wildcards.shard]
+    return fingerprint(jobs.problems_job(CATALOGUE, wildcards.corpus), code, cache)[wildcards.shard]
 
 
 # Responses
@@ -60,6 +54,12 @@ def answering_folder(wildcards):
 
 
 # Verdicts
+
+
+def voters_files(wildcards):
+    voters = PLAN.voters(lineage.Agreement(wildcards.corpus))
+    files = {name: [place.file("responses.parquet") for place in places] for name, places in voters.items()}
+    return canonical_json({"responses": files})
 
 
 def judge_folder(wildcards):
@@ -112,7 +112,9 @@ def train_execution(wildcards, threads):
 
 
 def scored_files(wildcards):
-    return canonical_json({kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED})
+    files = {kind.KIND: [str(path) for path in answer_tables(kind)(wildcards)] for kind in SCORED}
+    agreed = {place.KIND: place.manifest for place in PLAN.agreement(wildcards.corpus)}
+    return canonical_json({**files, **agreed})
 
 
 # Analyses

@@ -1,7 +1,7 @@
 """Scores: how a model did on a benchmark, per problem and as a whole.
 
 REQUIRED INPUTS: results/problems/{corpus}; all draws and shards of results/responses and results/verdicts, and of
-results/judgements where there is a judge
+results/judgements where there is a judge; the agreement that stands for gold answers, where there is one
 OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json}
 """
 
@@ -18,6 +18,7 @@ rule score:
         scored_tables,
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
+        agreement=agreement,
     output:
         table="results/scores/{corpus}/{model_path}/{decoding}/items.parquet",
         manifest="results/scores/{corpus}/{model_path}/{decoding}/manifest.json",

@@ -1,24 +1,56 @@
 """Verdicts: the last boxed answer of each response against the gold. Cheap; regrading never touches responses.
 
-REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{model_path}/...; the judge's model if there is one
+REQUIRED INPUTS: results/problems/{corpus}, results/responses/{corpus}/{model_path}/...; the judge's model if there is one;
+of a corpus whose gold answers teachers agree on all responses of these teachers
 OUTPUTS: results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{verdicts.parquet, manifest.json,
 provenance.json}; results/verdicts/{corpus}/golds/{golds.parquet, manifest.json, provenance.json}: which gold answers
-can be graded against; and as the verdicts below results/judgements/ where the settings name a judge (which keeps its
-replies, undeclared, in state/ and kept/ there)
+can be graded against; results/verdicts/{corpus}/agreement/{agreement.parquet, manifest.json, provenance.json}: what
+stands for the gold answers of a corpus without, where its recipe asks for it; and as the verdicts below
+results/judgements/ where the settings name a judge (which keeps its replies, undeclared, in state/ and kept/ there)
 """
 
 
 rule verdicts:
     input:
         artefacts(PLAN.all_answers(lineage.Verdicts)),
+        artefacts(PLAN.agreements()),
         artefacts(PLAN.golds()),
     localrule: True
+
+
+rule find_agreement:
+    input:
+        voters,
+        voters_tables,
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+    output:
+        table="results/verdicts/{corpus}/agreement/agreement.parquet",
+        manifest="results/verdicts/{corpus}/agreement/manifest.json",
+        provenance="results/verdicts/{corpus}/agreement/provenance.json",
+    log:
+        "logs/find_agreement/{corpus}.log",
+    wildcard_constraints:
+        corpus=one_of(name for name, recipe in CATALOGUE.corpora.items() if recipe.agreement),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    params:
+        program=program(lineage.Agreement),
+        recipe=recipe(lineage.Agreement),
+        code=code(lineage.Agreement),
+        inputs=voters_files,
+    shell:
+        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
+        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule check_golds:
     input:
         problems="results/problems/{corpus}/manifest.json",
         table=ancient("results/problems/{corpus}/problems.parquet"),
+        agreement=agreement,
+        agreed=agreement_table,
     output:
         table="results/verdicts/{corpus}/golds/golds.parquet",
         manifest="results/verdicts/{corpus}/golds/manifest.json",
@@ -33,8 +65,8 @@ rule check_golds:
         recipe=recipe(lineage.Golds),
         code=code(lineage.Golds),
     shell:
-        "python {params.program:q} --problems {input.table} --workers {threads} --recipe {params.recipe:q}"
-        " --output {output.table} 2> {log}"
+        "python {params.program:q} --problems {input.table} --agreement {input.agreement} --workers {threads}"
+        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule verify:
@@ -43,6 +75,8 @@ rule verify:
         table=ancient("results/problems/{corpus}/problems.parquet"),
         manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
+        agreement=agreement,
+        agreed=agreement_table,
     output:
         table="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/verdicts.parquet",
         manifest="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
@@ -59,8 +93,8 @@ rule verify:
         recipe=recipe(lineage.Verdicts),
         code=code(lineage.Verdicts),
     shell:
-        "python {params.program:q} --problems {input.table} --responses {input.responses} --workers {threads}"
-        " --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "python {params.program:q} --problems {input.table} --responses {input.responses} --agreement {input.agreement}"
+        " --workers {threads} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule judge:
@@ -69,6 +103,9 @@ rule judge:
         table=ancient("results/problems/{corpus}/problems.parquet"),
         manifest="results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
         verdicts=ancient("results/verdicts/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/verdicts.parquet"),
+        responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
+        agreement=agreement,
+        agreed=agreement_table,
         prompt=judge_prompt,
         model=judge_manifest,
         weights=judge_weights,
@@ -93,6 +130,6 @@ rule judge:
         code=code(lineage.Judgements),
         model=judge_folder,
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --verdicts {input.verdicts} --prompt={input.prompt:q}"
-        " --model {params.model:q} --recipe {params.recipe:q} --execution {params.execution:q}"
-        " --output {output.table} 2> {log}"
+        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --responses {input.responses}"
+        " --verdicts {input.verdicts} --agreement {input.agreement} --prompt={input.prompt:q} --model {params.model:q}"
+        " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"

@@ -3,6 +3,7 @@
 from distill.analyses.section import Inputs, Row, Section
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
+from distill.scores.golds import notes
 
 NEEDS = ("datasets", "rendered", "models")
 ORDER = 50
@@ -32,4 +33,5 @@ def analyse(inputs: Inputs) -> Section:
             row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(teacher, 0)
             row["trained on"] = None if seen is None else seen.get(teacher, 0)
             rows.append(row)
-    return Section("Where the rows went", TEXT, rows, dense=True)
+    used = [mixed[name] for name in sorted({arm.dataset for arm in trained})]
+    return Section("Where the rows went", (*TEXT, *notes(used)), rows, dense=True)

@@ -1,11 +1,13 @@
 """Gaps: differences in accuracy between arms of one student on the same problems."""
 
 from distill.analyses.section import Inputs, Picture, Section
+from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.gaps import reading
+from distill.scores.golds import notes
 from distill.training.parity import NOT_COMPARABLE
 
-NEEDS = ("gaps",)
+NEEDS = ("gaps", "scores")
 ORDER = 10
 TEXT = (
     "A gap is the difference in accuracy between two arms of one student on the same problems, with a 95 % interval "
@@ -42,4 +44,5 @@ def analyse(inputs: Inputs) -> Section:
     ]
     marks = tuple({"gain": "up", "loss": "down"}.get(word, "") for word in readings)
     text = TEXT if gaps else (*TEXT, "The studies name no gaps.")
+    text += notes(map(read_json, inputs["scores"]))
     return Section("Gaps", text, rows, Picture("gap_by_student", plots.gap_by_student(gaps)), "difference", marks)

@@ -4,6 +4,7 @@ from distill.analyses.section import Inputs, Row, Section
 from distill.config.lineage import Arm
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
+from distill.scores.golds import notes
 
 NEEDS = ("scores",)
 ORDER = 25
@@ -28,4 +29,4 @@ def analyse(inputs: Inputs) -> Section:
         "The accuracy under each grader, and what the choice costs or gives. The string matcher knows no algebra; a "
         f"judge, where there is one, looks again at what the rule rejected. Policy of the scores: {policies[0]}.",
     )
-    return Section("Graders", text, rows)
+    return Section("Graders", (*text, *notes(scores)), rows)

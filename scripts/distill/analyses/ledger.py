@@ -4,7 +4,7 @@ from distill.analyses.section import Inputs, Section
 from distill.config import lineage
 from distill.runtime.files import read_json
 
-NEEDS = ("problems", "datasets", "rendered", "models")
+NEEDS = ("problems", "agreements", "datasets", "rendered", "models")
 ORDER = 110
 TEXT = ("Rows lost, with reasons; the ids stand in the ledger.parquet beside each artefact.",)
 

@@ -6,6 +6,7 @@ from typing import Any
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
+from distill.scores.golds import notes
 
 NEEDS = ("scores",)
 ORDER = 30
@@ -26,7 +27,7 @@ def analyse(inputs: Inputs) -> Section:
         for level, facts in m["by_level"].items()
     ]  # fmt: skip
     crowded = sorted({m["identity"]["corpus"] for m in scores if len(m["by_level"]) > MOST})
-    text = ["Accuracy by the level of the problems, of the first seed of each arm in the picture."]
+    text = ["Accuracy by the level of the problems, of the first seed of each arm in the picture.", *notes(scores)]
     if crowded:
         text.append(f"Not shown, because their problems have more than {MOST} levels: {', '.join(crowded)}.")
     shown = [m for m in scores if m["identity"]["corpus"] not in crowded]

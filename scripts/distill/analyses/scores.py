@@ -1,9 +1,11 @@
 """Scores: the accuracy of every arm on every benchmark."""
 
 from distill.analyses.section import Inputs, Picture, Section
+from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
+from distill.scores.golds import notes
 
-NEEDS = ("scores_csv",)
+NEEDS = ("scores_csv", "scores")
 ORDER = 20
 TEXT = (
     "Accuracy is the share of responses whose last box equals the gold answer (Wilson interval). No answer and cut off "
@@ -22,5 +24,7 @@ def analyse(inputs: Inputs) -> Section:
     from distill.analyses import plots
 
     scores = read_csv(*inputs["scores_csv"])
-    rows = [{name: value for name, value in row.items() if name != "study"} for row in scores]
-    return Section("Scores", TEXT, rows, Picture("score_by_arm", plots.score_by_arm(scores)))
+    said = notes(map(read_json, inputs["scores"]))
+    left_out = ("study",) if said else ("study", "golds")  # all are given
+    rows = [{name: value for name, value in row.items() if name not in left_out} for row in scores]
+    return Section("Scores", (*TEXT, *said), rows, Picture("score_by_arm", plots.score_by_arm(scores)))

@@ -2,6 +2,8 @@
 
 from distill.analyses.section import Inputs, Section
 from distill.analyses.teachers import summed
+from distill.runtime.files import read_json
+from distill.scores.golds import notes
 
 NEEDS = ("verdicts",)
 ORDER = 60
@@ -18,4 +20,5 @@ def analyse(inputs: Inputs) -> Section:
         rows.append({"corpus": corpus, "teacher": teacher, "responses": counts.total(),
                      "correct": counts[Verdict.CORRECT], "wrong": counts[Verdict.WRONG], "no answer": unanswered,
                      "other": counts.total() - shown})  # fmt: skip
-    return Section("Verdicts", ("How the teachers' responses were graded.",), rows)
+    said = notes(map(read_json, inputs["verdicts"]))
+    return Section("Verdicts", ("How the teachers' responses were graded.", *said), rows)

@@ -1,18 +1,21 @@
 """What configuration and code would make now: the artefacts of the selected studies, and what each must have read."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from distill import analyses
 from distill.config import jobs
 from distill.config.lineage import (
     PUBLISHED,
+    Agreement,
     Analysis,
     Answers,
     Contamination,
     Contrasts,
     Dataset,
     Duplicates,
+    Golds,
     Judgements,
     Loglikelihoods,
     Place,
@@ -43,7 +46,8 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
         case Dataset():
             problems = Problems(plan.catalogue.datasets[place.dataset].corpus)
             needed = plan.dataset_inputs(place.dataset)
-            return {problems.file("problems.parquet"), *(table for one in needed for table in one.tables)}
+            tables = {table for one in needed for table in one.tables}
+            return {problems.file("problems.parquet"), *_agreed(problems.corpus, plan), *tables}
         case Plans():
             return {rendered.manifest for rendered in plan.renderings(place.student).values()}
         case Repeats():
@@ -51,7 +55,13 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
         case Score():
             judged = [Judgements] if plan.catalogue.settings.judge else []
             problems = Problems(place.corpus).file("problems.parquet")
-            return {problems, *_answers(place, plan, [Responses, Verdicts, *judged])}
+            return {problems, *_agreed(place.corpus, plan), *_answers(place, plan, [Responses, Verdicts, *judged])}
+        case Agreement():
+            voters = (p.file("responses.parquet") for places in plan.voters(place).values() for p in places)
+            return {Problems(place.corpus).file("problems.parquet"), *voters}
+        case Verdicts() | Golds():
+            answered = [Responses(**asdict(place)).file("responses.parquet")] if isinstance(place, Verdicts) else []
+            return {Problems(place.corpus).file("problems.parquet"), *_agreed(place.corpus, plan), *answered}
         case Contrasts():
             return {path for kind in CONTRASTED for path in plan.files(kind)}
         case Analysis():
@@ -71,6 +81,10 @@ def _answers(place: Repeats | Score, plan: Plan, kinds: Sequence[type[Answers]])
     return {p.file(f"{p.KIND}.parquet") for p in answers}
 
 
+def _agreed(corpus: str, plan: Plan) -> set[str]:
+    return {place.manifest for place in plan.agreement(corpus)}
+
+
 def extra_inputs(place: Place, plan: Plan) -> list[Path]:
     """Return the local files of the configuration that a place must have read, as they are named now."""
     catalogue = plan.catalogue
@@ -84,5 +98,5 @@ def extra_inputs(place: Place, plan: Plan) -> list[Path]:
     if isinstance(place, (Rendered, Loglikelihoods)):
         return [prompts / f"{catalogue.students[place.student].prompt}.jinja"]
     if isinstance(place, Judgements):
-        return [prompts / f"judges/{jobs.judge_of(catalogue).prompt}.jinja"]
+        return [prompts / f"judges/{jobs.judge_prompt(catalogue, place.corpus)}.jinja"]
     return []

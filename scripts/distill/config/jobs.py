@@ -11,6 +11,7 @@ from distill.config.catalogue import Catalogue
 from distill.config.gaps import comparisons
 from distill.config.lineage import (
     PUBLISHED,
+    Agreement,
     Analysis,
     BaseModel,
     Contamination,
@@ -33,7 +34,9 @@ from distill.config.lineage import (
     Verdicts,
 )
 from distill.config.recipes import (
+    AgreementJob,
     Answering,
+    CorpusRecipe,
     FineTuning,
     GenerateJob,
     JudgeJob,
@@ -80,6 +83,19 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
     return (catalogue.teachers if kind == "teachers" else catalogue.students)[name]
 
 
+def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
+    """Return what the problems of a corpus are made from: who agrees on their gold answers changes no problem."""
+    return catalogue.corpora[corpus].model_copy(update={"agreement": None})
+
+
+def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
+    """Return what a search for an agreement reads. Raises ValueError for a corpus that asks for none."""
+    agreement = catalogue.corpora[corpus].agreement
+    if agreement is None:
+        raise ValueError(f"corpora.yaml: {corpus} names no `agreement`")
+    return AgreementJob(agreement=agreement, grading=catalogue.settings.grading)
+
+
 def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
     """Return what a generation reads."""
     shared = answering(catalogue, model_path).model_dump(include=set(Answering.model_fields))
@@ -100,6 +116,15 @@ def judge_of(catalogue: Catalogue) -> JudgeRecipe:
     if catalogue.settings.judge is None:
         raise ValueError("config.yaml: `judge` is not set")
     return catalogue.settings.judge
+
+
+def judge_prompt(catalogue: Catalogue, corpus: str) -> str:
+    """Return the name of the judge's prompt for a corpus. Raises ValueError where there is none."""
+    judge = judge_of(catalogue)
+    prompt = judge.prompt_without_gold if catalogue.corpora[corpus].is_without_golds else judge.prompt
+    if prompt is None:
+        raise ValueError(f"config.yaml: `judge.prompt_without_gold` is not set, and {corpus} has no gold answers")
+    return prompt
 
 
 def render_job(catalogue: Catalogue, student: str, training: str) -> RenderJob:
@@ -206,6 +231,7 @@ def environment(answering: Answering) -> str:
 _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
+    Agreement: "find_agreement",
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
     Dataset: "mix", Rendered: "render", Plans: "compare_plans", TrainedModel: "train", Score: "score",
     Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
@@ -233,7 +259,9 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
     """Return all that the job of a place reads of the catalogue, as canonical text."""
     match place:
         case Problems() | Statements():
-            return catalogue.corpora[place.corpus].canonical()
+            return problems_job(catalogue, place.corpus).canonical()
+        case Agreement():
+            return agreement_job(catalogue, place.corpus).canonical()
         case BaseModel():
             return base_model(catalogue, place.model).canonical()
         case Responses() if place.decoding == PUBLISHED:

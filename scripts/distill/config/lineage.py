@@ -173,6 +173,13 @@ class Golds(Place):
     corpus: str
 
 
+@_place("agreement", "verdicts/{corpus}/agreement")
+class Agreement(Place):
+    """What teachers agree on, in place of the gold answers that a corpus lacks."""
+
+    corpus: str
+
+
 @_place("repeats", "repeats/{corpus}/{model_path}/{decoding}")
 class Repeats(Place):
     """How many responses the draws of a model have in common."""
@@ -269,8 +276,8 @@ class Report(Place):
     """The page."""
 
 
-PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Golds, Repeats, Contamination, Duplicates,
-          Loglikelihoods, Dataset, Rendered, Plans, BaseModel, TrainedModel, Score, Contrasts, Analysis,
+PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Golds, Repeats, Contamination,
+          Duplicates, Loglikelihoods, Dataset, Rendered, Plans, BaseModel, TrainedModel, Score, Contrasts, Analysis,
           Report)  # fmt: skip
 
 

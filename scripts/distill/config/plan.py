@@ -12,6 +12,7 @@ from distill.config.catalogue import Catalogue
 from distill.config.jobs import base_model, is_scratch
 from distill.config.lineage import (
     PUBLISHED,
+    Agreement,
     Analysis,
     Answers,
     Arm,
@@ -139,6 +140,20 @@ class Plan:
         """Return the checks of gold answers, one per corpus."""
         return [Golds(corpus) for corpus in self.corpora()]
 
+    def agreement(self, corpus: str) -> list[Agreement]:
+        """Return the agreement that stands for a corpus's gold answers; none where it has its own, or none at all."""
+        return [Agreement(corpus)] if self.catalogue.corpora[corpus].agreement else []
+
+    def agreements(self) -> list[Agreement]:
+        """Return the agreements that stand for gold answers."""
+        return [place for corpus in self.corpora() for place in self.agreement(corpus)]
+
+    def voters(self, place: Agreement) -> dict[str, list[Responses]]:
+        """Return teacher -> its responses, all of which vote in an agreement."""
+        agreement = self.catalogue.corpora[place.corpus].agreement
+        names = agreement.teachers if agreement else ()
+        return {name: self._teacher_answers(Responses, place.corpus, name) for name in names}
+
     def dataset_inputs(self, dataset: str) -> list[Needed]:
         """Return all that a dataset is made from but its problems.
 
@@ -162,13 +177,18 @@ class Plan:
         return needed
 
     def dataset_files(self, dataset: str) -> dict[str, Any]:
-        """Return kind -> teacher -> tables of all that a dataset is made from, or kind -> table of its corpus."""
+        """Return kind -> teacher -> tables of all that a dataset is made from, or kind -> table of its corpus.
+
+        Of an agreement, whose terms the dataset states, it is the manifest.
+        """
         files: dict[str, Any] = {}
         for needed in self.dataset_inputs(dataset):
             if needed.teacher is None:
                 (files[needed.kind],) = needed.tables
             else:
                 files.setdefault(needed.kind, {})[needed.teacher] = needed.tables
+        for place in self.agreement(self.catalogue.datasets[dataset].corpus):
+            files[place.KIND] = place.manifest
         return files
 
     def _teacher_answers(self, kind: type[AnswersT], corpus: str, teacher: str) -> list[AnswersT]:
@@ -179,8 +199,10 @@ class Plan:
         return unique(place for n in needed for place in n.places)
 
     def teacher_answers(self, kind: type[Answers]) -> list[Place]:
-        """Return the teachers' responses that datasets are made from, or what is made of each."""
-        return self._of_datasets(kind.KIND)
+        """Return the teachers' responses that datasets are made from, or what is made of each; and those that vote."""
+        voters = [self.voters(place) for place in self.agreements()] if kind is Responses else []
+        voted = [place for own in voters for places in own.values() for place in places]
+        return unique([*self._of_datasets(kind.KIND), *voted])
 
     def signals(self) -> list[Place]:
         """Return the signals that datasets ask for."""
@@ -246,8 +268,8 @@ class Plan:
         asked = unique([*(p.corpus for p in answers), *(p.corpus for p in signals), *compared])
         statements = [place for corpus in asked for place in self.statements(corpus)]
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
-                  judgements, self.golds(), self.repeats(), signals, self.datasets(), self.rendered(), self.plans(),
-                  models, self.scores()]  # fmt: skip
+                  judgements, self.agreements(), self.golds(), self.repeats(), signals, self.datasets(),
+                  self.rendered(), self.plans(), models, self.scores()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
 
     # Files
@@ -259,7 +281,8 @@ class Plan:
         """
         stages: dict[str, Callable[[], Sequence[Place]]] = {
             "problems": self.problems, "responses": lambda: self.teacher_answers(Responses),
-            "verdicts": lambda: self.teacher_answers(Verdicts), "golds": self.golds, "repeats": self.repeats,
+            "verdicts": lambda: self.teacher_answers(Verdicts), "agreements": self.agreements, "golds": self.golds,
+            "repeats": self.repeats,
             "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered, "models": self.trained,
             "scores": self.scores,
         }  # fmt: skip

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from jinja2 import Environment, TemplateError, meta
+
 from distill.config.catalogue import KINDS, Catalogue
 from distill.config.gaps import comparisons, dataset_of
 from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
-from distill.config.recipes import CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
+from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
 
 
 class References:
@@ -30,6 +32,9 @@ class References:
             self._answering("students", name, student.prompt)
             for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
                 self._name("students", f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
+        for name, corpus in self._c.corpora.items():
+            if corpus.agreement:
+                self._agreement(name, corpus.agreement)
         for name, dataset in self._c.datasets.items():
             self._dataset(name, dataset)
         if self._c.settings.judge:
@@ -58,7 +63,7 @@ class References:
         exists = self._name("datasets", f"{name}.corpus", dataset.corpus, "corpora", "corpus")
         if exists and self._c.corpora[dataset.corpus].benchmark:
             self._add("datasets", f"{name}.corpus", f"{dataset.corpus!r} is a benchmark, which is never trained on")
-        if exists and self._c.corpora[dataset.corpus].columns.answer is None:
+        if exists and self._c.corpora[dataset.corpus].is_without_golds:
             self._without_golds(name, dataset)
         for teacher in dataset.teachers:
             self._name("datasets", f"{name}.teachers", teacher, "teachers", "teacher")
@@ -83,12 +88,33 @@ class References:
             why = "has published its responses, which have no token counts; use `characters`"
             self._add("datasets", f"{name}.{key}", f"{published[0]!r} {why}")
 
+    def _agreement(self, name: str, agreement: AgreementRecipe) -> None:
+        """Check that the teachers of an agreement can vote before anything is graded, and often enough."""
+        key = f"{name}.agreement.teachers"
+        known = [t for t in agreement.teachers if self._name("corpora", key, t, "teachers", "teacher")]
+        decodings = {t: self._c.decodings.get(self._c.decoding_of(t)) for t in known}
+        for teacher, decoding in decodings.items():
+            if decoding and decoding.until_correct:
+                why = "its later draws wait for verdicts, and these for the agreement"
+                self._add("corpora", key, f"{teacher!r} draws `until_correct`: {why}; give it another `decoding`")
+        able = [t for t in known if decodings[t] or self._c.teachers[t].published]
+        if len(able) < len(agreement.teachers):
+            return  # a mistake of a teacher, which is told there
+        votes = sum(len(self._c.draws(f"teachers/{t}", self._c.decoding_of(t))) for t in able)
+        if votes < agreement.at_least:
+            why = f"its teachers have {votes} draws in all, so no problem could have a gold answer"
+            self._add("corpora", f"{name}.agreement.at_least", f"{agreement.at_least} is out of reach: {why}")
+
     def _without_golds(self, name: str, dataset: DatasetRecipe) -> None:
-        """Check that a dataset of a corpus without gold answers needs none."""
-        if dataset.pairing != "unfiltered":
+        """Check that a dataset of a corpus without gold answers needs none, or that the judge needs none."""
+        settings = self._c.settings
+        if settings.policy == "rule+judge" and settings.judge:
+            self._judge_without_golds(dataset.corpus, settings.judge)
+        elif dataset.pairing != "unfiltered":
             why = "only `pairing: unfiltered` can use it, for nothing can be called correct"
-            self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}")
-        if dataset.curation.pass_rate:
+            ways = "give the corpus an `agreement`, or let a judge decide (`policy: rule+judge`)"
+            self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}; else {ways}")
+        if dataset.curation.pass_rate and settings.policy == "rule":
             self._add("datasets", f"{name}.curation.pass_rate", f"{dataset.corpus!r} has no gold answers to pass by")
         for teacher in dataset.teachers:
             decoding = self._c.decodings.get(self._c.decoding_of(teacher)) if teacher in self._c.teachers else None
@@ -99,12 +125,30 @@ class References:
     def _judge(self, judge: JudgeRecipe) -> None:
         folder = self._root / "prompts" / "judges"
         prompts, path = [p.stem for p in folder.glob("*.jinja")], self._root / "config.yaml"
-        if judge.prompt not in prompts:
-            self._lines.append(f"{path}: judge.prompt: {unknown(judge.prompt, 'prompt', prompts)} (files in {folder})")
+        named = {"prompt": judge.prompt, "prompt_without_gold": judge.prompt_without_gold}
+        for key, prompt in named.items():
+            if prompt is not None and prompt not in prompts:
+                self._lines.append(f"{path}: judge.{key}: {unknown(prompt, 'prompt', prompts)} (files in {folder})")
         if judge.teacher not in self._names["teachers"]:
             self._lines.append(f"{path}: judge.teacher: {unknown(judge.teacher, 'teacher', self._names['teachers'])}")
         elif (teacher := self._c.teachers.get(judge.teacher)) and teacher.model is None:
             self._lines.append(f"{path}: judge.teacher: {judge.teacher!r} has published its responses; it cannot judge")
+
+    def _judge_without_golds(self, corpus: str, judge: JudgeRecipe) -> None:
+        """Check that the judge has a prompt for a corpus without gold answers, which shows none."""
+        path, prompt = self._root / "config.yaml", judge.prompt_without_gold
+        if prompt is None:
+            why = f"{corpus!r} has no gold answers, which `judge.prompt` needs; name a template, such as `correct`"
+            self._lines.append(f"{path}: judge.prompt_without_gold: {why}")
+            return
+        folder = self._root / "prompts" / "judges"
+        try:
+            names = meta.find_undeclared_variables(Environment().parse((folder / f"{prompt}.jinja").read_text()))
+        except (OSError, ValueError, TemplateError):
+            return  # it is not there, or no template: told where prompts are checked, or by the judge
+        if "gold" in names:
+            why = f"{prompt!r} shows a `gold`, and {corpus!r} has no gold answers; take a template without"
+            self._lines.append(f"{path}: judge.prompt_without_gold: {why}")
 
     def _rater(self, key: str, teacher: str) -> None:
         """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""

@@ -19,7 +19,10 @@ Teachers = dict[str, tuple[Path, ...]]
 
 
 class MixInputs(Inputs):
-    """The files of a dataset: teacher -> all shards of all draws, in one order for every table."""
+    """The files of a dataset: teacher -> all shards of all draws, in one order for every table.
+
+    agreement: the manifest of the one that stands for gold answers.
+    """
 
     responses: Teachers
     verdicts: Teachers
@@ -27,6 +30,7 @@ class MixInputs(Inputs):
     loglikelihoods: Teachers = Field({})
     contamination: Path | None = None
     duplicates: Path | None = None
+    agreement: Path | None = None
 
     def check(self, recipe: DatasetRecipe) -> None:
         """Raise InputError unless every file that the recipe needs is named, and no table of problems besides."""

@@ -15,6 +15,7 @@ from distill.config.recipes import GapRecipe, StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
+from distill.scores.golds import described
 from distill.training.parity import NOT_COMPARABLE, loss_token_ratio, parity
 
 AVERAGE = "average"
@@ -72,6 +73,7 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
                         **{name: facts[name] for name in FIGURES},
                         "mean_tokens": facts["mean_tokens"],
                         "decoding": study.decoding,
+                        "golds": described(facts.get("golds")),
                     }
                 )
     return rows

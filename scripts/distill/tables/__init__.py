@@ -2,6 +2,7 @@
 
 from distill.tables.parquet import ROW_GROUP, Writer, build, check_row, footer, read, stream, write
 from distill.tables.schemas import (
+    AGREEMENT,
     CONTAMINATION,
     DUPLICATES,
     GOLDS,
@@ -21,6 +22,7 @@ from distill.tables.schemas import (
 )
 
 __all__ = [
+    "AGREEMENT",
     "CONTAMINATION",
     "DUPLICATES",
     "GOLDS",

@@ -87,8 +87,9 @@ def _check_words(path: Path, contract: Contract, rows: pa.Table | pa.RecordBatch
         if name not in rows.schema.names:
             continue
         allowed = [word.value for word in words]
+        null = [None] if contract.schema.field(name).nullable else []
         held = pc.unique(rows.column(name)).to_pylist()
-        if alien := [word for word in held if word not in allowed]:
+        if alien := [word for word in held if word not in [*allowed, *null]]:
             shown = "null" if alien[0] is None else repr(alien[0][:80])
             raise InputError(
                 f"{path}: column {name!r} of {contract.name} holds {shown}; allowed are {', '.join(allowed)}"

@@ -6,14 +6,14 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from distill.tables.words import FinishReason, Judgement, Verdict
+from distill.tables.words import Disagreement, FinishReason, Judgement, Verdict
 
 
 @dataclass(frozen=True)
 class Contract:
     """A table's name, its columns, and the columns that make a row unique and order the file.
 
-    words: column -> the only words it may hold.
+    words: column -> the only words it may hold, or null where the column may.
     """
 
     name: str
@@ -59,6 +59,10 @@ VERDICTS = _contract(
 )
 GOLDS = _contract(
     "golds", "problem_id", "answer verifiable", problem_id=_TEXT, answer=_TEXT, verifiable=pa.bool_()
+)  # fmt: skip
+AGREEMENT = _contract(
+    "agreement", "problem_id", "votes voters classes",
+    problem_id=_TEXT, answer=_TEXT, votes=_INT, voters=_INT, classes=_INT, reason=Disagreement,
 )  # fmt: skip
 JUDGEMENTS = _contract(
     "judgements", "problem_id draw", "judgement reply", **_KEY, judgement=Judgement, reply=_TEXT

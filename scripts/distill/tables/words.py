@@ -59,11 +59,19 @@ class Verdict(StrEnum):
 
 
 class Judgement(StrEnum):
-    """What the judge says of an answer that the rule rejected."""
+    """What the judge says of an answer that the rule rejected: equal to the gold answer; without one: correct."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
     UNCLEAR = "unclear"
+
+
+class Disagreement(StrEnum):
+    """Why the teachers of an agreement give a problem no gold answer; `distill.verdicts.agreement` says when."""
+
+    TOO_FEW = "too_few"
+    TIE = "tie"
+    NO_MAJORITY = "no_majority"
 
 
 class Outcome(StrEnum):

@@ -106,8 +106,7 @@ def grade(
 
 def examine(gold: str, response: str | None, finish_reason: str | None = None) -> Grade | Pair:
     """Find the answer of a response and settle what needs no mathematics; linear in the response, never hangs."""
-    final = after_think(response or "")
-    box = None if final is None else last_box(final)
+    box = _box(response)
     extracted = None if box is None else clean(box)
     if not extracted or not (answer := normalise(extracted)):
         verdict = Verdict.NO_ANSWER if box is not None else _UNBOXED.get(finish_reason or "", Verdict.NO_ANSWER)
@@ -125,6 +124,12 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
 def _units_differ(gold: str, answer: str) -> bool:
     """Whether both answers state a unit, one of them a compound one, and these are not the same."""
     return max(len(gold), len(answer)) <= MAX_ANSWER and clash(plain(gold), plain(answer))
+
+
+def stated_answer(response: str | None) -> str | None:
+    """Return the answer that `examine` finds in a response, whole; None where there is none."""
+    extracted = clean(_box(response) or "")
+    return extracted if extracted and normalise(extracted) else None
 
 
 def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
@@ -150,6 +155,11 @@ def check_seconds(name: str, value: int) -> None:
     """Raise ValueError unless a limit is a whole number of at least 1 (a bool or a float is not)."""
     if type(value) is not int or value < 1:
         raise ValueError(f"{name} is {value!r}: expected a whole number of seconds, 1 or more")
+
+
+def _box(response: str | None) -> str | None:
+    final = after_think(response or "")
+    return None if final is None else last_box(final)
 
 
 def _gold(gold: str) -> str:

@@ -2,6 +2,7 @@
 
 The judge sees problem, gold answer and the text of the last box, never the solution, and says True or False (the
 paper's third step, section A.3 and its released scorer). It can only turn a rejected response into a correct one.
+Of a corpus without gold answers it sees problem and answer, and says whether the answer is correct.
 Replies are kept in a journal as they come, so a job that fails or is killed asks no question twice.
 """
 
@@ -20,10 +21,13 @@ from distill.tables.words import FinishReason, Judgement
 
 
 class Question(NamedTuple):
-    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal."""
+    """One question to the judge; equal questions are asked once. It is the key of its reply in the journal.
+
+    gold: None of a corpus without gold answers.
+    """
 
     problem: str
-    gold: str
+    gold: str | None
     answer: str
 
 
@@ -37,10 +41,12 @@ def judgement(reply: str) -> Judgement:
 
 
 class Judge:
-    """Puts questions to an engine, each as one conversation."""
+    """Puts questions to an engine, each as one conversation; all have a gold answer, or none has."""
 
-    def __init__(self, engine: Engine, template: Path):
-        self._engine, self._template = engine, PromptTemplate(template, Question._fields)
+    def __init__(self, engine: Engine, template: Path, with_gold: bool = True):
+        self._engine = engine
+        self._fields = [name for name in Question._fields if with_gold or name != "gold"]
+        self._template = PromptTemplate(template, self._fields)
 
     def ask_all(self, questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
         """Ask what the journal does not hold yet; yield each question when its reply is kept.
@@ -69,7 +75,7 @@ class Judge:
             )
 
     def _request(self, question: Question) -> Request:
-        text = self._template.render(question._asdict())
+        text = self._template.render({name: getattr(question, name) for name in self._fields})
         return Request([{"role": "user", "content": text}], 0)
 
 

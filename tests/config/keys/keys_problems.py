@@ -8,6 +8,7 @@ from keys import Keys, key
 from world import ran, read, scratch
 
 from distill import tables
+from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.plan import Plan
 from distill.config.recipes import (
@@ -42,6 +43,13 @@ def mapped(recipe: CorpusColumns) -> Any:
 
 def benchmarks(recipe: CorpusRecipe) -> Any:
     return Catalogue(Settings(studies=("toy",)), corpora={"c": recipe}).benchmarks()
+
+
+def agreement(recipe: CorpusRecipe) -> Any:
+    """Who agrees on the golds of a corpus, as the rules see it; its problems are the same."""
+    catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})
+    assert jobs.problems_job(catalogue, "c").canonical() == recipe.model_copy(update={"agreement": None}).canonical()
+    return Plan(catalogue).agreement("c"), recipe.is_without_golds
 
 
 def shards(recipe: CorpusRecipe) -> Any:
@@ -112,6 +120,7 @@ KEYS = {
         "answer_format": key("boxed", problems, columns={"answer": "gold"}),
         "no_answer": key(["3"], problems),
         "rewrites": key([{"pattern": "What is", "replacement": "Compute"}], problems),
+        "agreement": key({"teachers": ("a", "b")}, agreement, columns={"answer": None}),
         "start": key(3, problems),
         "stop": key(3, problems),
         "max_unusable": key(0.5, problems, path="lacking.jsonl"),

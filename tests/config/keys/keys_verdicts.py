@@ -3,11 +3,13 @@
 import json
 import resource
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import check_golds
+import find_agreement
 import judge
 import pyarrow as pa
 import pytest
@@ -24,6 +26,9 @@ from distill import tables
 from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
+    AgreementJob,
+    AgreementRecipe,
+    CorpusRecipe,
     GradingRecipe,
     JudgeJob,
     JudgeRecipe,
@@ -122,13 +127,15 @@ def _judged(job: JudgeJob, reply: str) -> tuple[str, list[dict[str, Any]]]:
     rows = [{"problem_id": "a", "draw": 0, "verdict": "wrong", "extracted": "one", "method": "text",
              "matcher": "wrong", "lenient": "wrong"}]  # fmt: skip
     tables.write(home / "v.parquet", tables.build(rows, tables.VERDICTS), tables.VERDICTS)
+    responses_table(home / "r.parquet", [{"problem_id": "a"}])
     fetch_model.main(["--recipe", recipe(served=MODEL), "--output", str(home / "model/manifest.json")])
     with running() as server:
         server.message = {"content": reply}
         generation = job.generation.server.model_copy(update={"url": server.url})
         real = job.model_copy(update={"generation": job.generation.model_copy(update={"server": generation})})
-        options = ("--problems", known, "--verdicts", home / "v.parquet", "--model", home / "model",
-                   "--prompt", "prompts/judges/equal.jinja", "--execution", json.dumps(real.execution()))  # fmt: skip
+        options = ("--problems", known, "--responses", home / "r.parquet", "--verdicts", home / "v.parquet",
+                   "--model", home / "model", "--prompt", "prompts/judges/equal.jinja",
+                   "--execution", json.dumps(real.execution()))  # fmt: skip
         error = ran(judge.main, *options, "--recipe", real.canonical(), "--output", home / "out/j.parquet")
         return _without(error, server.url), server.bodies
 
@@ -165,9 +172,58 @@ def read_accuracy(folder: Path) -> float:
     return json.loads((folder / "manifest.json").read_text())["accuracy"]
 
 
+def limits_of_votes(job: AgreementJob) -> Any:
+    """The limits that find_agreement.py compares under."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find_agreement, "grade_all", partial(grade_all, compare_pair=limits_of))
+        seen: list[Any] = []
+        patch.setattr(find_agreement, "agree", lambda _, __, grade: seen.extend(grade([(*PAIR, "stop")])) or [])
+        with pytest.raises(ValueError, match="shorter"):  # no agreement comes of it
+            find_agreement.find({"p": Counter()}, job, 1)
+    return [(grade.verdict, grade.method) for grade in seen]
+
+
+def votes(agreement: AgreementRecipe) -> Any:
+    return agreed(AgreementJob(agreement=agreement, grading={}))
+
+
+def agreed(job: AgreementJob) -> Any:
+    """The table and what the manifest states, where of 10 votes 4 and 3 are alike."""
+    home = scratch()
+    known = problems_table(home / "p.parquet", [{"problem_id": "p", "answer": ""}])
+    said = {"a": "7777889", "b": "889", "c": "456"}
+    files = {}
+    for teacher in job.agreement.teachers:
+        rows = [{"problem_id": "p", "draw": i, "response": rf"\boxed{{{x}}}"} for i, x in enumerate(said[teacher])]
+        files[teacher] = [str(responses_table(home / f"{teacher}.parquet", rows))]
+    given = canonical_json({"responses": files})
+    output = home / "out/agreement.parquet"
+    options = ("--problems", known, "--inputs", given, "--recipe", job.canonical(), "--output", output)
+    assert not ran(find_agreement.main, *options)
+    facts = json.loads(output.with_name("manifest.json").read_text())
+    return read(output, tables.AGREEMENT), {name: facts[name] for name in ("teachers", "at_least", "share")}
+
+
+def judge_without_golds(recipe: JudgeRecipe) -> Any:
+    """The prompt of the judge for a corpus without gold answers, and for one with them."""
+    corpora = {"a": CorpusRecipe(path="x", columns={"answer": None}), "b": CorpusRecipe(path="x")}
+    catalogue = Catalogue(Settings(studies=("toy",), judge=recipe), corpora=corpora)
+    assert jobs.judge_prompt(catalogue, "b") == recipe.prompt
+    return recipe.prompt_without_gold and jobs.judge_prompt(catalogue, "a")
+
+
 GENERATION = {**SERVED, "decoding": {"max_new_tokens": 8}}
 
 KEYS = {
+    AgreementRecipe: Keys({"teachers": ("a", "b")}, {
+        "teachers": key(("a", "c"), votes),
+        "at_least": key(5, votes),
+        "share": key(0.3, votes),
+    }),
+    AgreementJob: Keys({"agreement": {"teachers": ("a", "b")}, "grading": {}}, {
+        "agreement": key({"teachers": ("a",)}, agreed),
+        "grading": key({"timeout_seconds": 7, "memory_mb": 2048}, limits_of_votes),
+    }),
     GradingRecipe: Keys({}, {
         "timeout_seconds": key(7, limits, golds),
         "deadline_seconds": key(2, deadline, golds),
@@ -176,6 +232,7 @@ KEYS = {
     JudgeRecipe: Keys(JUDGE, {
         "teacher": key("toy-small", judge_content, judge_command),
         "prompt": key("other", judge_command),
+        "prompt_without_gold": key("correct", judge_without_golds),
         "max_tokens": key(9, judge_content, judge_command),
         "max_unclear": key(0.5, judge_execution, judge_command, same=judge_content),
     }),

@@ -14,12 +14,13 @@ from distill.config.recipes.answering import (
     needed_gpus,
 )
 from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonical_json
-from distill.config.recipes.corpora import CorpusColumns, CorpusRecipe, Rewrite, Rows
+from distill.config.recipes.corpora import AgreementRecipe, CorpusColumns, CorpusRecipe, Rewrite, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.config.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
 from distill.config.recipes.settings import (
+    AgreementJob,
     GradingRecipe,
     JudgeJob,
     JudgeRecipe,
@@ -42,6 +43,8 @@ __all__ = [
     "COMPARED",
     "EXECUTION",
     "NAME_PATTERN",
+    "AgreementJob",
+    "AgreementRecipe",
     "Answering",
     "ArmsRecipe",
     "CorpusColumns",

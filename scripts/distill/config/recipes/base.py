@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 # Names become folder names and wildcards, so they are plain: no dots, no slashes, no spaces.
 NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # Words that stand in paths of results beside names.
-RESERVED_NAMES = {"base", "golds", "kept", "published", "repeats", "state", "statements", "students", "teachers"}
+RESERVED_NAMES = {"agreement", "base", "golds", "kept", "published", "repeats", "state", "statements", "students",
+                  "teachers"}  # fmt: skip
 RESERVED_PATTERN = re.compile(r"(seed|draw)-\d+|\d+-of-\d+")
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, HubId, Positive, Recipe, Revision, Share, namable
+from distill.config.recipes.base import EXECUTION, HubId, Name, Once, Positive, Recipe, Revision, Share, namable
 
 Text = Annotated[str, Field(min_length=1)]
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
@@ -132,7 +132,9 @@ class CorpusColumns(Recipe):
 
     problem: str = Field("problem", description="The statement.")
     answer: str | None = Field(
-        "answer", description="The gold answer; `null` for a corpus without, which only unfiltered datasets can use."
+        "answer",
+        description="The gold answer; `null` for a corpus without: unfiltered datasets can use it, others need an "
+        "`agreement` or a judge.",
     )
     problem_id: str | None = Field(None, description="A unique id; without it the id is a hash of the statement.")
     solution: str | None = Field(None, description="The reference solution.")
@@ -140,8 +142,30 @@ class CorpusColumns(Recipe):
     level: str | None = Field(None, description="The difficulty.")
 
 
+class AgreementRecipe(Recipe):
+    """Gold answers of a corpus without: what most responses of some teachers agree on. Each draw has one vote.
+
+    These golds are no truth. A teacher that is named here is later graded against its own votes.
+    """
+
+    teachers: Annotated[tuple[Name, ...], Once] = Field(
+        ..., min_length=1, description="Who votes; of one teacher its draws agree with each other."
+    )
+    at_least: Annotated[int, Field(ge=2, lt=2**31)] = Field(
+        2, description="Least votes for the same answer; problems with fewer have no gold answer."
+    )
+    share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.5, description="The answer must have more than this share of the problem's votes."
+    )
+
+    @field_validator("teachers")
+    @classmethod
+    def _in_one_order(cls, teachers: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(teachers))
+
+
 class CorpusRecipe(Rows):
-    """A named set of problems with gold answers."""
+    """A named set of problems, with gold answers or without."""
 
     columns: CorpusColumns = Field(CorpusColumns(), description="Column mapping.")
     answer_format: Literal["bare", "boxed", "hashes"] = Field(
@@ -150,6 +174,9 @@ class CorpusRecipe(Rows):
     )
     no_answer: tuple[Text, ...] = Field(
         (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
+    )
+    agreement: AgreementRecipe | None = Field(
+        None, description="Where `columns.answer` is `null`: teachers whose agreement stands for the gold answers."
     )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
     start: int = Field(0, ge=0, lt=2**31, description="First row of the source to take.")
@@ -167,12 +194,19 @@ class CorpusRecipe(Rows):
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
     )
 
+    @property
+    def is_without_golds(self) -> bool:
+        """Whether there is nothing to grade against: neither gold answers nor an agreement on some."""
+        return self.columns.answer is None and self.agreement is None
+
     @model_validator(mode="after")
     def _has_golds_or_needs_none(self) -> "CorpusRecipe":
-        if self.columns.answer is None and (self.benchmark or self.no_answer or self.answer_format != "bare"):
-            raise ValueError(
-                "`columns.answer: null` is a corpus without gold answers: no `benchmark`, `no_answer`, `answer_format`"
-            )
+        if self.columns.answer is None and (self.no_answer or self.answer_format != "bare"):
+            raise ValueError("`columns.answer: null` is a corpus without gold answers: no `no_answer`, `answer_format`")
+        if self.is_without_golds and self.benchmark:
+            raise ValueError("`columns.answer: null` is a corpus without gold answers: a `benchmark` needs `agreement`")
+        if self.columns.answer is not None and self.agreement:
+            raise ValueError("`agreement` is for a corpus without gold answers, which says `columns: {answer: null}`")
         if self.stop is not None and self.start >= self.stop:
             raise ValueError(f"`start: {self.start}` is not below `stop: {self.stop}`")
         return self

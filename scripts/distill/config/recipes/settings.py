@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.answering import GenerateJob
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Positive, Recipe, Share
+from distill.config.recipes.corpora import AgreementRecipe
 
 Policy = Literal["rule", "rule+judge"]
 
@@ -41,6 +42,13 @@ class SimilarityRecipe(Recipe):
     )
 
 
+class AgreementJob(Recipe):
+    """What one search for an agreement reads."""
+
+    agreement: AgreementRecipe
+    grading: GradingRecipe
+
+
 class ScoreJob(Recipe):
     """What one scoring job reads."""
 
@@ -54,6 +62,11 @@ class JudgeRecipe(Recipe):
         ..., description="The teacher of the catalogue that judges: a served model (`engine: openai`), or one we run."
     )
     prompt: FilePath = Field("equal", description="Name of a template in `config/prompts/judges/`.")
+    prompt_without_gold: FilePath | None = Field(
+        None,
+        description="Such a template that shows no gold answer and asks whether an answer is correct (`correct` is "
+        "shipped), for corpora without gold answers and without `agreement`.",
+    )
     max_tokens: Positive = Field(20, description="Longest reply; it is greedy.")
     max_unclear: Share = Field(
         0.05,
