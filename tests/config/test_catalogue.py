@@ -120,7 +120,7 @@ def test_one_mistake_is_told_once(project: Path) -> None:
 
 def test_all_mistakes_are_told_at_once(project: Path) -> None:
     text = (project / "config/catalogue/trainings.yaml").read_text()
-    (project / "config/catalogue/trainings.yaml").write_text(text.replace("lr:", "rate:", 1))
+    (project / "config/catalogue/trainings.yaml").write_text(text.replace("lr:", "rate:", 2))
     with pytest.raises(InputError) as error:
         load(project / "config", {"studies": ["toi"]})
     lines = str(error.value).splitlines()
