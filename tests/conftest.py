@@ -2,17 +2,20 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from study import Study
 
 # Threads that wait for each other take the time of the tests beside them. Set before any test imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# How fast an example is made says how busy the machine is.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+with suppress(ImportError):  # the tests with vLLM run without it
+    from hypothesis import HealthCheck, settings
+
+    # How fast an example is made says how busy the machine is.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 # The files that take longest are begun first, so that no process has one of them left to do alone.

@@ -14,7 +14,7 @@ from helpers import REPOSITORY, jsonl
 from study import CATALOGUE, Study
 
 from distill import analyses
-from distill.audit.expected import chosen_places
+from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.plan import Plan
@@ -48,13 +48,17 @@ def with_every_rule(folder: Path) -> Study:
     jsonl(study.folder / "published.jsonl", [{"id": "x", "response": "y"}])
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small}\nstudies:")
     study.edit(CATALOGUE + "corpora.yaml", **{"gsm8k-benchmark": {"benchmark": False}})  # its file is not here
+    # Nobody answers these: one trains a tokenizer, with one problems are compared.
+    rows = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id"}}
+    study.edit(CATALOGUE + "corpora.yaml", words=rows, compared={**rows, "benchmark": True})
     published = {"path": "published.jsonl", "columns": {"problem_id": "id", "response": "response"}}
     study.edit(CATALOGUE + "teachers.yaml", known={"published": published})
-    curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "toy-xs"}
+    curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
     study.edit(CATALOGUE + "datasets.yaml", mixed=mixed)
-    scratch = {"model": {"scratch": {"tokenizer_corpora": ["toy-train"]}}, "prompt": "plain"}
-    study.edit(CATALOGUE + "students.yaml", blank=scratch)
+    scratch = {"model": {"scratch": {"tokenizer_corpora": ["words"]}}, "prompt": "plain"}
+    rater = {"model": {"path": "resources/toy/base-xs"}, "prompt": "boxed"}
+    study.edit(CATALOGUE + "students.yaml", blank=scratch, rater=rater)
     path = study.folder / "config/studies/toy.yaml"
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
@@ -118,6 +122,22 @@ def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Plann
     assert len(set(places)) == len(places)
 
 
+def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any], plan: Plan) -> None:
+    for _, _, outputs, inputs in graph:
+        for manifest in (path for path in outputs if path.endswith("manifest.json")):
+            place = lineage.parse(Path(manifest).parent)
+            given = {path for path in inputs if path.startswith("results/")}
+            if isinstance(place, lineage.Contrasts):
+                given = {path for path in given if path.endswith("manifest.json")}  # they stand for their items
+            elif not isinstance(place, lineage.Analysis):
+                given = {path for path in given if not path.endswith("manifest.json")}
+            needed = inputs_of(place, plan)
+            assert needed is None or needed == given, place
+            outside = set(inputs) - {path for path in inputs if path.startswith("results/")}
+            if not isinstance(place, (lineage.BaseModel, lineage.Statements)):  # compared by what they say of the files
+                assert {str(path) for path in extra_inputs(place, plan)} == outside, place
+
+
 def test_a_target_asks_for_all_that_may_be_deleted(graph: list[Any], plan: Plan) -> None:
     asked = {rule: set(inputs) for rule, _, outputs, inputs in graph if not outputs}
     assert asked.keys() == TARGETS.keys()
@@ -144,6 +164,25 @@ def test_names_of_modules_are_those_that_are_loaded() -> None:
     for name in analyses.names():
         (module,) = jobs.job_of(None, lineage.Analysis(name)).modules  # type: ignore[arg-type]
         assert module == analyses.load(name).__name__
+
+
+def test_jobs_by_hand(plan: Plan) -> None:
+    answers = ("toy-test", "students/toy-xs/base", "toy-greedy", 0, "00-of-01")
+    engine = ("distill.responses.engines.transformers",)
+    for place, modules, keys in (
+        (lineage.Responses(*answers), engine, {"decoding", "engine"}),
+        (lineage.Judgements(*answers), engine, {"generation"}),
+        (lineage.Verdicts(*answers), (), {"timeout_seconds"}),
+        (lineage.Contamination("toy-train"), (), {"ngram", "overlap"}),
+        (lineage.Duplicates("toy-train"), (), {"near_duplicate"}),
+        (lineage.Contrasts(), (), {"studies"}),
+    ):
+        job = jobs.job_of(plan.catalogue, place)
+        recipe = json.loads(job.recipe)
+        assert job.modules == modules, place
+        assert keys <= recipe.keys(), place
+        if place.KIND in ("contamination", "duplicates"):
+            assert keys == recipe.keys()
 
 
 def test_who_has_published_nothing_has_no_such_job(plan: Plan) -> None:

@@ -265,7 +265,7 @@ class Plan:
         scratch = [base_model(self.catalogue, place.model).scratch for place in bases]
         corpora = unique([*self.corpora(), *(name for model in scratch if model for name in model.tokenizer_corpora)])
         compared = self.catalogue.benchmarks() if any(isinstance(p, Contamination) for p in signals) else []
-        asked = unique([*(p.corpus for p in answers), *(p.corpus for p in signals), *compared])
+        asked = unique([*(p.corpus for p in answers), *compared])
         statements = [place for corpus in asked for place in self.statements(corpus)]
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
                   judgements, self.agreements(), self.golds(), self.repeats(), signals, self.datasets(),
