@@ -138,6 +138,7 @@ def test_without_golds_a_dataset_is_unfiltered_or_judged(loaded: Loaded) -> None
     line = refused(loaded, datasets={"paired": DATASET})
     assert "datasets.yaml: paired.pairing: 'open' has no gold answers; only `pairing: unfiltered` can use it" in line
     followed = {"policy": "rule+judge", "judge": {**JUDGE, "prompt_without_gold": "correct"}}
+    assert "paired.pairing: 'open' has no gold answers" in refused(loaded, {**followed, "policy": "rule"})
     catalogue = loaded(followed)
     judged = [p.corpus for p in Plan(catalogue).teacher_answers(Judgements)]
     assert judged.count("open") == 4
