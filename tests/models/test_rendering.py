@@ -8,6 +8,7 @@ from helpers import PROMPTS
 from distill.models.prompts import Prompt
 from distill.models.rendering import REMEDIES, Refusal, RenderedRow, Renderer, Unrenderable
 from distill.models.templates import ChatTemplate
+from distill.models.thinking import canonical_think
 
 PROBLEM, THOUGHT = "Go up 4.", "<think>\n3 up 4 = 7.\n</think>\n\n\\boxed{7}"
 USER = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}{% else %}"
@@ -61,8 +62,9 @@ def test_the_tags_of_thinking_may_be_special_tokens() -> None:
 def test_words_and_digits_may_be_added_tokens_that_the_template_has_too() -> None:
     known = renderer(assistant="<|assistant|>{% set x = 7 %}{{ m.content }}", tokens=("7", "set", "[TOOL]"))
     assert taught(known, "set 7") == "set 7<|end|>"
-    named = renderer(assistant="<|assistant|>{% set x = '[TOOL]' %}{{ m.content }}", tokens=("[TOOL]",))
-    assert refused(named, "[TOOL]") == Unrenderable.SPECIAL_TOKEN
+    for mark, tokens in (("[TOOL]", ()), ("((tool))", ("((tool))",)), ("<|tool|>", ())):
+        named = renderer(assistant=f"<|assistant|>{{% set x = '{mark}' %}}{{{{ m.content }}}}", tokens=tokens)
+        assert refused(named, f"3 {mark}") == Unrenderable.SPECIAL_TOKEN
     assert taught(known, "up [TOOL]") == "up [TOOL]<|end|>"  # it means nothing there
 
 
@@ -90,6 +92,27 @@ def test_of_several_stop_tokens_the_one_after_the_response_is_taught() -> None:
         assert taught(known, THOUGHT) == THOUGHT.removeprefix(opening) + "<|stop|>"
         for mark in ("<|end|>", "<|stop|>"):
             assert refused(known, f"{THOUGHT} {mark}") == Unrenderable.SPECIAL_TOKEN
+
+
+def test_a_stop_token_may_begin_with_another() -> None:
+    assert taught(renderer(tokens=["<|end|>>"], end="<|end|>>"), "7") == "7<|end|>>"
+
+
+def test_a_text_that_the_tokenizer_makes_a_special_token_of() -> None:
+    from tokenizers import AddedToken, normalizers
+
+    known = renderer()
+    known.tokenizer.add_tokens([AddedToken("<|x|>", special=True, normalized=True)], special_tokens=True)
+    known.tokenizer.backend_tokenizer.normalizer = normalizers.NFKC()
+    assert refused(known, "3 \uff1c|x|\uff1e") == Unrenderable.SPECIAL_TOKEN
+    assert refused(known, "3 \ufb01") == Unrenderable.LOST_BY_TOKENIZER
+    known.tokenizer.backend_tokenizer.normalizer = normalizers.NFC()
+    assert taught(known, "caf e\u0301") == "caf \u00e9<|end|>"
+
+
+def test_two_thoughts_are_taught() -> None:
+    twice = "<think>\na\n</think>\n\nb <think>\nc\n</think>\n\nd"
+    assert taught(renderer(), twice) == f"{twice}<|end|>"
 
 
 def test_a_stop_token_that_the_tokenizer_joins_to_the_response_is_none() -> None:
@@ -144,6 +167,36 @@ def test_templates_that_change_a_turn(assistant: str, response: str, reason: Unr
 def test_what_a_template_writes_around_a_response_is_counted_and_its_white_space_is_not() -> None:
     row = renderer("<|assistant|>Go. {{ m.content }}!\n").render(PROBLEM, " 3 up 4 \n")
     assert (row.added, row.added_tokens) == ("Go.   \n!\n", 9)
+    assert renderer("<|assistant|>7: {{ m.content }}").render(PROBLEM, "7").added == "7: "
     trimmed = renderer("<|assistant|>\n{{ m.content|trim }}\n")
     assert trimmed.render(PROBLEM, "3 up 4\n\n").added == ""
     assert taught(trimmed, "3 up 4\n\n") == "\n3 up 4\n<|end|>"
+
+
+def test_a_response_is_read_with_the_marks_of_its_thinking_only() -> None:
+    harmony = ("<|start|>", "<|channel|>", "<|message|>", "<|return|>")
+    text = (
+        "<|channel|>analysis<|message|>so<|end|><|start|>assistant<|channel|>final<|message|>7 ((x))<|user|><|return|>"
+    )
+    tokenizer = renderer(tokens=(*harmony, "((x))")).tokenizer
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    read = ChatTemplate(tokenizer, think_tags="gpt-oss").response_text(ids)
+    assert canonical_think(read, "gpt-oss") == "<think>\nso\n</think>\n\n7 ((x))"
+    own = renderer(tokens=("<begin>", "<end>", "((x))")).tokenizer
+    ids = own("<begin>so<end>7 ((x))<|user|>", add_special_tokens=False)["input_ids"]
+    assert ChatTemplate(own, think_tags=("<begin>", "<end>")).response_text(ids) == "<begin>so<end>7 ((x))"
+    assert ChatTemplate(own).response_text(ids) == "so7 ((x))"
+
+
+def test_the_tokenizer_adds_nothing_to_a_template_s_text() -> None:
+    from tokenizers import processors
+
+    known = renderer()
+    alone = known.render(PROBLEM, "7")
+    adding = processors.TemplateProcessing(
+        single="<|user|> $A <|end|>", special_tokens=[("<|user|>", 257), ("<|end|>", 256)]
+    )
+    known.tokenizer.backend_tokenizer.post_processor = adding
+    assert len(known.tokenizer("7")["input_ids"]) == 3
+    assert known.render(PROBLEM, "7") == alone
+    assert known.template.prompt_ids(known.prompt.messages(PROBLEM)) == alone.ids[: alone.prompt]

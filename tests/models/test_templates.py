@@ -29,8 +29,7 @@ def tokenizer() -> Any:
 def with_template(tokenizer: Any, source: str) -> Any:
     return SimpleNamespace(
         get_chat_template=lambda: source, special_tokens_map=tokenizer.special_tokens_map, name_or_path="some/model",
-        added_tokens_decoder=tokenizer.added_tokens_decoder, all_special_ids=tokenizer.all_special_ids,
-        all_special_tokens=tokenizer.all_special_tokens, decode=tokenizer.decode,
+        added_tokens_decoder=tokenizer.added_tokens_decoder, decode=tokenizer.decode,
     )  # fmt: skip
 
 
@@ -42,6 +41,7 @@ def with_template(tokenizer: Any, source: str) -> Any:
         "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m }}{% endfor %}{{ eos_token }}",
         "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ m }}{% endfor %}{{ ns.n }}",
         "{% generation %}\n  {{ messages[0].content }}{% set x = 1 %}\n{% endgeneration %}{{ x }}!{{ absent }}",
+        "{{ messages }}{{ documents is none }}{{ tools is none }}{{ documents is defined }}",
     ],
 )
 def test_texts_and_tokens_are_those_of_transformers(tokenizer: Any, source: str | None) -> None:
@@ -169,6 +169,7 @@ def test_arguments_reach_the_template_or_are_refused(tokenizer: Any) -> None:
         ("<seed:think>", "<seed:think>"),
         ("◁think▷", "◁think▷"),
         ("<think>\n\n</think>\n\n", ""),
+        ("<think>\n\n</think>\n\n<think>\n", "<think>\n"),
         ("", ""),
     ],
 )
@@ -179,6 +180,12 @@ def test_an_opened_think_is_seen(tokenizer: Any, end: str, opened: str) -> None:
         assert template.prefix(opened.strip()) == opened.strip()
         with pytest.raises(InputError, match="leave the key out"):
             template.prefix("")
+
+
+def test_an_opened_think_in_the_recipe_s_own_tags(tokenizer: Any) -> None:
+    source = with_template(tokenizer, TURN + "<begin>{% endif %}")
+    assert ChatTemplate(source, think_tags=("<begin>", "<end>")).opened == "<begin>"
+    assert ChatTemplate(source).opened == ""
 
 
 def test_special_tokens_that_mark_thinking_are_read(tokenizer: Any) -> None:

@@ -193,12 +193,11 @@ class Renderer:
         """Return what must not be spelled in a text: special tokens, stop tokens, and all that the template writes."""
         source = self.tokenizer.get_chat_template()
         tokens = {
-            token.content: index
-            for index, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special or index in self.stops or (_MARK_LIKE.fullmatch(token.content) and token.content in source)
+            token.content
+            for token in self.tokenizer.added_tokens_decoder.values()
+            if token.special or (_MARK_LIKE.fullmatch(token.content) and token.content in source)
         }
         marks = {*tokens, *_MARK.findall(source), *self.tokenizer.convert_ids_to_tokens(self.stops)}
-        marks |= {*self.tokenizer.all_special_tokens}
         marks = {m for m in marks if not THINK_TAG.fullmatch(m)}  # special in some tokenizers
         ids = {*self.tokenizer.convert_tokens_to_ids(sorted(marks))}
         return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id, None})

@@ -84,7 +84,6 @@ class ChatTemplate:
     def _hidden_ids(self, think_tags: str | Sequence[str]) -> frozenset[int] | None:
         """Return the special tokens that a response is read without; None: all of them."""
         tokens = {i: t.content for i, t in self.tokenizer.added_tokens_decoder.items() if t.special}
-        tokens |= dict(zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True))
         marks = [*tags_of(think_tags), *frames_of(think_tags), *(tag for pair in PRESETS.values() for tag in pair)]
         shown = {i for i, text in tokens.items() if any(text in mark for mark in marks)}
         return frozenset(tokens) - shown if shown else None
