@@ -7,6 +7,7 @@ several. Only the first process writes and reports; what is between the two is f
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -105,8 +106,18 @@ def settle(seed: int) -> None:
 
 
 def load_student(folder: Path, recipe: TrainJob) -> Any:
-    """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic."""
-    return load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
+    """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic.
+
+    Raises InputError for a kernel of the attention that it does not support.
+    """
+    try:
+        return load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
+    except InputError as error:
+        found = re.search(r"(\w+) does not support (an attention|Flash)", str(error))
+        if found is None:
+            raise
+        raise InputError(f"{folder}: a {found[1]} does not support `attention: {recipe.attention}`; take "
+                         "`attention: eager`") from None  # fmt: skip
 
 
 def save(trainer: Any, tokenizer: Any, job: Fit) -> None:

@@ -102,9 +102,10 @@ class Watch:
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.held_out_loss = trainer.held_out_loss(watch.held_out) if state.global_step in at else None
-                stop = _anywhere(bool(watch.signals.caught), args)
+                due = saves.is_due(state.global_step == len(watch.updates))
+                stop, save = _anywhere((bool(watch.signals.caught), due), args)
                 control.should_training_stop |= stop
-                control.should_save |= stop or saves.is_due(state.global_step == len(watch.updates))
+                control.should_save |= stop or save
                 saves.started = time.monotonic()
 
             def on_save(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
@@ -149,15 +150,15 @@ class SavePace:
         self.cost = self.last - self.started
 
 
-def _anywhere(flag: bool, args: Any) -> bool:
-    """Whether the flag is set on any device, so that all stop after the same update."""
+def _anywhere(flags: Sequence[bool], args: Any) -> list[bool]:
+    """Return which flags are set on any device, so that all stop, and save what they share, after the same update."""
     if args.world_size == 1:
-        return flag
+        return list(flags)
     import torch
 
-    value = torch.tensor(int(flag), device=args.device)
-    torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.MAX)
-    return bool(value)
+    values = torch.tensor(flags, dtype=torch.int32, device=args.device)
+    torch.distributed.all_reduce(values, op=torch.distributed.ReduceOp.MAX)
+    return [bool(value) for value in values]
 
 
 def _flops(trainer: Any) -> float | None:
