@@ -1,11 +1,17 @@
 """One training on all devices of a process group: rows and a model folder in, weights and a train log out.
 
-`train.py` runs it in its own process for one device, and through torchrun (`distill.training.launch`) for several. Only
-the first process writes; what is between the two is files.
+`train.py` runs it in its own process for one device, and in processes of their own (`distill.training.launch`) for
+several. Only the first process writes and reports; what is between the two is files.
 """
 
 import json
+import logging
+import os
+import re
 import sys
+import threading
+import traceback
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +19,14 @@ from typing import Any
 from distill import tables
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
+from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
-from distill.training import sft
+from distill.training import sft, sharding
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
-from distill.training.watch import Watch, check_weights, log_rows
+from distill.training.watch import Signals, Watch, check_weights, log_rows
 
 LOG = "train_log.parquet"
 
@@ -50,36 +57,67 @@ class Fit:
 
 def fit(job: Fit) -> None:
     """Train to the end, from the last saved state if there is one; write the weights, and the log beside them."""
-    import torch
-    import transformers
+    with Signals() as signals:
+        trainer, tokenizer = _train(job, signals)
+        save(trainer, tokenizer, job)
+    if trainer.args.world_size > 1:
+        trainer.end()
 
+
+def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
+    """Return the trainer after its last update, and the tokenizer."""
+    processes, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", 1), ("RANK", 0)))
     recipe = TrainJob.parse(job.recipe, job.execution)
+    recipe = recipe.model_copy(update={"sharding": sharding.effective(recipe.sharding, processes)})
     rendered = tables.read(job.rendered, tables.RENDERED)
     rows, held_out = split(rendered, recipe)
     updates = plan_updates(rows, recipe, job.seed)
+    settle(job.seed)
+    # A state of cut-up weights is of use to those alone.
+    state = job.state if recipe.sharding == "none" else job.state / recipe.sharding
+    args = sft.arguments(recipe, job.seed, state, len(updates))
+    tokenizer = load_tokenizer(job.model)
+    model = load_student(job.model, recipe)
+    saved = last_state(state)
+    done = int(saved.name.split("-")[1]) if saved else 0
+    reported = Progress(len(updates), unit="updates", desc="train", done=done) if rank == 0 else nullcontext()
+    with reported as progress:
+        on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
+        watch = Watch(recipe, updates, held_out, on_update, signals)
+        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id)
+        signals.begun = True
+        trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+        watch.check_whole(trainer.state.global_step)
+    check_weights(trainer.model, trainer.state.global_step)
+    return trainer, tokenizer
+
+
+def settle(seed: int) -> None:
+    """Make the arithmetic the same each time."""
+    import torch
+    import transformers
+
     transformers.logging.set_verbosity_error()
-    transformers.set_seed(job.seed)
+    logging.getLogger("accelerate").setLevel(logging.WARNING)  # four lines for each saved state
+    transformers.set_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Else every large buffer is filled first: 15 times slower with a tiny model.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    args = sft.arguments(recipe, job.seed, job.state, len(updates))
-    tokenizer = load_tokenizer(job.model)
-    model = load_student(job.model, recipe)
-    saved = last_state(job.state)
-    done = int(saved.name.split("-")[1]) if saved else 0
-    with Progress(len(updates), unit="updates", desc="train", done=done) as progress:
-        watch = Watch(recipe, updates, held_out, lambda tokens: progress.update(1, tokens))
-        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id)
-        with watch.listening():
-            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
-    watch.check_whole(trainer.state.global_step)
-    check_weights(trainer.model, trainer.state.global_step)
-    save(trainer, tokenizer, job)
 
 
 def load_student(folder: Path, recipe: TrainJob) -> Any:
-    """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic."""
-    return load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
+    """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic.
+
+    Raises InputError for a kernel of the attention that it does not support.
+    """
+    try:
+        return load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
+    except InputError as error:
+        found = re.search(r"(\w+) does not support (an attention|Flash)", str(error))
+        if found is None:
+            raise
+        raise InputError(f"{folder}: a {found[1]} does not support `attention: {recipe.attention}`; take "
+                         "`attention: eager`") from None  # fmt: skip
 
 
 def save(trainer: Any, tokenizer: Any, job: Fit) -> None:
@@ -90,6 +128,7 @@ def save(trainer: Any, tokenizer: Any, job: Fit) -> None:
     if trainer.args.process_index:
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
+    weights = sharding.tied(model, weights)
     with replacing_folder(job.output) as folder:
         model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
         tokenizer.save_pretrained(folder)
@@ -112,9 +151,26 @@ def _sort_adapter(path: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train as one process of a group; the job is the only argument."""
-    (text,) = sys.argv[1:] if argv is None else argv
-    fit(Fit.from_json(text))
+    """Train as one process of a group: the job, and the file that tells `launch` what went wrong."""
+    text, told = sys.argv[1:] if argv is None else argv
+    if os.environ["RANK"] != "0":
+        logging.getLogger().setLevel(logging.WARNING)
+    threading.Thread(target=_end_with_the_program, daemon=True).start()
+    try:
+        fit(Fit.from_json(text))
+    except OSError:
+        raise
+    except Exception as error:
+        is_input = isinstance(error, InputError)
+        words = str(error) if is_input else traceback.format_exc()
+        write_json(Path(told), {"is_input": is_input, "text": words})
+        sys.exit(1)
+
+
+def _end_with_the_program() -> None:
+    """End with the program that holds the other end of the input, however that ends."""
+    os.read(0, 1)  # not through sys.stdin, which the interpreter locks when it ends
+    os._exit(1)
 
 
 if __name__ == "__main__":

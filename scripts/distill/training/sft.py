@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from distill.config.recipes import LoraRecipe, TrainJob
 from distill.runtime.errors import InputError
+from distill.training import sharding
 from distill.training.steps import Tokens, check_isolation, lay_out, of_device, summed_loss, tensors
 from distill.training.updates import Update
 from distill.training.watch import Watch, check_finite
@@ -25,11 +26,6 @@ OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sg
 
 def options(recipe: TrainJob, seed: int, state: Path, updates: int, gpu: bool) -> dict[str, Any]:
     """Return transformers' `TrainingArguments` for a recipe; without `gpu`, on the processor."""
-    sharded: dict[str, Any] = {}
-    if recipe.sharding == "fsdp":
-        sharded = {"fsdp": True, "fsdp_config": str(RESOURCES / "fsdp2.json")}
-    elif recipe.sharding == "deepspeed":
-        sharded = {"deepspeed": str(RESOURCES / "deepspeed-zero3.json")}
     warmup = recipe.warmup_updates or (recipe.warmup if recipe.warmup < 1 else 0.999999)
     return {
         "output_dir": str(state),
@@ -59,11 +55,8 @@ def options(recipe: TrainJob, seed: int, state: Path, updates: int, gpu: bool) -
         "report_to": list(recipe.report_to) or "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
-        **sharded,
+        **sharding.options(recipe.sharding),
     }
-
-
-RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "sharding"
 
 
 def arguments(recipe: TrainJob, seed: int, state: Path, updates: int) -> Any:
@@ -84,7 +77,11 @@ def arguments(recipe: TrainJob, seed: int, state: Path, updates: int) -> Any:
     for package in recipe.report_to:
         if find_spec(package) is None:
             raise InputError(f"`report_to: [{package}]` needs the package {package}; install it, or leave it out")
-    return TrainingArguments(**options(recipe, seed, state, updates, gpu))
+    sharding.check(recipe.sharding, gpu)
+    args = TrainingArguments(**options(recipe, seed, state, updates, gpu))
+    args._n_gpu = min(args.n_gpu, 1)  # one process, one device: transformers would split its rows over all it sees
+    sharding.keep_sums_exact(args)
+    return args
 
 
 def adapt(model: Any, lora: LoraRecipe) -> Any:
@@ -125,6 +122,10 @@ def build_trainer(
     class UpdateTrainer(Trainer):
         step_tokens = GPU_TOKENS if not args.use_cpu else CPU_TOKENS
 
+        def create_accelerator_and_postprocess(self) -> None:
+            super().create_accelerator_and_postprocess()
+            sharding.use_on_cpu(self)
+
         def get_train_dataloader(self) -> DataLoader:
             """Return the updates as they are: every device sees all of them, and takes its own steps."""
             return DataLoader(updates, batch_size=1, collate_fn=lambda batch: {"rows": batch[0].rows})
@@ -159,7 +160,8 @@ def build_trainer(
             for number, step in enumerate(steps, 1):
                 last = number == len(steps)
                 self.accelerator.gradient_state._set_sync_gradients(last)
-                with nullcontext() if last else self.accelerator.no_sync(model):
+                # Cut-up gradients are summed after each step: whole ones, kept until the last, would fill a device.
+                with nullcontext() if last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
                     inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
                     loss = summed_loss(model, inputs) * scale
                     self.accelerator.backward(loss)

@@ -3,23 +3,58 @@
 import math
 import signal
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from distill.config.recipes import TrainJob
 from distill.runtime.errors import InputError
+from distill.training.sharding import check_in_effect
 from distill.training.updates import Update
 
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
 SAVED_SHARE = 0.05  # of the time goes into saved states at most
 FIRST_SAVE = 30.0  # seconds before the first state is saved, whose cost is not known yet
 HELD_OUT_TIMES = 10  # the held-out loss is taken so often, and at the end
 # Dense bfloat16 FLOP/s without sparsity, by what the GPU's name holds; NVIDIA's data sheets.
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10": 125e12}
+
+
+@dataclass
+class Signals:
+    """SIGTERM and SIGUSR1 (SLURM's warning before a time limit): a context manager that catches them.
+
+    Before the training has `begun` they end the program at once. Then they are noted: the training ends after its
+    update, and weights are written to the end.
+    """
+
+    caught: list[int] = field(default_factory=list)
+    begun: bool = False
+    before: list[Any] = field(default_factory=list)
+
+    def __enter__(self) -> "Signals":
+        self.before = [signal.signal(number, self._catch) for number in SIGNALS]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(SIGNALS, self.before, strict=True):
+            signal.signal(number, handler)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the signal that came first; another device may have caught it."""
+        return signal.Signals(self.caught[0]).name if self.caught else "a signal"
+
+    def _catch(self, number: int, _frame: object) -> None:
+        self.caught.append(number)
+        if not self.begun:  # not an error, which an import that it interrupts might swallow
+            sys.exit(f"{Path(sys.argv[0]).name}: error: {self.name} ended the training before its first update; "
+                     "run again")  # fmt: skip
 
 
 @dataclass
@@ -34,25 +69,13 @@ class Watch:
     updates: Sequence[Update]
     held_out: Sequence[int]
     on_update: Callable[[int], None]
-    signalled: list[int] = field(default_factory=list)
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Let SIGTERM and SIGUSR1 (SLURM's warning before a time limit) end the training after its update."""
-        numbers = (signal.SIGTERM, signal.SIGUSR1)
-        before = [signal.signal(number, lambda caught, _frame: self.signalled.append(caught)) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
+    signals: Signals = field(default_factory=Signals)
 
     def check_whole(self, done: int) -> None:
         """Raise InputError where a signal ended the training before its last update."""
         if done < len(self.updates):
-            name = signal.Signals(self.signalled[0]).name if self.signalled else "a signal"
-            raise InputError(f"{name} ended the training after update {done} of {len(self.updates)}; its state is "
-                             "saved: run again to go on")  # fmt: skip
+            raise InputError(f"{self.signals.name} ended the training after update {done} of {len(self.updates)}; its "
+                             "state is saved: run again to go on")  # fmt: skip
 
     def held_out_at(self) -> set[int]:
         """Return the updates after which the held-out loss is taken."""
@@ -74,13 +97,15 @@ class Watch:
             held_out_loss: float | None = None
 
             def on_train_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+                check_in_effect(trainer, watch.recipe.sharding)
                 self.since = time.monotonic()
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.held_out_loss = trainer.held_out_loss(watch.held_out) if state.global_step in at else None
-                stop = _anywhere(bool(watch.signalled), args)
+                due = saves.is_due(state.global_step == len(watch.updates))
+                stop, save = _anywhere((bool(watch.signals.caught), due), args)
                 control.should_training_stop |= stop
-                control.should_save |= stop or saves.is_due(state.global_step == len(watch.updates))
+                control.should_save |= stop or save
                 saves.started = time.monotonic()
 
             def on_save(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
@@ -125,15 +150,15 @@ class SavePace:
         self.cost = self.last - self.started
 
 
-def _anywhere(flag: bool, args: Any) -> bool:
-    """Whether the flag is set on any device, so that all stop after the same update."""
+def _anywhere(flags: Sequence[bool], args: Any) -> list[bool]:
+    """Return which flags are set on any device, so that all stop, and save what they share, after the same update."""
     if args.world_size == 1:
-        return flag
+        return list(flags)
     import torch
 
-    value = torch.tensor(int(flag), device=args.device)
-    torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.MAX)
-    return bool(value)
+    values = torch.tensor(flags, dtype=torch.int32, device=args.device)
+    torch.distributed.all_reduce(values, op=torch.distributed.ReduceOp.MAX)
+    return [bool(value) for value in values]
 
 
 def _flops(trainer: Any) -> float | None:
@@ -165,7 +190,8 @@ def check_weights(model: Any, update: int) -> None:
     import torch
 
     for name, weight in model.named_parameters():
-        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
+        own = weight.to_local() if hasattr(weight, "to_local") else weight  # of cut-up weights, this device's part
+        if weight.requires_grad and not bool(torch.isfinite(own).all()):
             raise InputError(
                 f"update {update}: {name} holds numbers that are not finite, so the training has diverged; lower `lr`"
             )

@@ -1,0 +1,224 @@
+"""One device against two: the same losses and manifest, whole weights or cut up; and a device that is lost."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import train
+from helpers import REPOSITORY, manifest
+from running import LONG, Training, adapter_or_weights
+from safetensors.numpy import load_file
+from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixture
+
+from distill import tables
+from distill.runtime.errors import InputError
+from distill.training import launch, sharding
+
+LORA = {"lora": {"rank": 2, "alpha": 4}}
+LOGGED = ("loss", "grad_norm", "held_out_loss")
+
+
+def curve(output: Path) -> dict[str, list[Any]]:
+    return tables.read(output.with_name("train_log.parquet"), tables.TRAIN_LOG).to_pydict()
+
+
+@pytest.fixture(scope="module")
+def alone(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:  # noqa: F811
+    """Trainings in one process: of all weights, and of adapters."""
+    folder = tmp_path_factory.mktemp("alone")
+    for name, keys in (("full", {}), ("lora", LORA)):
+        run(inputs, folder / name / "weights", held_out=0.2, **keys)
+    return {name: folder / name / "weights" for name in ("full", "lora")}
+
+
+# Notes the files that each process of a group opens to write, renames and links, from its start.
+AUDIT = """
+import os, sys
+if "RANK" in os.environ:
+    log = os.open(os.environ["AUDITED"] + "." + os.environ["RANK"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def note(event, args):
+        writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in ("os.rename", "os.link"):
+            os.write(log, f"{args[0]}\\n".encode())
+    sys.addaudithook(note)
+"""
+
+
+@pytest.mark.parametrize("keys", [{}, {"sharding": "fsdp"}], ids=["whole", "fsdp"])
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_two_devices_train_as_one_does(
+    inputs: Path,  # noqa: F811
+    alone: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    keys: dict[str, Any],
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AUDIT)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("AUDITED", str(tmp_path / "audited"))
+    output = tmp_path / "m/weights"
+    lora = LORA if kind == "lora" else {}
+    train.main([*options(inputs, output, held_out=0.2, **lora, **keys), "--processes", "2"])
+    one, two = curve(alone[kind]), curve(output)
+    for name in LOGGED:
+        assert two[name] == pytest.approx(one[name], abs=1e-4), name
+    expected, found = manifest(alone[kind]), manifest(output)
+    for facts in (expected, found):
+        del facts["digest"]
+        facts["final_loss"], facts["held_out_loss"] = (round(facts[n], 3) for n in ("final_loss", "held_out_loss"))
+    assert found == expected
+    file = "adapter_model.safetensors" if kind == "lora" else "model.safetensors"
+    whole, joined = load_file(alone[kind] / file), load_file(output / file)
+    assert whole.keys() == joined.keys()
+    assert max(float(np.abs(whole[name] - joined[name]).max()) for name in whole) < 1e-3
+    wrote = [(tmp_path / f"audited.{rank}").read_text() for rank in (0, 1)]
+    assert str(output.parent / ".weights") in wrote[0] or "weights" in wrote[0]
+    assert [line for line in wrote[1].splitlines() if str(output.parent) in line and "/state/" not in line] == []
+
+
+@pytest.mark.parametrize("keys", [{}, {"sharding": "fsdp"}], ids=["whole", "fsdp"])
+def test_a_lost_device_ends_all_and_the_next_run_goes_on(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    keys: dict[str, Any],
+) -> None:
+    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, **LONG, **keys)
+    killed = Training(inputs, tmp_path / "killed/weights", 2, **LONG, **keys)
+    killed.until_saved()
+    first, second = killed.ranks()
+    os.kill(second, signal.SIGKILL)
+    assert killed.ended() == 1
+    assert killed.lines() == [
+        "train.py: error: training process 2 of 2 was killed by SIGKILL; run again, and the training goes on from its "
+        "last saved state"
+    ]
+    assert killed.left() == {"state"}
+    assert not Path(f"/proc/{first}").exists()
+    again = Training(inputs, killed.output, 2, **LONG, **keys)
+    assert (again.ended(), undisturbed.ended()) == (0, 0), again.lines()
+    (begin,) = again.begins()  # one process reports
+    assert begin > 0
+    assert adapter_or_weights(again.output) == adapter_or_weights(undisturbed.output)
+    assert manifest(again.output) == manifest(undisturbed.output)
+    assert "state" not in again.left()
+
+
+def test_no_process_outlives_the_program(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    training = Training(inputs, tmp_path / "m/weights", 2, **LONG)
+    training.until_saved()
+    ranks = training.ranks()
+    training.program.kill()
+    training.program.wait()
+    deadline = time.monotonic() + 60
+    while any(is_running(rank) for rank in ranks):
+        assert time.monotonic() < deadline, "still running"
+        time.sleep(0.05)
+    assert len(ranks) == 2
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_what_a_process_found_wrong_is_the_one_line(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    training = Training(inputs, tmp_path / "m/weights", 2, lr=1e30, warmup=0, schedule="constant", max_grad_norm=1e9)
+    assert training.ended() == 1
+    (line,) = training.lines()
+    assert line.startswith("train.py: error: update 2: ")
+    assert training.left() == {"state"}
+
+
+@pytest.mark.parametrize(
+    ("found", "ends", "passed", "words"),
+    [
+        ([(1, True, "bad row"), (0, False, "Traceback")], [1, 1], [], "bad row"),
+        ([(0, False, "Traceback: connection closed")], [1, -9], [], "process 2 of 2 was killed by SIGKILL"),
+        ([], [1, -15], [15], "SIGTERM ended the training before its first update"),
+        ([(0, True, "SIGTERM ended the training after update 3")], [1, 1], [15], "after update 3"),
+    ],
+)
+def test_the_reason_is_what_explains_the_others(
+    tmp_path: Path, found: list[tuple[int, bool, str]], ends: list[int], passed: list[int], words: str
+) -> None:
+    for rank, is_input, text in found:
+        (tmp_path / str(rank)).write_text(f'{{"is_input": {str(is_input).lower()}, "text": "{text}"}}')
+    reason = launch._reason(ends, tmp_path, passed)
+    assert isinstance(reason, InputError)
+    assert words in str(reason)
+
+
+def test_the_first_traceback_is_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for rank, when in ((0, 200), (1, 100)):
+        (tmp_path / str(rank)).write_text(f'{{"is_input": false, "text": "traceback of {rank}"}}')
+        os.utime(tmp_path / str(rank), (when, when))
+    assert isinstance(launch._reason([1, 1], tmp_path, []), RuntimeError)
+    assert "traceback of 1" in caplog.text
+    assert "traceback of 0" not in caplog.text
+
+
+# What is asked for is in effect, or refused
+
+
+def test_more_processes_than_gpus_are_refused() -> None:
+    with pytest.raises(InputError, match="--processes 3: there are 2 GPUs here, and each process needs one"):
+        launch.check_devices(3, 2)
+    launch.check_devices(2, 2)
+    launch.check_devices(3, 0)  # without GPUs all share the processor
+
+
+def test_nothing_is_cut_up_for_one_process_and_the_log_says_so(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO"):
+        run(inputs, tmp_path / "m/weights", sharding="fsdp", max_updates=1)
+    assert "sharding: fsdp has no effect, since one process trains" in caplog.text
+    assert sharding.effective("fsdp", 2) == "fsdp"
+    assert sharding.effective("none", 2) == "none"
+
+
+@pytest.mark.parametrize(("gpu", "words"), [(False, "needs GPUs, and there are none"), (True, "the package deepspeed")])
+def test_deepspeed_without_a_gpu_or_its_package_is_refused(
+    gpu: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharding, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=words):
+        sharding.check("deepspeed", gpu)
+    sharding.check("fsdp", gpu)
+
+
+class Prepared:
+    """A trainer after preparation, as far as the check looks at it."""
+
+    is_deepspeed_enabled = False
+
+    def __init__(self, model: Any, processes: int):
+        self.model_wrapped = model
+        self.args = type("Args", (), {"world_size": processes})
+        self.accelerator = type("Accelerator", (), {"is_fsdp2": False})
+
+
+def test_weights_that_lie_otherwise_than_asked_for_are_an_error() -> None:
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    sharding.check_in_effect(Prepared(model, 1), "none")
+    with pytest.raises(RuntimeError, match="sharding: fsdp was asked for, and the weights are under: none"):
+        sharding.check_in_effect(Prepared(model, 1), "fsdp")
+    with pytest.raises(RuntimeError, match="a Linear that no other device knows of"):
+        sharding.check_in_effect(Prepared(model, 2), "none")
+
+
+def test_the_files_of_sharding_are_there() -> None:
+    assert {p.name for p in sharding.RESOURCES.iterdir()} == {"fsdp2.json", "deepspeed-zero3.json"}
+    assert sharding.RESOURCES.is_relative_to(REPOSITORY)
