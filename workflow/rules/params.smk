@@ -96,6 +96,14 @@ def planned_files(wildcards):
     return canonical_json({"rendered": {name: place.manifest for name, place in places.items()}})
 
 
+def distil_teacher_folder(wildcards):
+    return distil_teacher(wildcards).folder
+
+
+def teacher_logprobs_option(wildcards):
+    return [f"--teacher-logprobs {path}" for path in teacher_logprobs_table(wildcards)]
+
+
 def train_execution(wildcards, threads):
     return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 

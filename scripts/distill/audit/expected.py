@@ -9,6 +9,7 @@ from distill.config.lineage import (
     PUBLISHED,
     Analysis,
     Answers,
+    BaseModel,
     Contamination,
     Contrasts,
     Dataset,
@@ -23,6 +24,7 @@ from distill.config.lineage import (
     Report,
     Responses,
     Score,
+    TeacherLogprobs,
     Verdicts,
 )
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
@@ -44,6 +46,10 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             problems = Problems(plan.catalogue.datasets[place.dataset].corpus)
             needed = plan.dataset_inputs(place.dataset)
             return {problems.file("problems.parquet"), *(table for one in needed for table in one.tables)}
+        case TeacherLogprobs():
+            rendered = Rendered(place.student, place.training, place.dataset).file("rendered.parquet")
+            models = (place.student, jobs.distillation(plan.catalogue, place.training).teacher)
+            return {rendered, *(BaseModel(name).manifest for name in models)}
         case Plans():
             return {rendered.manifest for rendered in plan.renderings(place.student).values()}
         case Repeats():

@@ -17,6 +17,7 @@ from distill.runtime.files import read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft
+from distill.training.distillation import TeacherLogprobs
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Watch, check_weights, log_rows
@@ -26,7 +27,10 @@ LOG = "train_log.parquet"
 
 @dataclass(frozen=True)
 class Fit:
-    """What a training reads and writes: a rendered table, a model folder, its state, a folder for the weights."""
+    """What a training reads and writes: a rendered table, a model folder, its state, a folder for the weights.
+
+    logprobs: a teacher's log-probabilities of the rows, where the recipe distils from them.
+    """
 
     rendered: Path
     model: Path
@@ -35,17 +39,18 @@ class Fit:
     execution: str
     state: Path
     output: Path
+    logprobs: Path | None = None
 
     def to_json(self) -> str:
         """Return it as one text, for another process."""
-        return json.dumps({name: str(value) for name, value in asdict(self).items()})
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> "Fit":
         """Read it back."""
         found = json.loads(text)
-        paths = {name: Path(found[name]) for name in ("rendered", "model", "state", "output")}
-        return cls(**{**found, **paths, "seed": int(found["seed"])})
+        names = ("rendered", "model", "state", "output", "logprobs")
+        return cls(**found | {name: Path(found[name]) for name in names if found[name] is not None})
 
 
 def fit(job: Fit) -> None:
@@ -67,9 +72,10 @@ def fit(job: Fit) -> None:
     model = load_student(job.model, recipe)
     saved = last_state(job.state)
     done = int(saved.name.split("-")[1]) if saved else 0
+    teacher = TeacherLogprobs.read(job.logprobs, rendered, recipe.distil) if job.logprobs and recipe.distil else None
     with Progress(len(updates), unit="updates", desc="train", done=done) as progress:
         watch = Watch(recipe, updates, held_out, lambda tokens: progress.update(1, tokens))
-        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id)
+        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
         with watch.listening():
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     watch.check_whole(trainer.state.global_step)

@@ -30,10 +30,13 @@ from distill.config.recipes.settings import (
 from distill.config.recipes.studies import COMPARED, ArmsRecipe, GapArm, GapRecipe, StudyRecipe
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
+    Distillation,
+    DistilRecipe,
     FineTuning,
     LoglikelihoodJob,
     LoraRecipe,
     RenderJob,
+    TeacherLogprobsJob,
     TrainingRecipe,
     TrainJob,
 )
@@ -49,6 +52,8 @@ __all__ = [
     "CurationRecipe",
     "DatasetRecipe",
     "DecodingRecipe",
+    "DistilRecipe",
+    "Distillation",
     "FineTuning",
     "GapArm",
     "GapRecipe",
@@ -75,6 +80,7 @@ __all__ = [
     "SimilarityRecipe",
     "StudentRecipe",
     "StudyRecipe",
+    "TeacherLogprobsJob",
     "TeacherRecipe",
     "Templating",
     "TrainJob",
