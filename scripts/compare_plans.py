@@ -6,7 +6,7 @@ is compared with the same plan (`distill.training.updates`). What arms must shar
 gap may declare under `differs` what it means to vary.
 
 Run as: python scripts/compare_plans.py --inputs '{"rendered": {"T/D": "results/rendered/S/T/D/manifest.json"}}' \
-            --recipe '{"arms": {...}, "gaps": [...]}' --output results/plans/S/plans.csv
+            --recipe '{"arms": {...}, "gaps": [...], "teachers": {}}' --output results/plans/S/plans.csv
 """
 
 import argparse
@@ -24,7 +24,7 @@ from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
-from distill.training.parity import parity, rendered_facts, short
+from distill.training.parity import distillation, parity, rendered_facts, short
 from distill.training.updates import plan_updates, split, summary
 
 COLUMNS = ("training", "dataset", "seed", "updates", "epochs", "rows", "tokens", "loss_tokens", "peak_lr")
@@ -36,12 +36,13 @@ class PlanInputs(Inputs):
     rendered: dict[str, Path]
 
 
-def planned(arm: Arm, manifest: Path, recipe: TrainJob) -> dict[str, Any]:
-    """Return what the training of an arm would take, and all that parity compares."""
+def planned(arm: Arm, manifest: Path, recipe: TrainJob, teacher: str | None) -> dict[str, Any]:
+    """Return what the training of an arm would take, and all that parity compares; `teacher` is whom it distils."""
     columns = ["problem_id", "teacher", "loss_mask", "length"]
     rows, _ = split(tables.read(manifest.with_name("rendered.parquet"), tables.RENDERED, columns), recipe)
     plan = summary(rows, plan_updates(rows, recipe, arm.seed), recipe)
-    return {**recipe.content(), **rendered_facts(read_json(manifest)), **plan}
+    keys = recipe.content()
+    return {**keys, **distillation(keys, teacher), **rendered_facts(read_json(manifest)), **plan}
 
 
 def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[str, Any]]) -> list[str]:
@@ -65,15 +66,19 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the command line, plan, write the table, and end with an error where arms are not comparable."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", required=True, help='JSON: {"rendered": {"training/dataset": manifest}}')
-    parser.add_argument("--recipe", required=True, help='JSON: {"arms": {model path: recipe}, "gaps": [...]}')
+    parser.add_argument(
+        "--recipe", required=True, help='JSON: {"arms": {path: recipe}, "gaps": [...], "teachers": {path: name}}'
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
     inputs, folder = PlanInputs.read(args.inputs), args.output.parent
     record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder))
     recipes = {Arm.parse(path): TrainJob.model_validate(recipe) for path, recipe in record.recipe["arms"].items()}
+    teachers = {Arm.parse(path): name for path, name in record.recipe.get("teachers", {}).items()}
     facts = {
-        arm: planned(arm, inputs.rendered[f"{arm.training}/{arm.dataset}"], recipe) for arm, recipe in recipes.items()
+        arm: planned(arm, inputs.rendered[f"{arm.training}/{arm.dataset}"], recipe, teachers.get(arm))
+        for arm, recipe in recipes.items()
     }
     if lines := incomparable(record.recipe["gaps"], facts):
         print(*lines, sep="\n", file=sys.stderr)

@@ -1,8 +1,10 @@
 """Fine-tune a student on rendered tokens: all weights, or LoRA adapters.
 
-Inputs: a rendered table, the student's model folder, a recipe, a seed. Output: a folder of weights in the Hugging Face
-layout; beside it `train_log.parquet` with a row per update (`tokens`: all tokens seen so far, prompts included), and
-`ledger.parquet` with the rows that no update has seen: held out, or not reached before the updates ended.
+Inputs: a rendered table, the student's model folder, a recipe, a seed, and where the recipe has `distil` a teacher's
+log-probabilities of the rows, made by compute_teacher_logprobs.py (the loss: `distill.training.distillation`).
+Output: a folder of weights in the Hugging Face layout; beside it `train_log.parquet` with a row per update (`tokens`:
+all tokens seen so far, prompts included), and `ledger.parquet` with the rows that no update has seen: held out, or not
+reached before the updates ended.
 
 Which rows an update sees is planned before (`distill.training.updates`), whatever the devices are; what ran is compared
 with the plan. A killed training goes on from its own saved state, in `state/KEY/` beside the weights; the weights come
@@ -30,6 +32,7 @@ from distill.runtime.devices import take
 from distill.runtime.files import file_digest
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
+from distill.training.distillation import check_logprobs
 from distill.training.fit import LOG, Fit
 from distill.training.kept import find_training, keep, restore, training_key
 from distill.training.launch import launch
@@ -75,7 +78,8 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
     rows, held_out = split(rendered, recipe)
     updates = plan_updates(rows, recipe, args.seed)
     taken = take(args.gpus)
-    job = Fit(args.rendered, args.model, args.seed, args.recipe, args.execution, state, args.output)
+    job = Fit(args.rendered, args.model, args.seed, args.recipe, args.execution, state, args.output,
+              args.teacher_logprobs)  # fmt: skip
     launch(job, args.processes or len(taken) or 1)
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
@@ -97,6 +101,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
+    parser.add_argument("--teacher-logprobs", type=Path, help="table of the rows; goes with `distil` of the recipe")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--recipe", required=True)
     parser.add_argument(
@@ -110,17 +115,19 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     recipe = TrainJob.parse(args.recipe, args.execution)
-    inputs = {"rendered": args.rendered, "model": args.model / "manifest.json"}
+    logprobs = args.teacher_logprobs
+    inputs = {"rendered": args.rendered, "model": args.model / "manifest.json", "teacher_logprobs": logprobs}
     record = Record(__file__, args.recipe, inputs, args.output.parent, identity(args.output.parent))
     rendered = tables.read(args.rendered, tables.RENDERED)
     base = model_digest(args.model)
-    key = training_key(rendered, base, recipe, args.seed, record.code)
+    taught = check_logprobs(logprobs, rendered, recipe.distil)
+    key = training_key(rendered, base, recipe, args.seed, record.code, taught.get("digest"))
     states = args.output.parent / "state"
     if earlier := find_training(args.output.parent, key):
         manifest, facts = take_over(args, rendered, *earlier), {"reused_from": str(earlier[0])}
     else:
         manifest, facts = train(args, recipe, rendered, state_folder(states, key)), {}
-    compared = {"recipe": recipe.content(), "base_digest": base, "code": record.code}
+    compared = {"recipe": recipe.content(), "base_digest": base, "code": record.code, "teacher": taught.get("teacher")}
     record.write({**manifest, **compared}, seed=args.seed, tokens=manifest["tokens"], **facts)
     keep(args.output, key)
     shutil.rmtree(states, ignore_errors=True)

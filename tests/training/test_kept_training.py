@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import train
 from helpers import base_model, manifest
+from test_distillation import logprobs
 from test_train import inputs, options, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
@@ -22,7 +23,7 @@ class Arms:
     """Trainings of one student that lie as in `results/`; `fits` counts those that were really made."""
 
     def __init__(self, folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
-        self.folder, self.fits = folder, 0
+        self.folder, self.fits, self.more = folder, 0, []
         shutil.copytree(data, folder / "data")
         fit = launch.fit
 
@@ -41,7 +42,7 @@ class Arms:
         shutil.rmtree(output, ignore_errors=True)
         for file in OUTPUTS:
             output.with_name(file).unlink(missing_ok=True)
-        train.main(options(self.folder / "data", output, seed, **{"max_updates": 2, **keys}))
+        train.main(options(self.folder / "data", output, seed, **{"max_updates": 2, **keys}) + self.more)
         assert {p.name for p in output.parent.iterdir()} == {*OUTPUTS, "weights", "kept"}
         return self.fits - before
 
@@ -126,6 +127,19 @@ def test_other_rows_are_trained(arms: Arms, change: Callable[[list[dict]], None]
 @pytest.mark.parametrize("keys", [{"seed": 2}, {"lr": 1e-4}, {"max_updates": 3}, {"packing": False}], ids=str)
 def test_another_seed_or_recipe_is_trained(arms: Arms, keys: dict[str, Any]) -> None:
     assert arms.train("other", **keys) == 1
+
+
+def test_another_teachers_probabilities_are_trained(arms: Arms) -> None:
+    keys, distil = {"top_k": 4, "temperature": 1.0}, {"top_k": 4, "temperature": 1.0, "weight": 0.5}
+    tables_of = {name: logprobs(arms.folder / "data", arms.folder / name, f"teacher-{name}", **keys)
+                 for name in ("long", "short")}  # fmt: skip
+    again = logprobs(arms.folder / "data", arms.folder / "again", "teacher-long", **keys)
+    made = {"mix": (tables_of["long"], 1), "renamed": (again, 0), "other": (tables_of["short"], 1)}
+    for name, (teacher, count) in made.items():
+        arms.more = ["--teacher-logprobs", str(teacher)]
+        assert arms.train(name, distil=distil) == count
+    assert weights(arms.output("renamed")) == weights(arms.output()) != weights(arms.output("other"))
+    assert manifest(arms.output("renamed"))["teacher"] == manifest(arms.output())["teacher"]
 
 
 def test_another_base_is_trained_and_the_same_one_elsewhere_is_not(arms: Arms) -> None:

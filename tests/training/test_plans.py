@@ -25,6 +25,7 @@ class Student:
     def __init__(self, folder: Path):
         self.folder, self.arms, self.gaps = folder, {}, []
         self.rendered: dict[str, str] = {}
+        self.teachers: dict[str, str] = {}
 
     def arm(self, dataset: str, lengths: list[int], training: str = "t", first: int = 0, **keys: Any) -> None:
         """Add a dataset with rows of these lengths, each behind a prompt of two tokens."""
@@ -37,6 +38,8 @@ class Student:
         rendered = {"cutoff": 64, "truncated": 0, "prompt": "p", **keys.pop("rendered", {})}
         write_json(path.with_name("manifest.json"), {"digest": digest, "identity": place.identity, **rendered})
         self.rendered[f"{training}/{dataset}"] = str(path.with_name("manifest.json"))
+        if teacher := keys.pop("teacher", None):
+            self.teachers[f"students/s/{training}/{dataset}/seed-1"] = teacher
         self.arms[f"students/s/{training}/{dataset}/seed-1"] = TrainJob(**{**RECIPE, **keys}).content()
 
     def gap(self, plus: str, minus: str, *differs: str) -> None:
@@ -46,7 +49,8 @@ class Student:
     def compare(self) -> list[dict[str, str]]:
         output = self.folder / "results/plans/s/plans.csv"
         compare_plans.main(["--inputs", canonical_json({"rendered": self.rendered}), "--output", str(output),
-                            "--recipe", canonical_json({"arms": self.arms, "gaps": self.gaps})])  # fmt: skip
+                            "--recipe", canonical_json({"arms": self.arms, "gaps": self.gaps,
+                                                        "teachers": self.teachers})])  # fmt: skip
         with open(output) as file:
             return list(csv.DictReader(file))
 
@@ -77,6 +81,9 @@ UNEQUAL: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "batch": ({}, {"global_batch": 5}, "updates, global_batch"),
     "a key of the optimiser": ({}, {"beta2": 0.9}, "beta2"),
     "LoRA": ({"lora": {"rank": 4}}, {"lora": {"rank": 8}}, "lora"),
+    "distillation": ({"distil": {}}, {}, "distil"),
+    "a key of the distillation": ({"distil": {}}, {"distil": {"weight": 0.1}}, "distil"),
+    "the teacher of the distillation": ({"distil": {}, "teacher": "a"}, {"distil": {}, "teacher": "b"}, "distil"),
     "cutoff": ({}, {"rendered": {"cutoff": 32}}, "cutoff"),
     "truncated rows": ({}, {"rendered": {"truncated": 3}}, "truncated"),
     "prompt": ({}, {"rendered": {"prompt": "q"}}, "prompt"),

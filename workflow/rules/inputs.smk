@@ -120,6 +120,32 @@ def planned_tables(wildcards):
     return tables(PLAN.renderings(wildcards.student).values(), "rendered")
 
 
+def distil_teacher(wildcards):
+    return lineage.BaseModel(jobs.distillation(CATALOGUE, wildcards.training).teacher)
+
+
+def distil_teacher_manifest(wildcards):
+    return distil_teacher(wildcards).manifest
+
+
+def distil_teacher_weights(wildcards):
+    return weights_of(distil_teacher(wildcards))
+
+
+def teacher_logprobs(wildcards):
+    """Return the place of what a training distils from, none where it does not."""
+    distils = CATALOGUE.trainings[wildcards.training].distil
+    return [lineage.TeacherLogprobs.named(dict(wildcards))] if distils else []
+
+
+def teacher_logprobs_manifest(wildcards):
+    return manifests(teacher_logprobs(wildcards))
+
+
+def teacher_logprobs_table(wildcards):
+    return tables(teacher_logprobs(wildcards), "teacher_logprobs")
+
+
 def model_files(wildcards):
     return jobs.model_files(CATALOGUE, wildcards.model)
 

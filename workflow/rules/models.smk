@@ -2,7 +2,8 @@
 
 REQUIRED INPUTS: a local model folder, a hub id, or problems (for a student from scratch); results/rendered/...
 OUTPUTS: results/models/{model}/base/manifest.json (and weights/ of a student from scratch);
-results/plans/{student}/{plans.csv, manifest.json, provenance.json};
+results/teacher_logprobs/{student}/{training}/{dataset}/{teacher_logprobs.parquet, manifest.json, provenance.json} where
+the training has `distil`; results/plans/{student}/{plans.csv, manifest.json, provenance.json};
 results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json,
 provenance.json}.
 A training keeps its state, undeclared, in state/ there until it is done, and its result in kept/ from then on.
@@ -80,12 +81,42 @@ rule compare_plans:
         "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
+rule compute_teacher_logprobs:
+    input:
+        base_weights,
+        distil_teacher_weights,
+        rendered="results/rendered/{student}/{training}/{dataset}/manifest.json",
+        table=ancient("results/rendered/{student}/{training}/{dataset}/rendered.parquet"),
+        student="results/models/{student}/base/manifest.json",
+        teacher=distil_teacher_manifest,
+    output:
+        table="results/teacher_logprobs/{student}/{training}/{dataset}/teacher_logprobs.parquet",
+        manifest="results/teacher_logprobs/{student}/{training}/{dataset}/manifest.json",
+        provenance="results/teacher_logprobs/{student}/{training}/{dataset}/provenance.json",
+    log:
+        "logs/compute_teacher_logprobs/{student}/{training}/{dataset}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        gpu=1,
+    params:
+        program=program(lineage.TeacherLogprobs),
+        recipe=recipe(lineage.TeacherLogprobs),
+        code=code(lineage.TeacherLogprobs),
+        teacher=untracked(distil_teacher_folder),
+    shell:
+        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --teacher {params.teacher}"
+        " --student results/models/{wildcards.student}/base --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
 rule train:
     input:
         # Every arm of the student is planned before one is trained; a plan that changes trains nothing anew.
         plan=ancient("results/plans/{student}/manifest.json"),
         rendered="results/rendered/{student}/{training}/{dataset}/manifest.json",
         table=ancient("results/rendered/{student}/{training}/{dataset}/rendered.parquet"),
+        teacher=teacher_logprobs_manifest,
+        logprobs=teacher_logprobs_table,
         model="results/models/{student}/base/manifest.json",
         weights=base_weights,
     output:
@@ -110,6 +141,7 @@ rule train:
         recipe=recipe(lineage.TrainedModel),
         execution=train_execution,
         code=code(lineage.TrainedModel),
+        logprobs=untracked(teacher_logprobs_option),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
-        " --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"
+        " {params.logprobs} --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"

@@ -104,6 +104,14 @@ def train_threads(wildcards):
     return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
 
 
+def distil_teacher_folder(wildcards):
+    return distil_teacher(wildcards).folder
+
+
+def teacher_logprobs_option(wildcards):
+    return [f"--teacher-logprobs {path}" for path in teacher_logprobs_table(wildcards)]
+
+
 def train_execution(wildcards, threads):
     return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 

@@ -11,6 +11,7 @@ from distill.config.lineage import (
     Agreement,
     Analysis,
     Answers,
+    BaseModel,
     Contamination,
     Contrasts,
     Dataset,
@@ -26,6 +27,7 @@ from distill.config.lineage import (
     Report,
     Responses,
     Score,
+    TeacherLogprobs,
     Verdicts,
 )
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
@@ -48,6 +50,10 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             needed = plan.dataset_inputs(place.dataset)
             tables = {table for one in needed for table in one.tables}
             return {problems.file("problems.parquet"), *_agreed(problems.corpus, plan), *tables}
+        case TeacherLogprobs():
+            rendered = Rendered(place.student, place.training, place.dataset).file("rendered.parquet")
+            models = (place.student, jobs.distillation(plan.catalogue, place.training).teacher)
+            return {rendered, *(BaseModel(name).manifest for name in models)}
         case Plans():
             return {rendered.manifest for rendered in plan.renderings(place.student).values()}
         case Repeats():

@@ -30,6 +30,7 @@ from distill.config.lineage import (
     Responses,
     Score,
     Statements,
+    TeacherLogprobs,
     TrainedModel,
     Verdicts,
 )
@@ -37,6 +38,8 @@ from distill.config.recipes import (
     AgreementJob,
     Answering,
     CorpusRecipe,
+    Distillation,
+    DistilRecipe,
     FineTuning,
     GenerateJob,
     JudgeJob,
@@ -48,6 +51,7 @@ from distill.config.recipes import (
     Rows,
     ScoreJob,
     StudentRecipe,
+    TeacherLogprobsJob,
     TeacherRecipe,
     Templating,
     TrainJob,
@@ -139,20 +143,42 @@ def _shown(catalogue: Catalogue, student: str) -> dict[str, Any]:
 
 
 def train_job(catalogue: Catalogue, training: str, dataset: str) -> TrainJob:
-    """Return what a training reads besides the rendered rows."""
+    """Return what a training reads besides the rendered rows, and a teacher's log-probabilities of them."""
     recipe = catalogue.trainings[training]
     hard = catalogue.datasets[dataset].teachers[0] if recipe.order == "easy_first" else None
-    return TrainJob(**recipe.model_dump(include=set(FineTuning.model_fields)), hard_teacher=hard)
+    keys = recipe.model_dump(include=set(FineTuning.model_fields) - {"distil"})
+    distil = recipe.distil and recipe.distil.model_dump(include=set(Distillation.model_fields))
+    return TrainJob(**keys, distil=distil, hard_teacher=hard)
+
+
+def distillation(catalogue: Catalogue, training: str) -> DistilRecipe:
+    """Return from whose probabilities a training distils, and how. Raises KeyError for one that does not."""
+    recipe = catalogue.trainings[training].distil
+    if recipe is None:
+        raise KeyError(f"{training} does not distil from a teacher's probabilities")
+    return recipe
+
+
+def teacher_logprobs_job(catalogue: Catalogue, training: str) -> TeacherLogprobsJob:
+    """Return what a job reads that stores a teacher's log-probabilities, besides rows and models."""
+    keys = set(TeacherLogprobsJob.model_fields)
+    return TeacherLogprobsJob(**distillation(catalogue, training).model_dump(include=keys))
 
 
 def plans_job(catalogue: Catalogue, student: str) -> str:
-    """Return what the plans of a student read: the recipes of its arms, and the gaps that compare them."""
-    arms = {
-        arm.model_path: train_job(catalogue, arm.training, arm.dataset).content()
+    """Return what the plans of a student read: the recipes of its arms, and the gaps that compare them.
+
+    teachers: those from whose probabilities arms distil, which no recipe of a job names.
+    """
+    own = {
+        arm.model_path: arm
         for study in catalogue.studies
         for arm in catalogue.arms(study)
         if arm.student == student and arm.is_trained
     }
+    arms = {path: train_job(catalogue, arm.training, arm.dataset).content() for path, arm in own.items()}
+    distils = {path: catalogue.trainings[arm.training].distil for path, arm in own.items()}
+    teachers = {path: distil.teacher for path, distil in distils.items() if distil}
     gaps = [
         {"study": name, "gap": gap, "differs": recipe.differs,
          "groups": [[arm.model_path for arm in group] for group in compared.groups]}
@@ -161,7 +187,7 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
         for compared in comparisons(study, recipe)
         if compared.student == student
     ]  # fmt: skip
-    return canonical_json({"arms": arms, "gaps": gaps})
+    return canonical_json({"arms": arms, "gaps": gaps, "teachers": teachers})
 
 
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
@@ -233,8 +259,8 @@ _PROGRAMS: dict[type[Place], str] = {
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
     Agreement: "find_agreement",
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
-    Dataset: "mix", Rendered: "render", Plans: "compare_plans", TrainedModel: "train", Score: "score",
-    Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
+    Dataset: "mix", Rendered: "render", TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans",
+    TrainedModel: "train", Score: "score", Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
 }  # fmt: skip
 
 
@@ -282,6 +308,8 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return catalogue.datasets[place.dataset].canonical()
         case Rendered():
             return render_job(catalogue, place.student, place.training).canonical()
+        case TeacherLogprobs():
+            return teacher_logprobs_job(catalogue, place.training).canonical()
         case Plans():
             return plans_job(catalogue, place.student)
         case TrainedModel():

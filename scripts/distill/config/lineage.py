@@ -226,6 +226,15 @@ class Rendered(Place):
     dataset: str
 
 
+@_place("teacher_logprobs", "teacher_logprobs/{student}/{training}/{dataset}")
+class TeacherLogprobs(Place):
+    """How likely a teacher finds the tokens of a rendered dataset, and its likeliest ones."""
+
+    student: str
+    training: str
+    dataset: str
+
+
 @_place("plans", "plans/{student}")
 class Plans(Place):
     """What the trainings of a student take, and whether its arms are comparable."""
@@ -277,8 +286,8 @@ class Report(Place):
 
 
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Golds, Repeats, Contamination,
-          Duplicates, Loglikelihoods, Dataset, Rendered, Plans, BaseModel, TrainedModel, Score, Contrasts, Analysis,
-          Report)  # fmt: skip
+          Duplicates, Loglikelihoods, Dataset, Rendered, TeacherLogprobs, Plans, BaseModel, TrainedModel, Score,
+          Contrasts, Analysis, Report)  # fmt: skip
 
 
 def parse(folder: str | PurePath) -> Place:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from distill.config.catalogue import Catalogue
-from distill.config.jobs import base_model, is_scratch
+from distill.config.jobs import base_model, distillation, is_scratch
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -33,6 +33,7 @@ from distill.config.lineage import (
     Responses,
     Score,
     Statements,
+    TeacherLogprobs,
     TrainedModel,
     Verdicts,
     model_place,
@@ -226,6 +227,15 @@ class Plan:
         """Return the rendered datasets."""
         return unique(Rendered(a.student, a.training, a.dataset) for a in self.trained_arms())
 
+    def teacher_logprobs(self) -> list[TeacherLogprobs]:
+        """Return the log-probabilities of teachers that trainings distil from."""
+        distils = self.catalogue.trainings
+        return [TeacherLogprobs(**asdict(place)) for place in self.rendered() if distils[place.training].distil]
+
+    def distil_teachers(self) -> list[str]:
+        """Return the teachers from whose probabilities trainings distil."""
+        return unique(distillation(self.catalogue, place.training).teacher for place in self.teacher_logprobs())
+
     def plans(self) -> list[Plans]:
         """Return the plans of trainings, one place per student."""
         return unique(Plans(arm.student) for arm in self.trained_arms())
@@ -248,12 +258,13 @@ class Plan:
         )
 
     def models(self) -> list[BaseModel | TrainedModel]:
-        """Return the weights that anybody answers with, is trained from, or rates and judges with."""
+        """Return the weights that anybody answers with, is trained from, distils from, or rates and judges with."""
         answer = [p for p in self.all_answers(Responses) if p.decoding != PUBLISHED]
         raters = [p.student for p in self.signals() if isinstance(p, Loglikelihoods)]
         judge = self.catalogue.settings.judge
         judges = [judge.teacher] if judge and self.all_answers(Judgements) else []
-        bases = [BaseModel(name) for name in [*(arm.student for arm in self.arms()), *raters, *judges]]
+        students = [arm.student for arm in self.arms()]
+        bases = [BaseModel(name) for name in [*students, *raters, *judges, *self.distil_teachers()]]
         return unique([*(model_place(p.model_path) for p in answer), *bases, *self.trained()])
 
     def places(self) -> list[Place]:
@@ -269,7 +280,7 @@ class Plan:
         statements = [place for corpus in asked for place in self.statements(corpus)]
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
                   judgements, self.agreements(), self.golds(), self.repeats(), signals, self.datasets(),
-                  self.rendered(), self.plans(), models, self.scores()]  # fmt: skip
+                  self.rendered(), self.teacher_logprobs(), self.plans(), models, self.scores()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
 
     # Files
@@ -282,9 +293,8 @@ class Plan:
         stages: dict[str, Callable[[], Sequence[Place]]] = {
             "problems": self.problems, "responses": lambda: self.teacher_answers(Responses),
             "verdicts": lambda: self.teacher_answers(Verdicts), "agreements": self.agreements, "golds": self.golds,
-            "repeats": self.repeats,
-            "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered, "models": self.trained,
-            "scores": self.scores,
+            "repeats": self.repeats, "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered,
+            "teacher_logprobs": self.teacher_logprobs, "models": self.trained, "scores": self.scores,
         }  # fmt: skip
         if kind == "train_logs":
             return [place.file("train_log.parquet") for place in self.trained()]
@@ -301,8 +311,9 @@ class Plan:
         for place in self.teacher_answers(Responses):
             teacher = place.model_path.removeprefix("teachers/")
             named["teachers", teacher] = catalogue.teachers[teacher]
-        if judge := catalogue.settings.judge:
-            named["teachers", judge.teacher] = catalogue.teachers[judge.teacher]
+        judge = catalogue.settings.judge
+        for name in [*([judge.teacher] if judge else []), *self.distil_teachers()]:
+            named["teachers", name] = catalogue.teachers[name]
         compared = catalogue.benchmarks() if self._of_datasets("contamination") else []
         for name in unique([*self.corpora(), *compared]):
             yield from (("corpora", name, path) for path in _source_paths(catalogue.corpora[name]))

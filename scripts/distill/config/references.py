@@ -37,6 +37,9 @@ class References:
                 self._agreement(name, corpus.agreement)
         for name, dataset in self._c.datasets.items():
             self._dataset(name, dataset)
+        for name, training in self._c.trainings.items():
+            if training.distil:
+                self._distil(f"{name}.distil.teacher", training.distil.teacher)
         if self._c.settings.judge:
             self._judge(self._c.settings.judge)
         for name, study in self._c.studies.items():
@@ -149,6 +152,14 @@ class References:
         if "gold" in names:
             why = f"{prompt!r} shows a `gold`, and {corpus!r} has no gold answers; take a template without"
             self._lines.append(f"{path}: judge.prompt_without_gold: {why}")
+
+    def _distil(self, key: str, name: str) -> None:
+        """Check that a teacher whose probabilities are asked for has weights that can be loaded."""
+        self._name("trainings", key, name, "teachers", "teacher")
+        teacher = self._c.teachers.get(name)
+        if teacher and (teacher.model is None or teacher.model.served):
+            why = "is behind a server" if teacher.model else "has published its responses"
+            self._add("trainings", key, f"{name!r} {why}; its probabilities need weights here (`path`, `hub`)")
 
     def _rater(self, key: str, teacher: str) -> None:
         """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from distill.models.folders import load_model
 
@@ -12,8 +13,8 @@ Tokens = tuple[list[int], int]
 """Token ids of prompt and response, and how many of them are the prompt."""
 
 
-class LoglikelihoodModel:
-    """A causal language model on one device, which computes the log-likelihood of responses."""
+class CausalModel:
+    """A causal language model on one device that reads given tokens."""
 
     def __init__(self, folder: Path):
         import torch
@@ -22,11 +23,39 @@ class LoglikelihoodModel:
         self._model = load_model(folder).to(self._device).eval()
         self.context: int = self._model.config.max_position_embeddings
 
+    def windows(self, rows: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield the logits of rows (token ids, and which of them count), window by window: a batch, run with a cache.
+
+        Each time [rows, tokens, vocabulary] in float32, [rows, tokens] the token that follows each position, and
+        whether that one counts. Padding on the right is not seen by a causal model, and does not count.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        width = max(len(ids) for ids, _ in rows)
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
+        counted = torch.zeros(len(rows), width, dtype=torch.bool)
+        for row, (tokens, counts) in enumerate(rows):
+            ids[row, : len(tokens)] = torch.as_tensor(tokens)
+            counted[row, : len(tokens)] = torch.as_tensor(counts)
+        ids, counted = ids.to(self._device), counted.to(self._device)
+        cache = DynamicCache(config=self._model.config)
+        for start in range(0, width - 1, WINDOW):
+            end = min(start + WINDOW, width - 1)
+            with torch.inference_mode():
+                out = self._model(input_ids=ids[:, start:end], past_key_values=cache, use_cache=True)
+                logits = out.logits.float()
+            yield logits, ids[:, start + 1 : end + 1], counted[:, start + 1 : end + 1]
+
+
+class LoglikelihoodModel(CausalModel):
+    """A causal language model on one device, which computes the log-likelihood of responses."""
+
     def loglikelihoods(self, rows: Sequence[Tokens]) -> list[float]:
         """Return, per row, the log-likelihood of its response after its prompt: nats, summed over the tokens.
 
-        Rows of like length share a batch, padded on the right, which a causal model does not see. A batch is run in
-        windows with a key-value cache, so that logits are held for STEP_TOKENS tokens at most.
+        Rows of like length share a batch. A batch is run in windows with a key-value cache, so that logits are held for
+        STEP_TOKENS tokens at most.
         """
         sums = [0.0] * len(rows)
         for batch in batches([len(ids) for ids, _ in rows]):
@@ -36,24 +65,12 @@ class LoglikelihoodModel:
 
     def _batch(self, rows: Sequence[Tokens]) -> list[float]:
         import torch
-        from transformers import DynamicCache
 
-        width = max(len(ids) for ids, _ in rows)
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        counted = torch.zeros(len(rows), width, dtype=torch.bool)
-        for row, (tokens, prompt) in enumerate(rows):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            counted[row, prompt : len(tokens)] = True
-        ids, counted = ids.to(self._device), counted.to(self._device)
-        cache = DynamicCache(config=self._model.config)
         total = torch.zeros(len(rows), dtype=torch.float64)
-        with torch.inference_mode():
-            for start in range(0, width - 1, WINDOW):
-                end = min(start + WINDOW, width - 1)
-                out = self._model(input_ids=ids[:, start:end], past_key_values=cache, use_cache=True)
-                logits, targets = out.logits.float(), ids[:, start + 1 : end + 1]
-                log_probability = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1)
-                total += (log_probability * counted[:, start + 1 : end + 1]).sum(-1).double().cpu()
+        masked = [(ids, [place >= prompt for place in range(len(ids))]) for ids, prompt in rows]
+        for logits, targets, counted in self.windows(masked):
+            log_probability = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1)
+            total += (log_probability * counted).sum(-1).double().cpu()
         return total.tolist()
 
 

@@ -138,7 +138,7 @@ class Writer:
     """
 
     def __init__(self, path: Path, contract: Contract, extra: Sequence[pa.Field] = ()):
-        self._path, self._contract = path, contract
+        self._path, self._contract, self._group = path, contract, contract.row_group or ROW_GROUP
         self.schema = pa.schema([*contract.schema, *extra])
         self._waiting: list[pa.Table] = []
         self._last: tuple[Any, ...] | None = None
@@ -181,16 +181,16 @@ class Writer:
                 raise InputError(f"{self._path}: {self._contract.name} {what} {', '.join(map(str, key))}")
             self._last = key
         self._waiting.append(piece.cast(self.schema))
-        self._flush(ROW_GROUP)
+        self._flush(self._group)
 
     def _flush(self, least: int) -> None:
         """Write what waits in row groups of one size, as long as `least` rows (0: any) are there."""
         if sum(t.num_rows for t in self._waiting) < max(least, 1):
             return
         waiting = pa.concat_tables(self._waiting).combine_chunks()
-        whole = waiting.num_rows - (waiting.num_rows % ROW_GROUP if least else 0)
-        for start in range(0, whole, ROW_GROUP):
-            batch = _row_group(waiting, start, min(ROW_GROUP, whole - start))
+        whole = waiting.num_rows - (waiting.num_rows % self._group if least else 0)
+        for start in range(0, whole, self._group):
+            batch = _row_group(waiting, start, min(self._group, whole - start))
             self._hasher.update(batch.serialize())
             self._file.write_batch(batch)
         self.rows += whole
@@ -216,11 +216,11 @@ def write(path: Path, table: pa.Table, contract: Contract) -> str:
 
 
 def stream(path: Path, contract: Contract, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield a table's columns in pieces of some thousand rows, checked like `read`."""
+    """Yield a table's columns in pieces of some thousand rows (`Contract.row_group`), checked like `read`."""
     _check(path, contract)
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROW_GROUP, columns=list(columns)):
+            for batch in file.iter_batches(batch_size=contract.row_group or ROW_GROUP, columns=list(columns)):
                 _check_words(path, contract, batch)
                 yield batch
     except (pa.ArrowException, OSError) as error:

@@ -1,7 +1,7 @@
 """The contract of every Parquet table: its columns, their types, its key, the words that a column may hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import pyarrow as pa
@@ -13,13 +13,15 @@ from distill.tables.words import Disagreement, FinishReason, Judgement, Verdict
 class Contract:
     """A table's name, its columns, and the columns that make a row unique and order the file.
 
-    words: column -> the only words it may hold, or null where the column may.
+    words: column -> the only words it may hold, or null where the column may. row_group: rows of a piece of the file,
+    absent where rows are small.
     """
 
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
     words: Mapping[str, type[StrEnum]]
+    row_group: int | None = None
 
 
 def _contract(name: str, key: str, required: str, **columns: pa.DataType | type[StrEnum]) -> Contract:
@@ -86,6 +88,16 @@ LEDGER = _contract("ledger", "problem_id teacher", "reason", problem_id=_TEXT, t
 RENDERED = _contract(
     "rendered", "problem_id", "teacher input_ids loss_mask length",
     problem_id=_TEXT, teacher=_TEXT, input_ids=pa.list_(_INT), loss_mask=pa.list_(pa.int8()), length=_INT,
+)  # fmt: skip
+# Row by row as in the rendered table. Of each token that the loss counts, in their order, `top_k` ids of the student's
+# tokens and their log-probabilities at the teacher (nats, at the recipe's temperature), the likeliest first: both lists
+# hold `top_k` times as many values as the row has such tokens.
+TEACHER_LOGPROBS = replace(
+    _contract(
+        "teacher_logprobs", "problem_id", "ids logprobs",
+        problem_id=_TEXT, ids=pa.list_(_INT), logprobs=pa.list_(pa.float32()),
+    ),
+    row_group=64,
 )  # fmt: skip
 ITEMS = _contract(
     "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off n_errors n_ungraded n_lenient "

@@ -24,6 +24,7 @@ from distill.runtime.files import read_json, replacing_folder, write_json
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft, sharding
+from distill.training.distillation import TeacherLogprobs
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Signals, Watch, check_weights, log_rows
@@ -33,7 +34,10 @@ LOG = "train_log.parquet"
 
 @dataclass(frozen=True)
 class Fit:
-    """What a training reads and writes: a rendered table, a model folder, its state, a folder for the weights."""
+    """What a training reads and writes: a rendered table, a model folder, its state, a folder for the weights.
+
+    logprobs: a teacher's log-probabilities of the rows, where the recipe distils from them.
+    """
 
     rendered: Path
     model: Path
@@ -42,17 +46,18 @@ class Fit:
     execution: str
     state: Path
     output: Path
+    logprobs: Path | None = None
 
     def to_json(self) -> str:
         """Return it as one text, for another process."""
-        return json.dumps({name: str(value) for name, value in asdict(self).items()})
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> "Fit":
         """Read it back."""
         found = json.loads(text)
-        paths = {name: Path(found[name]) for name in ("rendered", "model", "state", "output")}
-        return cls(**{**found, **paths, "seed": int(found["seed"])})
+        names = ("rendered", "model", "state", "output", "logprobs")
+        return cls(**found | {name: Path(found[name]) for name in names if found[name] is not None})
 
 
 def fit(job: Fit) -> None:
@@ -80,11 +85,12 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     model = load_student(job.model, recipe)
     saved = last_state(state)
     done = int(saved.name.split("-")[1]) if saved else 0
+    teacher = TeacherLogprobs.read(job.logprobs, rendered, recipe.distil) if job.logprobs and recipe.distil else None
     reported = Progress(len(updates), unit="updates", desc="train", done=done) if rank == 0 else nullcontext()
     with reported as progress:
         on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
         watch = Watch(recipe, updates, held_out, on_update, signals)
-        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id)
+        trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
         signals.begun = True
         trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         watch.check_whole(trainer.state.global_step)

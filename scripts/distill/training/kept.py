@@ -24,8 +24,19 @@ FOLDER = "kept"
 BESIDE = ("train_log.parquet", "ledger.parquet")
 
 
-def training_key(rendered: pa.Table, base_digest: str, recipe: TrainJob, seed: int, code: str) -> str:
+def training_key(
+    rendered: pa.Table, base_digest: str, recipe: TrainJob, seed: int, code: str, logprobs_digest: str | None = None
+) -> str:
     """Return the key of a training, 16 hex digits, from its rows in their order, base, recipe, seed and code.
+
+    `logprobs_digest` is that of a teacher's log-probabilities, where the student is trained on them.
+    """
+    parts = [rows_digest(rendered), base_digest, recipe.canonical(), seed, code, logprobs_digest]
+    return text_digest(json.dumps(parts))[:16]
+
+
+def rows_digest(rendered: pa.Table) -> str:
+    """Return the digest of rendered rows in their order.
 
     Of a row the tokens and the loss mask count, and the problem, which the ledger names; not the teacher's name.
     """
@@ -33,7 +44,7 @@ def training_key(rendered: pa.Table, base_digest: str, recipe: TrainJob, seed: i
     for column in (rendered["input_ids"], rendered["loss_mask"]):
         for part in (pc.list_value_length(column), pc.list_flatten(column)):
             hasher.update(part.combine_chunks().to_numpy().tobytes())
-    return text_digest(json.dumps([hasher.hexdigest(), base_digest, recipe.canonical(), seed, code]))[:16]
+    return hasher.hexdigest()
 
 
 def find_training(folder: Path, key: str) -> tuple[Path, dict[str, Any]] | None:

@@ -63,8 +63,15 @@ def trained_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm,
     for manifest in map(read_json, models):
         arm = Arm.of(manifest["identity"])
         of_rows = rendered_facts(renderings.get((arm.student, arm.training, arm.dataset), {}))
-        facts[arm] = {**manifest, **manifest["recipe"], "base": manifest["base_digest"], **of_rows}
+        distil = distillation(manifest["recipe"], manifest.get("teacher"))
+        facts[arm] = {**manifest, **manifest["recipe"], **distil, "base": manifest["base_digest"], **of_rows}
     return facts
+
+
+def distillation(recipe: Facts, teacher: str | None) -> dict[str, Any]:
+    """Return a recipe's `distil` for comparison, with its teacher (a name, or the digest of the weights)."""
+    distil = recipe.get("distil")
+    return {"distil": {**distil, "teacher": (teacher or "")[:16]}} if distil else {}
 
 
 def rendered_facts(manifest: Facts) -> dict[str, Any]:

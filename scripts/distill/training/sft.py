@@ -15,6 +15,7 @@ import pyarrow as pa
 from distill.config.recipes import LoraRecipe, TrainJob
 from distill.runtime.errors import InputError
 from distill.training import sharding
+from distill.training.distillation import Taught, TeacherLogprobs
 from distill.training.steps import Tokens, check_isolation, lay_out, of_device, summed_loss, tensors
 from distill.training.updates import Update
 from distill.training.watch import Watch, check_finite
@@ -111,9 +112,10 @@ def check_targets(model: Any, targets: str | list[str]) -> None:
 
 
 def build_trainer(
-    model: Any, rendered: pa.Table, updates: Sequence[Update], recipe: TrainJob, args: Any, watch: Watch, pad: int = 0
-) -> Any:
-    """Return a Trainer that takes the planned updates, in their order."""
+    model: Any, rendered: pa.Table, updates: Sequence[Update], recipe: TrainJob, args: Any, watch: Watch, pad: int = 0,
+    teacher: TeacherLogprobs | None = None,
+) -> Any:  # fmt: skip
+    """Return a Trainer that takes the planned updates, in their order; with a `teacher` it distils as well."""
     from torch.utils.data import DataLoader
     from transformers import PrinterCallback, Trainer
 
@@ -163,10 +165,14 @@ def build_trainer(
                 # Cut-up gradients are summed after each step: whole ones, kept until the last, would fill a device.
                 with nullcontext() if last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
                     inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
-                    loss = summed_loss(model, inputs) * scale
+                    loss = summed_loss(model, inputs, self._taught(step)) * scale
                     self.accelerator.backward(loss)
                 total += loss.detach()
             return total
+
+        def _taught(self, rows: Sequence[int]) -> Taught | None:
+            # Not an input of the model: DeepSpeed would round it to bfloat16.
+            return teacher.of(rows, self.args.device) if teacher else None
 
         def _take_less(self, error: RuntimeError, rows: Sequence[int]) -> None:
             """Halve the tokens of a step after an out-of-memory error, or raise it again, as words."""
@@ -188,7 +194,7 @@ def build_trainer(
                 torch.cuda.empty_cache()
 
         def held_out_loss(self, rows: Sequence[int]) -> float:
-            """Return the mean loss of rows that are not trained on, in nats per token."""
+            """Return the mean cross-entropy of rows that are not trained on, in nats per token."""
             import torch
 
             self.model_wrapped.eval()

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import compute_loglikelihood
+import compute_teacher_logprobs
 import render
 from keys import Keys, key
 from keys_responses import by_template, templating
+from planned import commands, option
 from world import SAYINGS, ran, read, scratch
 
 from distill import tables
@@ -15,6 +17,8 @@ from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.recipes import (
     DatasetRecipe,
+    Distillation,
+    DistilRecipe,
     FineTuning,
     LoglikelihoodJob,
     LoraRecipe,
@@ -22,13 +26,15 @@ from distill.config.recipes import (
     RenderJob,
     Settings,
     StudentRecipe,
+    TeacherLogprobsJob,
     TrainingRecipe,
     TrainJob,
 )
 from distill.models.folders import load_model, load_tokenizer
 from distill.training import sft
+from distill.training.distillation import TeacherLogprobs
 from distill.training.fit import load_student
-from distill.training.steps import Tokens, tensors
+from distill.training.steps import Tokens, summed_loss, tensors
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Watch
 
@@ -90,7 +96,48 @@ def trainer(recipe: TrainJob) -> Any:
     updates, held_out = planned(recipe)
     options = sft.arguments(recipe, 1, scratch(), len(updates))
     watch = Watch(recipe, updates, held_out, lambda _: None)
-    return sft.build_trainer(model, rendered(), updates, recipe, options, watch, tokenizer.pad_token_id)
+    distil = recipe.distil
+    teacher = distil and TeacherLogprobs.read(stored(distil.top_k, distil.temperature), rendered(), distil)
+    return sft.build_trainer(model, rendered(), updates, recipe, options, watch, tokenizer.pad_token_id, teacher)
+
+
+def lost(recipe: TrainJob) -> Any:
+    """The loss of the first rows."""
+    built, rows = trainer(recipe), [0, 1, 2]
+    return float(summed_loss(built.model, tensors(rows, Tokens(rendered()), True, 0), built._taught(rows)).detach())
+
+
+def taught(recipe: Distillation) -> Any:
+    return lost(TrainJob(lr=1, distil=recipe, global_batch=2))
+
+
+@cache
+def stored(top_k: int, temperature: float) -> Path:
+    """The table of compute_teacher_logprobs.py."""
+    home, recipe = scratch(), TeacherLogprobsJob(top_k=top_k, temperature=temperature)
+    tables.write(home / "rendered.parquet", rendered(), tables.RENDERED)
+    options = ("--rendered", home / "rendered.parquet", "--teacher", "models/base-m", "--student", "models/base-xs")
+    output = home / "out/teacher_logprobs.parquet"
+    assert not ran(compute_teacher_logprobs.main, *options, "--recipe", recipe.canonical(), "--output", output)
+    return output
+
+
+def likeliest(recipe: TeacherLogprobsJob) -> Any:
+    return read(stored(recipe.top_k, recipe.temperature), tables.TEACHER_LOGPROBS)
+
+
+def distilled(recipe: DistilRecipe) -> Any:
+    """What the jobs of a training and of its teacher read."""
+    data, training = {"d": DatasetRecipe(corpus="c", teachers=("t0",))}, TrainingRecipe(lr=1, cutoff=9, distil=recipe)
+    catalogue = Catalogue(Settings(studies=("toy",)), datasets=data, trainings={"t": training})
+    return jobs.train_job(catalogue, "t", "d").canonical(), jobs.teacher_logprobs_job(catalogue, "t").canonical()
+
+
+def teachers(recipe: DistilRecipe) -> Any:
+    """The models that the rules give compute_teacher_logprobs.py."""
+    entries = {"toy-sft": {"distil": recipe.model_dump()}}
+    found = commands("compute_teacher_logprobs", kind="trainings", entries=entries)
+    return {option(words, "--teacher") for words in found}
 
 
 def optimiser(recipe: TrainJob) -> Any:
@@ -207,6 +254,7 @@ def _training(*passed: Any) -> dict[str, Any]:
         "gradient_checkpointing": key(True, *seen(arguments)),
         "held_out": key(0.4, *seen(planned)),
         "lora": key({}, *seen(trained)),
+        "distil": key({"teacher": "t0"}, passed_on) if passed else key({}, lost),
         "micro_batch": key(2, *seen(laid_out), global_batch=8),
         "threads": key(3, *seen(rule_threads)),
         "save_every": key(7, *seen(arguments, saves)),
@@ -226,6 +274,14 @@ KEYS = {
         "cutoff": key(32, passed_on),
         "over_cutoff": key("keep", passed_on),
         "max_unrenderable": key(0.5, passed_on),
+    }),
+    TeacherLogprobsJob: Keys({}, {"top_k": key(4, likeliest), "temperature": key(2.0, likeliest)}),
+    Distillation: Keys({}, {"top_k": key(4, taught), "temperature": key(2.0, taught), "weight": key(0.1, taught)}),
+    DistilRecipe: Keys({"teacher": "toy-long"}, {
+        "teacher": key("toy-short", teachers),
+        "top_k": key(4, distilled),
+        "temperature": key(2.0, distilled),
+        "weight": key(0.1, distilled),
     }),
     LoraRecipe: Keys({}, {
         "rank": key(4, adapted),

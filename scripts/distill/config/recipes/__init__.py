@@ -31,10 +31,13 @@ from distill.config.recipes.settings import (
 from distill.config.recipes.studies import COMPARED, ArmsRecipe, GapArm, GapRecipe, StudyRecipe
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
+    Distillation,
+    DistilRecipe,
     FineTuning,
     LoglikelihoodJob,
     LoraRecipe,
     RenderJob,
+    TeacherLogprobsJob,
     TrainingRecipe,
     TrainJob,
 )
@@ -52,6 +55,8 @@ __all__ = [
     "CurationRecipe",
     "DatasetRecipe",
     "DecodingRecipe",
+    "DistilRecipe",
+    "Distillation",
     "FineTuning",
     "GapArm",
     "GapRecipe",
@@ -78,6 +83,7 @@ __all__ = [
     "SimilarityRecipe",
     "StudentRecipe",
     "StudyRecipe",
+    "TeacherLogprobsJob",
     "TeacherRecipe",
     "Templating",
     "TrainJob",

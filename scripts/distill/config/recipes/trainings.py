@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.recipes.base import EXECUTION, Once, Positive, Recipe, Share
+from distill.config.recipes.base import EXECUTION, Name, Once, Positive, Recipe, Share
 from distill.config.recipes.templating import Templating
 
 
@@ -31,6 +31,27 @@ class LoraRecipe(Recipe):
     dropout: Share = Field(0.0, description="Dropout on the adapter's input.")
     targets: str | tuple[str, ...] = Field("all-linear", description="Modules that get an adapter.")
     rslora: bool = Field(False, description="Multiply by alpha / sqrt(rank) instead (rank-stabilised LoRA).")
+
+
+class TeacherLogprobsJob(Recipe):
+    """What one job reads that stores a teacher's log-probabilities."""
+
+    top_k: Positive = Field(32, description="Tokens that are stored per position, the teacher's likeliest.")
+    temperature: float = Field(
+        1.0, ge=0.01, description="Divides the logits of teacher and student; its square multiplies the divergence."
+    )
+
+
+class Distillation(TeacherLogprobsJob):
+    """What a training reads of a distillation from a teacher's probabilities."""
+
+    weight: Share = Field(0.5, description="Share of the divergence from the teacher; the rest is cross-entropy.")
+
+
+class DistilRecipe(Distillation):
+    """Distillation from a teacher's probabilities: besides the tokens of its rows, a student is trained on these."""
+
+    teacher: Name = Field(..., description="A teacher of the catalogue with weights, and the student's vocabulary.")
 
 
 class FineTuning(Recipe):
@@ -73,9 +94,10 @@ class FineTuning(Recipe):
         0.0,
         ge=0,
         le=0.5,
-        description="Share of the problems that no arm is trained on, the same ones in all; their loss is logged.",
+        description="Share of the problems that no arm is trained on, the same in all; their cross-entropy is logged.",
     )
     lora: LoraRecipe | None = Field(None, description="Train adapters instead of all weights.")
+    distil: Distillation | None = Field(None, description="Also train on a teacher's probabilities.")
     micro_batch: Positive | None = Field(
         None,
         description="Most rows per device and step; absent: what fits. The global batch stays what it is.",
@@ -134,6 +156,7 @@ class TrainJob(FineTuning):
 class TrainingRecipe(FineTuning):
     """Fine-tuning. What the arms of a gap must have in common is all here."""
 
+    distil: DistilRecipe | None = Field(None, description="Also train on a teacher's probabilities.")
     cutoff: Positive = Field(..., description="Longest row in tokens, prompt and response together.")
     over_cutoff: Literal["drop", "keep"] = Field(
         "drop", description="A longer row is dropped (a ledger entry) or kept, cut at the cutoff (counted)."
