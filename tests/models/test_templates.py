@@ -1,8 +1,11 @@
 """Chat templates: the texts of transformers, in a sandbox with limits, with a pinned clock and opened thinks."""
 
+import resource
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +122,39 @@ def test_an_endless_template_is_stopped_even_in_a_thread(tokenizer: Any, monkeyp
     assert error.startswith("some/model: ")
     assert error.endswith(" it does not end: stopped after 1 seconds of CPU time")
     assert ChatTemplate(tokenizer).prompt_text(TALK)  # the next one runs
+
+
+def test_threads_and_forked_processes_get_their_own_texts() -> None:
+    own = Sandbox()
+
+    def pairs(name: str) -> bool:
+        texts = [f"{name}-{n} " for n in range(40)]
+        return [own.render("x", "chat", "{{ a * 99 }}", {"a": text})[0] for text in texts] == [t * 99 for t in texts]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(pairs, "abcdefgh"))
+    mine = own._process.pid
+    child = get_context("fork").Process(target=lambda: sys.exit(not pairs("child") or own._process.pid == mine))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert pairs("parent")
+    assert own._process.pid == mine
+    own.close()
+
+
+def test_a_sandbox_that_died_is_started_again() -> None:
+    own = Sandbox()
+    own.render("x", "chat", "1", {})
+    own._process.kill()
+    own._process.wait()
+    assert own.render("x", "chat", "{{ 1 + 1 }}", {})[0] == "2"
+    # Too little memory to read the request: it dies while it is written to.
+    resource.prlimit(own._process.pid, resource.RLIMIT_AS, (1 << 26, 1 << 26))
+    with pytest.raises(InputError, match=r"^x: its process died \(exit code 1\)$"):
+        own.render("x", "chat", "{{ a }}", {"a": "a" * (1 << 27)})
+    assert own.render("x", "chat", "{{ 2 + 1 }}", {})[0] == "3"
+    own.close()
 
 
 def test_a_cluster_s_own_limits_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,20 +166,15 @@ class Renderer:
             ids = prompt + self._ids(turn)
         if ids[-1] not in self.stops:
             return Refusal(Unrenderable.NO_STOP_TOKEN, f"it is tokenised as {self._text(ids[-4:])!r}")
-        wanted, taught = _canonical(self._stop.split(turn)[0]), self._decoded(ids[:-1], len(prompt))
-        if taught == wanted.strip():
+        wanted, taught = _canonical(self._stop.split(turn)[0]), _canonical(self._text(ids[len(prompt) : -1]))
+        if taught.strip() == wanted.strip():  # decoders add and take white space at the ends
             return RenderedRow(ids, len(prompt), added, len(self._ids(added)) if added else 0)
         if merged:
             return Refusal(Unrenderable.MERGED_SEAM, f"{turn[:SHOWN]!r} after {opening[-SHOWN:]!r}")
-        return Refusal(Unrenderable.LOST_BY_TOKENIZER, _difference(wanted.strip(), taught))
+        return Refusal(Unrenderable.LOST_BY_TOKENIZER, _difference(wanted.strip(), taught.strip()))
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-    def _decoded(self, ids: list[int], start: int) -> str:
-        """Return the text of ids from `start` on, without white space at its ends, where decoders add some."""
-        head, whole = self._text(ids[:start]), self._text(ids)
-        return _canonical(whole[len(head) :] if whole.startswith(head) else self._text(ids[start:])).strip()
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
