@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers import REPOSITORY
-from test_train import options, weights
+from test_train import options
 
 PROGRAM = str(REPOSITORY / "scripts/train.py")
 LONG = {"epochs": 8, "save_every": 8}  # 48 updates, whose state is saved six times
@@ -31,7 +31,9 @@ class Training:
 
     def until_saved(self) -> None:
         """Wait until a state is saved."""
+        deadline = time.monotonic() + 300
         while not self.saved():
+            assert time.monotonic() < deadline, self.log.read_text()
             assert self.program.poll() is None, self.log.read_text()
             time.sleep(0.02)
 
@@ -65,9 +67,3 @@ def is_json(path: Path) -> bool:
         return bool(json.loads(path.read_text()))
     except (OSError, ValueError):
         return False
-
-
-def adapter_or_weights(folder: Path) -> bytes:
-    """Return the bytes of the one file of weights."""
-    adapter = folder / "adapter_model.safetensors"
-    return adapter.read_bytes() if adapter.is_file() else weights(folder)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import train
 from helpers import REPOSITORY, manifest
-from running import LONG, Training, adapter_or_weights
+from running import LONG, Training
 from safetensors.numpy import load_file
-from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixture
+from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
 from distill.runtime.errors import InputError
@@ -81,44 +81,69 @@ def test_two_devices_train_as_one_does(
     assert [line for line in wrote[1].splitlines() if str(output.parent) in line and "/state/" not in line] == []
 
 
-@pytest.mark.parametrize("keys", [{}, {"sharding": "fsdp"}], ids=["whole", "fsdp"])
-def test_a_lost_device_ends_all_and_the_next_run_goes_on(
-    inputs: Path,  # noqa: F811
-    tmp_path: Path,
-    keys: dict[str, Any],
-) -> None:
-    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, **LONG, **keys)
-    killed = Training(inputs, tmp_path / "killed/weights", 2, **LONG, **keys)
-    killed.until_saved()
-    first, second = killed.ranks()
-    os.kill(second, signal.SIGKILL)
-    assert killed.ended() == 1
-    assert killed.lines() == [
-        "train.py: error: training process 2 of 2 was killed by SIGKILL; run again, and the training goes on from its "
-        "last saved state"
-    ]
-    assert killed.left() == {"state"}
-    assert not Path(f"/proc/{first}").exists()
-    again = Training(inputs, killed.output, 2, **LONG, **keys)
-    assert (again.ended(), undisturbed.ended()) == (0, 0), again.lines()
+@pytest.fixture(scope="module")
+def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """A longer training in one process. Two devices with whole weights make the same bytes: half of twice is exact."""
+    output = tmp_path_factory.mktemp("undisturbed") / "m/weights"
+    run(inputs, output, **LONG)
+    return output
+
+
+def check_states(training: Training) -> None:
+    """Check that a state which says that it is whole has what each process saves of itself, whole."""
+    import torch
+
+    for state in training.saved():
+        for rank in (0, 1):
+            assert torch.load(state / f"rng_state_{rank}.pth", weights_only=False)
+
+
+def goes_on(training: Training, inputs: Path, undisturbed: Path, **keys: Any) -> None:  # noqa: F811
+    """Check that the next run goes on from a saved state, and comes out as an undisturbed training does."""
+    assert training.left() == {"state"}
+    check_states(training)
+    again = Training(inputs, training.output, 2, **LONG, **keys)
+    assert again.ended() == 0, again.lines()
     (begin,) = again.begins()  # one process reports
     assert begin > 0
-    assert adapter_or_weights(again.output) == adapter_or_weights(undisturbed.output)
-    assert manifest(again.output) == manifest(undisturbed.output)
+    assert weights(again.output) == weights(undisturbed)
+    assert manifest(again.output) == manifest(undisturbed)
     assert "state" not in again.left()
 
 
-def test_no_process_outlives_the_program(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_lost_device_ends_all_and_the_next_run_goes_on(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    # Norms of cut-up weights are sums in another order, so the undisturbed training is one on two devices as well.
+    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, sharding="fsdp", **LONG)
+    training = Training(inputs, tmp_path / "killed/weights", 2, sharding="fsdp", **LONG)
+    training.until_saved()
+    first, second = training.ranks()
+    os.kill(second, signal.SIGKILL)
+    assert training.ended() == 1
+    assert training.lines() == [
+        "train.py: error: training process 2 of 2 was killed by SIGKILL; run again, and the training goes on from its "
+        "last saved state"
+    ]
+    assert not is_running(first)
+    assert undisturbed.ended() == 0
+    goes_on(training, inputs, undisturbed.output, sharding="fsdp")
+
+
+def test_no_process_outlives_the_program_and_the_next_run_goes_on(
+    inputs: Path,  # noqa: F811
+    undisturbed: Path,
+    tmp_path: Path,
+) -> None:
     training = Training(inputs, tmp_path / "m/weights", 2, **LONG)
     training.until_saved()
     ranks = training.ranks()
+    assert len(ranks) == 2
     training.program.kill()
     training.program.wait()
     deadline = time.monotonic() + 60
     while any(is_running(rank) for rank in ranks):
         assert time.monotonic() < deadline, "still running"
         time.sleep(0.05)
-    assert len(ranks) == 2
+    goes_on(training, inputs, undisturbed)
 
 
 def is_running(pid: int) -> bool:

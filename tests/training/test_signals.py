@@ -73,7 +73,6 @@ def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
     undisturbed: Path,
     tmp_path: Path,
 ) -> None:
-    # Two devices with two steps a step each add up as one device does: halves of doubles are exact.
     first = Training(inputs, tmp_path / "m/weights", 2, **LONG)
     first.until_saved()
     first.program.terminate()  # as Snakemake does: only the program

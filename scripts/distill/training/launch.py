@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from distill.runtime.errors import InputError
 from distill.training.fit import Fit, fit
+from distill.training.state import last_state
 from distill.training.watch import SIGNALS
 
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -39,6 +40,8 @@ def launch(job: Fit, processes: int) -> None:
     from torch.distributed import TCPStore
 
     check_devices(processes, torch.cuda.device_count())
+    for state in (job.state, *job.state.iterdir()):
+        last_state(state)  # removes torn ones, which the processes would do at the same time
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # 0: a port that is free
     ranks: list[subprocess.Popen[bytes]] = []
     with TemporaryDirectory() as folder, _passing_on(ranks) as passed:

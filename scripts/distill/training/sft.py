@@ -132,6 +132,11 @@ def build_trainer(
             """Return the updates as they are: every device sees all of them, and takes its own steps."""
             return DataLoader(updates, batch_size=1, collate_fn=lambda batch: {"rows": batch[0].rows})
 
+        def _save_rng_state(self, output_dir: str) -> None:
+            """Save it on each device, and wait: `trainer_state.json`, which says that a state is whole, comes after."""
+            super()._save_rng_state(output_dir)
+            self.accelerator.wait_for_everyone()
+
         def floating_point_ops(self, _inputs: Any) -> int:
             return 0
 
