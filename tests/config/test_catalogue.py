@@ -32,6 +32,11 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
     assert list(catalogue.studies) == ["toy", "published"]
 
 
+SERVED = """
+served: {model: {served: m}, engine: openai, server: {url: "http://localhost/v1"}, decoding: toy-sampled}
+"""
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
@@ -97,6 +102,16 @@ def test_the_shipped_configuration_is_right(project: Path) -> None:
          "gsm8k-large.share_of: 'gsm8k-175b-verified' has published its responses, which have no token counts; use"),
         ("catalogue/datasets.yaml", "length: {unit: characters, at_least: 60", "length: {at_least: 60",
          "gsm8k-curated.curation.length.unit: 'gsm8k-175b-verified' has published its responses"),
+        ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: toy-lang}",
+         "trainings.yaml: toy-sft.distil.teacher: 'toy-lang' is no known teacher; did you mean 'toy-long'?"),
+        ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: gsm8k-6b-verified}",
+         "toy-sft.distil.teacher: 'gsm8k-6b-verified' has published its responses; its probabilities need weights"),
+        ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: served}",
+         "toy-sft.distil.teacher: 'served' is behind a server; its probabilities need weights here"),
+        ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: toy-long, weight: 1.5}",
+         "toy-sft.distil.weight: input should be less than or equal to 1, not 1.5"),
+        ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: toy-long, temperature: 0}",
+         "toy-sft.distil.temperature: input should be greater than or equal to 0.01, not 0"),
         ("studies/toy.yaml", "plus: toy-long-arm", "plus: gsm8k-large",
          "toy.yaml: gaps.long_cot_gap: 'gsm8k-large' is no known dataset of this study"),
         ("studies/toy.yaml", "decoding: toy-greedy", "decoding: greedy", "did you mean 'toy-greedy'?"),
@@ -106,6 +121,8 @@ def test_a_mistake_is_one_clear_line(project: Path, file: str, old: str, new: st
     again = "\nagain: {temperature: 0.7, max_new_tokens: 9, draws: 2, until_correct: true}\n"
     with open(project / "config/catalogue/decodings.yaml", "a") as decodings:
         decodings.write(again)
+    with open(project / "config/catalogue/teachers.yaml", "a") as teachers:
+        teachers.write(SERVED)
     with pytest.raises(InputError) as error:
         edited(project, file, old, new)
     assert message in str(error.value)

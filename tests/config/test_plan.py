@@ -15,6 +15,7 @@ from distill.config.lineage import (
     Repeats,
     Responses,
     Score,
+    TeacherLogprobs,
     TrainedModel,
     Verdicts,
 )
@@ -130,3 +131,21 @@ def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:
     assert both.has_weights(TrainedModel("s", "t", "d", 1))
     places = {place.folder: both.has_weights(place) for place in map(BaseModel, NAMES)}
     assert list(places.values()) == [True, False, False]
+
+
+def test_a_training_that_distils_asks_for_its_teacher(planned: Planned) -> None:
+    assert planned().teacher_logprobs() == []
+    plan = planned(file="trainings", **{"toy-sft": {"distil": {"teacher": "toy-long"}}})
+    places = plan.teacher_logprobs()
+    assert len(places) == 12
+    assert places[0] == TeacherLogprobs(*(getattr(plan.rendered()[0], n) for n in ("student", "training", "dataset")))
+    assert set(places) <= set(plan.places())
+    assert plan.main_file(places[0]) == places[0].file("teacher_logprobs.parquet")
+    assert [p for p in plan.models() if isinstance(p, BaseModel)].count(BaseModel("toy-long")) == 1
+    assert {place.file("provenance.json") for place in places} <= set(plan.files("provenance"))
+    # One who answers no problem of a dataset is asked for as well.
+    published = {"model": {"path": "resources/toy/nobody"}, "prompt": "plain", "decoding": "toy-sampled"}
+    planned(file="teachers", alone=published)
+    alone = planned(file="trainings", **{"toy-sft": {"distil": {"teacher": "alone"}}})
+    assert BaseModel("alone") in alone.models()
+    assert alone.unusable_files() == ["config/catalogue/teachers.yaml: alone: resources/toy/nobody is not there"]

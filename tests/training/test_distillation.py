@@ -1,5 +1,6 @@
 """Distillation from a teacher's probabilities: the loss by hand, and what it does to the weights."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from test_steps import MODELS, TOKENS, model
 from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.config.lineage import Arm, TrainedModel
 from distill.config.recipes import Distillation
 from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 from distill.training.distillation import Taught, TeacherLogprobs
+from distill.training.parity import parity, trained_facts
 from distill.training.steps import summed_loss, tensors
 
 # The loss
@@ -301,3 +304,25 @@ def test_a_table_of_other_rows_is_refused(inputs: Path, long: Path, tmp_path: Pa
         TeacherLogprobs.read(table, rendered.slice(1), Distillation(top_k=8))
     with pytest.raises(InputError, match="not 9 values per loss token"):
         TeacherLogprobs.read(table, rendered, Distillation(top_k=9))
+
+
+def test_parity_names_the_teacher(inputs: Path, long: Path, tmp_path: Path) -> None:  # noqa: F811
+    def arm(dataset: str, manifest_of: Path) -> Path:
+        place = TrainedModel("s", "t", dataset, 1)
+        facts = {**manifest(manifest_of), "identity": place.identity}
+        path = tmp_path / place.manifest
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(facts))
+        return path
+
+    run(inputs, tmp_path / "plain/weights", **SHORT)
+    short = distilled(inputs, tmp_path / "short", "teacher-short")
+    names = {"long": long, "again": long, "short": short, "plain": tmp_path / "plain/weights"}
+    facts = trained_facts([arm(name, path) for name, path in names.items()], [])
+
+    def between(one: str, other: str) -> list[str]:
+        return list(parity([[Arm("s", "t", one, 1)], [Arm("s", "t", other, 1)]], facts).differing)
+
+    assert between("long", "again") == []
+    assert between("long", "short") == ["distil"]
+    assert between("long", "plain") == ["distil"]
