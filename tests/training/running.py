@@ -1,6 +1,7 @@
 """Trainings as programs of their own: started, stopped in the middle, and what they leave."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -26,8 +27,8 @@ class Training:
 
     def saved(self) -> list[Path]:
         """Return the states that are saved whole."""
-        files = self.output.parent.glob("state/**/trainer_state.json")
-        return [path.parent for path in files if is_json(path)]
+        folders = [Path(folder) for folder, _, _ in os.walk(self.output.parent / "state")]  # some go meanwhile
+        return [folder for folder in folders if is_json(folder / "trainer_state.json")]
 
     def until_saved(self) -> None:
         """Wait until a state is saved."""

@@ -101,7 +101,8 @@ import peft, torch, transformers.trainer, transformers.models.qwen3.modeling_qwe
 argv, output, rng = json.loads(sys.argv[1]), Path(sys.argv[2]), random.Random(int(sys.argv[3]))
 
 def last():
-    return max([0, *(int(p.parent.name.split("-")[1]) for p in output.parent.glob("state/*/*/trainer_state.json"))])
+    walked = os.walk(output.parent / "state")  # not a glob: some folders go meanwhile
+    return max([0, *(int(f.rsplit("-", 1)[1]) for f, _, names in walked if "trainer_state.json" in names)])
 
 killed = []
 for _ in range(10):

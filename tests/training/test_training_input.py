@@ -1,0 +1,96 @@
+"""What a training cannot do is said in one line before the first update, and nothing is half-written."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import TOY, base_model
+from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
+
+from distill.runtime.errors import InputError
+from distill.training.state import state_folder
+
+MODULES = "down_proj, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj, or `all-linear`"
+LACKING = next(p for p in ("wandb", "trackio", "tensorboard") if importlib.util.find_spec(p) is None)
+REFUSED = {
+    "unknown target": ({"lora": {"targets": ["q_proj", "query"]}}, f"no module 'query'; this model has {MODULES}"),
+    "pattern": ({"lora": {"targets": r".*\.query"}}, rf"no module '.*\\.query'; this model has {MODULES}"),
+    "liger": ({"liger": True}, "training: liger needs a GPU, and there is none; leave the key out here"),
+    "flash": ({"attention": "flash_attention_2"}, "flash_attention_2 needs a GPU, and there is none"),
+    "report_to": ({"report_to": [LACKING]}, f"`report_to: [{LACKING}]` needs the package {LACKING}; install it"),
+    "held_out": ({"held_out": 0.001}, "held_out 0.001 of 22 rows leaves 22 to train on and 0 held out"),
+    "pack_tokens": ({"batch_unit": "packs", "pack_tokens": 10}, "`pack_tokens` 10 is below the longest row"),
+}
+
+
+def refused(data: Path, output: Path, **keys: Any) -> str:
+    """Return the line with which a training is refused."""
+    with pytest.raises(InputError) as caught:
+        run(data, output, **keys)
+    assert "\n" not in str(caught.value)
+    left = {path.name for path in output.parent.iterdir()} if output.parent.exists() else set()
+    assert left <= {"state"}
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_lacking_is_named(inputs: Path, tmp_path: Path, name: str) -> None:  # noqa: F811
+    keys, words = REFUSED[name]
+    lora = {"lora": {"rank": 2, "alpha": 4, **keys["lora"]}} if "lora" in keys else {}
+    assert words in refused(inputs, tmp_path / "m/weights", **{**keys, **lora})
+
+
+@pytest.fixture
+def with_mamba(inputs: Path, tmp_path: Path) -> Path:  # noqa: F811
+    """The rows of `inputs`, and a student that is a Mamba with the toy's tokenizer."""
+    import torch
+    from transformers import MambaConfig, MambaForCausalLM
+
+    source = tmp_path / "mamba"
+    shutil.copytree(TOY / "base-xs", source)
+    (source / "model.safetensors").unlink()
+    vocabulary = json.loads((source / "config.json").read_text())["vocab_size"]
+    torch.manual_seed(1)
+    config = MambaConfig(vocab_size=vocabulary, hidden_size=32, num_hidden_layers=2, state_size=4)
+    MambaForCausalLM(config).save_pretrained(source)
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(inputs / "rendered.parquet", data)
+    base_model(data / "base", source)
+    return data
+
+
+def test_a_model_without_a_kernel_or_without_isolation(with_mamba: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m/weights"
+    assert refused(with_mamba, output) == (
+        f"{with_mamba / 'base'}: a MambaForCausalLM does not support `attention: sdpa`; take `attention: eager`"
+    )
+    words = refused(with_mamba, output, attention="eager")
+    assert words.startswith("packing: rows of a pack see each other in a MambaForCausalLM")
+    assert words.endswith("set `packing: false`")
+    facts = run(with_mamba, output, attention="eager", packing=False, max_updates=2)
+    assert facts["updates"] == 2
+
+
+@pytest.mark.parametrize("files", [["tokenizer.json"], ["tokenizer.json", "tokenizer_config.json"]], ids=len)
+def test_a_student_without_a_tokenizer(inputs: Path, tmp_path: Path, files: list[str]) -> None:  # noqa: F811
+    source, data = tmp_path / "source", tmp_path / "data"
+    shutil.copytree(TOY / "base-xs", source)
+    base_model(data / "base", source)
+    shutil.copy(inputs / "rendered.parquet", data)
+    for file in files:
+        (source / file).unlink()
+    assert "tokenizer" in refused(data, tmp_path / "m/weights")
+
+
+def test_the_state_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
+    (tmp_path / "one/checkpoint-8").mkdir(parents=True)
+    (tmp_path / "two/checkpoint-4").mkdir(parents=True)
+    assert state_folder(tmp_path, "one") == tmp_path / "one"
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+    assert (tmp_path / "one/checkpoint-8").is_dir()
+    assert list(state_folder(tmp_path, "three").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["three"]
