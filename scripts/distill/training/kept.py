@@ -53,7 +53,7 @@ def find_training(folder: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
     An arm's folder is student/training/dataset/seed. Kept weights that are not what their manifest says are passed
     over with a line.
     """
-    student = folder.parents[2] if len(folder.parents) > 2 else folder
+    student = folder.parents[2] if folder.name.startswith("seed-") and len(folder.parents) > 2 else folder
     for place in [folder / FOLDER / key, *sorted(student.glob(f"*/*/seed-*/{FOLDER}/{key}"))]:
         if not place.is_dir():
             continue
