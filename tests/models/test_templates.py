@@ -44,6 +44,7 @@ def with_template(tokenizer: Any, source: str) -> Any:
         "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m }}{% endfor %}{{ eos_token }}",
         "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ m }}{% endfor %}{{ ns.n }}",
         "{% generation %}\n  {{ messages[0].content }}{% set x = 1 %}\n{% endgeneration %}{{ x }}!{{ absent }}",
+        "{% for m in messages %}\n  {% if true %}\n{{ m }}{% endif %}\n{% endfor %}",
         "{{ messages }}{{ documents is none }}{{ tools is none }}{{ documents is defined }}",
     ],
 )
@@ -134,10 +135,16 @@ def test_threads_and_forked_processes_get_their_own_texts() -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(pairs, "abcdefgh"))
     mine = own._process.pid
-    child = get_context("fork").Process(target=lambda: sys.exit(not pairs("child") or own._process.pid == mine))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 0
+
+    def fork() -> None:
+        assert pairs("child")
+        assert own._process.pid != mine
+
+    for target in (own.close, fork):
+        child = get_context("fork").Process(target=target)
+        child.start()
+        child.join(60)
+        assert child.exitcode == 0
     assert pairs("parent")
     assert own._process.pid == mine
     own.close()

@@ -70,7 +70,7 @@ def test_saved_states_cost_a_twentieth_of_the_time_at_most(
     monkeypatch: pytest.MonkeyPatch, cost: float, update: float
 ) -> None:
     clock = Clock(monkeypatch)
-    pace, saves, seconds, longest, since = SavePace(True), 0, 0.0, 0.0, 0.0
+    pace, saves, seconds, longest, since = SavePace(True, last=clock.now), 0, 0.0, 0.0, 0.0
     for _ in range(20_000):
         clock.now += update
         seconds, since = seconds + update, since + update
@@ -88,7 +88,7 @@ def test_saved_states_cost_a_twentieth_of_the_time_at_most(
 
 def test_no_state_is_saved_at_the_end_or_where_a_number_of_updates_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    free, given = SavePace(True), SavePace(False)
+    free, given = (SavePace(active, last=clock.now) for active in (True, False))
     clock.now += watch.FIRST_SAVE - 1
     assert not free.is_due(at_end=False)
     clock.now += 1

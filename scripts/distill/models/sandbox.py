@@ -47,7 +47,8 @@ class Sandbox:
         raise InputError(f"{where}: {CLOCK if 'clock' in reply else reply['error']}")
 
     def _ask(self, line: str) -> str:
-        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
+        # In a forked process poll finds no child of its own, and takes it for ended.
+        if self._process is None or self._process.poll() is not None:
             self._start()
         try:
             self._process.stdin.write(line)

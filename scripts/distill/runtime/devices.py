@@ -3,7 +3,7 @@
 Snakemake counts GPUs but does not say which. A program locks a file for each GPU that it takes. The kernel takes the
 locks off when the program ends, however it ends. A child that was forked and never became another program (a worker of
 `multiprocessing`) shares its parent's locks: where it outlives the parent, its GPUs stay taken, as its memory on them
-does. What was started anew (`subprocess`, a training's processes, spawned workers) sees the same GPUs and holds no lock.
+does. What was started anew (`subprocess`, a training's ranks, spawned workers) sees the same GPUs and holds no lock.
 """
 
 import fcntl
