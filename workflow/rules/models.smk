@@ -12,6 +12,7 @@ A training keeps its state, undeclared, in state/ there until it is done, and it
 
 rule models:
     input:
+        artefacts(PLAN.plans()),
         artefacts(PLAN.trained()),
     localrule: True
 
@@ -60,6 +61,8 @@ rule initialise:
         " --output {output.weights} 2> {log}"
 
 
+# No input of `train`, not even as `ancient`: Snakemake looks at no parameter of a job below one that runs again, so a
+# changed recipe would train nothing. The priority puts it before the trainings that are ready with it.
 rule compare_plans:
     input:
         planned_manifests,
@@ -70,6 +73,7 @@ rule compare_plans:
         provenance="results/plans/{student}/provenance.json",
     log:
         "logs/compare_plans/{student}.log",
+    priority: 100
     conda:
         "../../envs/train.yaml"
     params:
@@ -111,8 +115,6 @@ rule compute_teacher_logprobs:
 
 rule train:
     input:
-        # Every arm of the student is planned before one is trained; a plan that changes trains nothing anew.
-        plan=ancient("results/plans/{student}/manifest.json"),
         rendered="results/rendered/{student}/{training}/{dataset}/manifest.json",
         table=ancient("results/rendered/{student}/{training}/{dataset}/rendered.parquet"),
         teacher=teacher_logprobs_manifest,

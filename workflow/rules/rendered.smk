@@ -26,6 +26,7 @@ rule render:
         provenance="results/rendered/{student}/{training}/{dataset}/provenance.json",
     log:
         "logs/render/{student}/{training}/{dataset}.log",
+    priority: 100  # all rows of a student are planned with before one of its trainings begins
     conda:
         "../../envs/train.yaml"
     params:
