@@ -56,7 +56,7 @@ def arguments(recipe: TrainJob) -> Any:
 
 def planned(recipe: TrainJob) -> Any:
     """The rows of each update, and those held out."""
-    job = TrainJob(**{"hard_teacher": "t0", **recipe.model_dump()})
+    job = TrainJob(**{**recipe.model_dump(), "hard_teacher": getattr(recipe, "hard_teacher", None) or "t0"})
     rows, held_out = split(rendered(), job)
     return plan_updates(rows, job, 1), held_out
 
