@@ -67,7 +67,7 @@ def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
             axis.set_xlabel("difference in accuracy")
 
     tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
-    return _draw((3.2 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
+    return _draw((4.0 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
 
 
 def _fairness(gap: Mapping[str, Any]) -> str:
