@@ -249,7 +249,7 @@ def test_the_rule_starts_no_other_job(study: Study) -> None:
         (["--settings", "{"], "--settings: not JSON"),
         (["--settings", "[1]"], "--settings: expected a JSON object"),
         (["--settings", '{"studies": ["nobody"]}'], "config.yaml: studies: 'nobody' is no known study"),
-        (["--folder", "nowhere"], "nowhere/config.yaml: "),
+        (["--folder", "nowhere"], "nowhere/config.yaml: no such file"),
     ],
 )
 def test_bad_options_end_in_one_line(study: Study, options: list[str], message: str) -> None:

@@ -25,8 +25,9 @@ Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
 
 TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
     "problems": Plan.problems, "responses": lambda plan: plan.all_answers(lineage.Responses),
-    "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.golds()], "signals": Plan.signals,
-    "datasets": Plan.datasets, "rendered": Plan.rendered, "models": Plan.trained, "scores": Plan.scores,
+    "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.agreements(), *plan.golds()],
+    "signals": Plan.signals, "datasets": Plan.datasets, "rendered": Plan.rendered,
+    "models": lambda plan: [*plan.plans(), *plan.trained()], "scores": Plan.scores,
     "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
 }  # fmt: skip
 # Plans without running, and writes what each job has as parameters.
@@ -43,7 +44,7 @@ with SnakemakeApi(OutputSettings(dryrun=True)) as api:
 
 
 def with_every_rule(folder: Path) -> Study:
-    """A study whose jobs are of all rules: a judge, signals, a student from scratch, published responses."""
+    """A study with jobs of all rules: a judge, agreement, signals, distillation, a student from scratch, and so on."""
     study = Study.small(folder)
     jsonl(study.folder / "published.jsonl", [{"id": "x", "response": "y"}])
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small}\nstudies:")
@@ -55,13 +56,24 @@ def with_every_rule(folder: Path) -> Study:
     study.edit(CATALOGUE + "teachers.yaml", known={"published": published})
     curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
-    study.edit(CATALOGUE + "datasets.yaml", mixed=mixed)
+    agreed = {"corpus": "agreed", "teachers": ["toy-long", "toy-short"], "alpha": 0.5}
+    study.edit(CATALOGUE + "datasets.yaml", mixed=mixed, agreed=agreed)
+    without = {"problem_id": "id", "answer": None}
+    agreed = {
+        "path": "resources/toy/train.jsonl",
+        "columns": without,
+        "agreement": {"teachers": ["toy-long", "toy-small"]},
+    }
+    study.edit(CATALOGUE + "corpora.yaml", agreed=agreed)
+    sft = yaml.safe_load((study.folder / CATALOGUE / "trainings.yaml").read_text())["toy-sft"]
+    study.edit(CATALOGUE + "trainings.yaml", distilled={**sft, "distil": {"teacher": "toy-long", "top_k": 8}})
     scratch = {"model": {"scratch": {"tokenizer_corpora": ["words"]}}, "prompt": "plain"}
     rater = {"model": {"path": "resources/toy/base-xs"}, "prompt": "boxed"}
     study.edit(CATALOGUE + "students.yaml", blank=scratch, rater=rater)
     path = study.folder / "config/studies/toy.yaml"
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
+    content["arms"].append({"students": ["toy-xs"], "datasets": ["agreed"], "training": "distilled", "seeds": [1]})
     path.write_text(yaml.safe_dump(content))
     return study
 
@@ -122,9 +134,10 @@ def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Plann
     assert len(set(places)) == len(places)
 
 
-# Made of a changing number of files, which neither their name nor their recipe tells.
-GATHERED = (lineage.Duplicates, lineage.Contamination, lineage.Dataset, lineage.Repeats, lineage.Score,
-            lineage.Contrasts, lineage.Analysis, lineage.Report)  # fmt: skip
+# Made of files which neither their name nor their recipe tells alone.
+GATHERED = (lineage.Agreement, lineage.Verdicts, lineage.Golds, lineage.Duplicates, lineage.Contamination,
+            lineage.Dataset, lineage.TeacherLogprobs, lineage.Plans, lineage.Repeats, lineage.Score, lineage.Contrasts,
+            lineage.Analysis, lineage.Report)  # fmt: skip
 
 
 def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any], plan: Plan) -> None:
@@ -132,14 +145,13 @@ def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any]
         for manifest in (path for path in outputs if path.endswith("manifest.json")):
             place = lineage.parse(Path(manifest).parent)
             given = {path for path in inputs if path.startswith("results/")}
-            if isinstance(place, lineage.Contrasts):
-                given = {path for path in given if path.endswith("manifest.json")}  # they stand for their items
-            elif not isinstance(place, lineage.Analysis):
-                given = {path for path in given if not path.endswith("manifest.json")}
-            assert inputs_of(place, plan) == (given if isinstance(place, GATHERED) else None), place
-            outside = set(inputs) - {path for path in inputs if path.startswith("results/")}
+            needed = inputs_of(place, plan)
+            assert (needed is not None) == isinstance(place, GATHERED), place
+            if needed is not None:  # of an artefact a rule is given the manifest and the file that it stands for
+                assert needed <= given, place
+                assert {str(Path(path).parent) for path in needed} == {str(Path(path).parent) for path in given}, place
             if not isinstance(place, (lineage.BaseModel, lineage.Statements)):  # compared by what they say of the files
-                assert {str(path) for path in extra_inputs(place, plan)} == outside, place
+                assert {str(path) for path in extra_inputs(place, plan)} == set(inputs) - given, place
 
 
 def test_a_target_asks_for_all_that_may_be_deleted(graph: list[Any], plan: Plan) -> None:
