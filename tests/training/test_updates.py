@@ -105,7 +105,7 @@ def test_a_summary_counts_what_the_updates_see() -> None:
     updates = plan_updates(given_rows, job(max_updates=3), 1)
     seen = [r for u in updates for r in u.rows]
     facts = summary(given_rows, updates, job(lr=0.5))
-    assert facts == {"updates": 3, "epochs": 1.5, "rows": 4, "rows_seen": 4, "peak_lr": 0.5,
+    assert facts == {"updates": 3, "epochs": 1.5, "rows": 4, "rows_seen": 4, "problems": "", "peak_lr": 0.5,
                      "tokens": sum(5 + r for r in seen), "loss_tokens": sum(4 + r for r in seen)}  # fmt: skip
 
 
