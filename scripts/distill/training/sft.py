@@ -194,7 +194,7 @@ def build_trainer(
                 ) from None
             self.step_tokens = min(self.step_tokens, sum(tokens.lengths(rows))) // 2
             logging.info("out of memory: going on with %d tokens per step", self.step_tokens)
-            self.optimizer.zero_grad()
+            self.model.zero_grad()  # accelerate's optimiser keeps gradients in the middle of an update
             if not self.args.use_cpu:
                 torch.cuda.empty_cache()
 
