@@ -82,7 +82,8 @@ def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
         assert second.program.poll() is None, second.log.read_text()
     os.kill(second.ranks()[1], signal.SIGUSR1)  # as SLURM may: one of the processes
     assert second.ended() == 1
-    (line,) = second.lines()
+    # A library says that tied weights stand once in a state.
+    (line,) = [line for line in second.lines() if not line.startswith("[transformers]")]
     assert "ended the training after update" in line
     assert second.begins() == [done]
     third = Training(inputs, first.output, 2, **LONG)
@@ -123,7 +124,7 @@ print(json.dumps(killed))
 
 
 def test_ten_kills_at_random_moments_change_nothing(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
-    keys = {"epochs": 12, "save_every": 1}  # 72 updates; more than half of the time a state is being saved
+    keys = {"epochs": 40, "save_every": 1}  # 240 updates; more than half of the time a state is being saved
     run(inputs, tmp_path / "whole/weights", **keys)
     output = tmp_path / "killed/weights"
     seed = random.Random(7).randrange(1000)
