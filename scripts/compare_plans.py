@@ -1,9 +1,9 @@
 """Plan the trainings of a student from its rendered rows, and stop where arms of a gap are not comparable.
 
 Inputs: rendered tables with their manifests, and the recipes of the arms. Output: `plans.csv` with a row per arm:
-updates, epochs, rows, tokens, loss tokens, peak learning rate. This runs on a processor, before any training; what ran
-is compared with the same plan (`distill.training.updates`). What arms must share is `distill.training.parity`'s list; a
-gap may declare under `differs` what it means to vary.
+updates, epochs, rows, tokens, loss tokens, peak learning rate. This runs on a processor, as soon as a student's rows
+are rendered; what ran is compared with the same plan (`distill.training.updates`). What arms must share is
+`distill.training.parity`'s list; a gap may declare under `differs` what it means to vary.
 
 Run as: python scripts/compare_plans.py --inputs '{"rendered": {"T/D": "results/rendered/S/T/D/manifest.json"}}' \
             --recipe '{"arms": {...}, "gaps": [...], "teachers": {}}' --output results/plans/S/plans.csv
@@ -23,7 +23,7 @@ from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
-from distill.scores.csvs import csv_text
+from distill.scores.csvs import aligned, csv_text
 from distill.training.parity import distillation, parity, rendered_facts, short
 from distill.training.updates import plan_updates, split, summary
 
@@ -57,8 +57,7 @@ def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[
         arms = [arm for group in groups for arm in group if arm.is_trained]
         table = [["arm", *found.undeclared]]
         table += [[arm.path, *(short(facts[arm][name]) for name in found.undeclared)] for arm in arms]
-        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-        lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        lines += [f"  {line}" for line in aligned(table)]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Tables of the results as CSV, written with fixed precision and read back with their numbers."""
+"""Tables of the results: as CSV, written with fixed precision and read back with their numbers, and for a terminal."""
 
 import csv
 import io
@@ -16,6 +16,12 @@ def csv_text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
         values = [row[c] for c in columns]
         writer.writerow([f"{v:.6f}" if isinstance(v, float) else v for v in values])
     return buffer.getvalue()
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines whose columns stand under each other."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from distill.config.recipes import GapRecipe, StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
+from distill.scores.csvs import aligned
 from distill.scores.golds import described
 from distill.training.parity import NOT_COMPARABLE, loss_token_ratio, parity
 
@@ -145,9 +146,7 @@ def gap_text(rows: Sequence[Mapping[str, Any]]) -> str:
                       row["parity"]])  # fmt: skip
     header = ["gap", "student", "benchmark", "arms", "difference [95 % interval]", "p", "", "seeds", "loss tokens",
               "parity"]  # fmt: skip
-    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-                     for line in [header, *lines])  # fmt: skip
+    return "\n".join(aligned([header, *lines]))
 
 
 def reading(row: Mapping[str, Any]) -> str:
