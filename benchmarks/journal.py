@@ -81,10 +81,11 @@ def restart(path: Path, rows: int, write: bool) -> dict[str, float]:
     """Open the journal and find what is missing; write the table if asked. Return seconds and peak MB."""
     import generate
 
+    from distill.responses.asking import Task
     from distill.responses.kept import Question
 
     questions = {f"p{n:07d}": Question([], "0" * 16, None) for n in range(rows + 10)}
-    task = generate.Task(Path(), None, None, 0, "00-of-01")
+    task = Task(None, 0, "00-of-01")
     started = time.perf_counter()
     journal = Journal(path)
     missing = [i for i in questions if task.key(i, questions) not in journal]

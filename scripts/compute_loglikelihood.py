@@ -22,12 +22,12 @@ from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.prompts import Prompt
 from distill.models.rendering import RenderedRow, Renderer
 from distill.models.templates import ChatTemplate
-from distill.problems.statements import statements
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
+from distill.tables.statements import statements
 from distill.tables.words import FinishReason
 
 PIECE = 1024  # responses that are sorted by length and rated together

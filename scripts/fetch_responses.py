@@ -20,10 +20,10 @@ from distill.config.recipes import PublishedRecipe
 from distill.config.shards import in_shard, parse_shard
 from distill.models.thinking import report_unnamed, unnamed_tags
 from distill.problems.preview import is_preview, preview_traces
-from distill.problems.statements import statements
 from distill.problems.traces import Trace, join, read_traces
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
+from distill.tables.statements import statements
 from distill.tables.words import FinishReason
 
 LABEL = pa.field("label", pa.bool_())

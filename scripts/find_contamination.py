@@ -15,10 +15,10 @@ from distill.config.inputs import Inputs
 from distill.config.lineage import identity
 from distill.config.recipes import SimilarityRecipe
 from distill.datasets.similarity import Repeat, repeats
-from distill.problems.statements import statements
 from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
+from distill.tables.statements import statements
 
 
 class ContaminationInputs(Inputs):

@@ -279,7 +279,7 @@ EDITS = [
     (f"{RECIPES}/trainings.py", "Fine-tuning. What the arms", "Training. What the arms", NONE),
     ("generate.py", 'help="model folder with a manifest.json"', 'help="a model folder"', NONE),
     ("generate.py", '"%d errors: %s"', '"%d times: %s"', NONE),
-    ("generate.py", "Return problem_id -> problem of a shard.", "Select a shard.", NONE),
+    ("generate.py", "Return the counts of a responses table;", "Count the rows;", NONE),
     ("distill/tables/graded.py", 'f" and {len(', 'f", {len(', NONE),  # its helper serves errors only
     ("distill/problems/fingerprint.py", "unreadable", "not to be read", NONE),  # the rules' business
     ("distill/config/plan.py", "return unique(", "return list(", NONE),
@@ -309,7 +309,7 @@ EDITS = [
      each("fetch_problems", "fetch_statements", "fetch_responses")),
     (f"{RECIPES}/answering.py", "class DecodingRecipe(Recipe):", "class DecodingRecipe(Recipe, frozen=True):",
      each("generate", "judge")),
-    ("distill/problems/statements.py", "def statements(*paths: Path)", "def statements(*paths: Path | str)",
+    ("distill/tables/statements.py", "def statements(*paths: Path)", "def statements(*paths: Path | str)",
      each("compute_loglikelihood", "fetch_responses", "find_contamination", "find_duplicates", "generate")),
     ("distill/models/hub.py", "repo_type=kind", "repo_type=str(kind)",
      {"fetch_model", "fetch_problems", "fetch_statements",

@@ -45,6 +45,14 @@ def generate_execution(wildcards, threads):
     return canonical_json(generation(wildcards).execution())
 
 
+def ahead(wildcards):
+    """Return what else the model is asked, for an engine that runs in the job and on this machine."""
+    if workflow.non_local_exec or answering(wildcards).engine == "openai":
+        return "{}"
+    hours = CATALOGUE.settings.hours_per_job
+    return canonical_json({"hours": hours, "corpora": PLAN.asked(wildcards.model_path, wildcards.decoding)})
+
+
 def generate_environment(wildcards):
     return f"../../envs/{jobs.environment(answering(wildcards))}.yaml"
 

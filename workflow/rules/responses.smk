@@ -6,7 +6,9 @@ OUTPUTS: results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/
 provenance.json}, where a model path is teachers/{teacher}, students/{student}/base or
 students/{student}/{training}/{dataset}/seed-{seed}, and the decoding of a published teacher is `published`;
 results/repeats/{corpus}/{model_path}/{decoding}/{manifest.json, provenance.json}: how many samples are the same.
-A generation keeps what it was paid for, undeclared, in state/ until it is done and in kept/ from then on.
+A generation keeps what it was paid for, undeclared, in state/ until it is done and in kept/ from then on. While its
+model is loaded it also answers other draws, shards and corpora of the study (`hours_per_job`), into their state/: their
+own jobs find the rows there and load nothing.
 """
 
 
@@ -42,12 +44,13 @@ rule generate:
         program=program(lineage.Responses),
         recipe=recipe(lineage.Responses),
         execution=generate_execution,
+        ahead=untracked(ahead),
         code=code(lineage.Responses),
         model=answering_folder,
     shell:
         "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model:q} --prompt={input.prompt:q}"
         " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
-        " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"
+        " --recipe {params.recipe:q} --execution {params.execution:q} --ahead {params.ahead:q} --output {output.table} 2> {log}"
 
 
 rule fetch_responses:

@@ -5,6 +5,7 @@ The rules, the bill and the publisher ask the same lists. Nothing here looks at 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +113,23 @@ class Plan:
         """Return all draws and shards of a model: its responses, or what is made of each."""
         draws = self.catalogue.draws(model_path, decoding)
         return [kind(corpus, model_path, decoding, draw, shard) for draw in draws for shard in self.shards(corpus)]
+
+    def asked(self, model_path: str, decoding: str) -> dict[str, dict[str, int]]:
+        """Return all that a model is asked, whose draws wait for no verdicts: corpus -> its draws and shards."""
+        recipe = self.catalogue.decodings.get(decoding)
+        if recipe is None or recipe.until_correct:
+            return {}
+        draws = len(self.catalogue.draws(model_path, decoding))
+        corpora = self._corpora_of[model_path, decoding]
+        return {name: {"draws": draws, "shards": len(self.shards(name))} for name in corpora}
+
+    @cached_property
+    def _corpora_of(self) -> dict[tuple[str, str], list[str]]:
+        """Model path and decoding -> the corpora that it is asked."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for place in self.all_answers(Responses):
+            found.setdefault((place.model_path, place.decoding), {})[place.corpus] = None
+        return {key: list(corpora) for key, corpora in found.items()}
 
     def earlier(self, place: AnswersT) -> list[AnswersT]:
         """Return the draws before this one whose verdicts it waits for: it asks only what they got wrong."""

@@ -91,6 +91,22 @@ def lock_folder(folder: Path) -> None:
         logging.info("%s: no lock (%s); make sure that nothing else writes here", folder, error)
 
 
+@contextmanager
+def tried_lock(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder for a block; yields False where another process has it, or there are no locks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
+        except OSError:
+            held = False
+        yield held
+    finally:
+        os.close(handle)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with replacing(path) as temporary:

@@ -111,6 +111,10 @@ def counted(settings: Settings) -> Any:
     return recipes("score", settings=_given(settings))
 
 
+def begun_ahead(settings: Settings) -> Any:
+    return [option(words, "--ahead") for words in commands("generate", settings=_given(settings))]
+
+
 def listened(settings: Settings) -> Any:
     """Whether datasets are made from judgements."""
     return ["judgements" in str(words) for words in commands("mix", settings=_given(settings))]
@@ -126,6 +130,7 @@ KEYS = {
         "grading": key(GRADING, graded),
         "similarity": key(SIMILARITY, compared),
         "judge": key({**JUDGE, "teacher": "toy-small"}, _judge_words, judge=JUDGE),
+        "hours_per_job": key(0.25, begun_ahead),
         "policy": key("rule+judge", counted, listened, judge=JUDGE),
     }),
     StudyRecipe: Keys(STUDY, {

@@ -96,6 +96,13 @@ class Settings(Recipe):
         "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."
     )
 
+    hours_per_job: float = Field(
+        0.5,
+        ge=0,
+        description="So long a job that has loaded a model begins further shards, draws and corpora of it; with 0 each "
+        "job loads its own. Not on a cluster, and not where `engine: openai` asks a server.",
+    )
+
     @model_validator(mode="after")
     def _judge_is_there(self) -> "Settings":
         if self.policy == "rule+judge" and self.judge is None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from distill import tables
+from distill.config.shards import in_shard, parse_shard
 from distill.runtime.errors import InputError
 
 
@@ -19,3 +20,9 @@ def statements(*paths: Path) -> dict[str, str]:
             raise InputError(f"{path}: problem {min(repeated)!r} stands in another table too; give each shard once")
         by_id |= shard
     return by_id
+
+
+def statements_of_shard(path: Path, shard: str) -> dict[str, str]:
+    """Return problem_id -> problem of a shard."""
+    index, count = parse_shard(shard)
+    return {i: text for i, text in statements(path).items() if in_shard(i, index, count)}

@@ -1,0 +1,153 @@
+"""What is missing of a shard is asked: who answers, how a row is kept, and what was paid for before is taken over."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill import tables
+from distill.config.recipes import GenerateJob, needed_gpus
+from distill.models.prompts import Prompt
+from distill.responses.engines import Completion, Engine, Request, load_engine
+from distill.responses.kept import Question, find_rows, question, row_seed, shard_seed
+from distill.responses.refusals import FirstRefusals
+from distill.runtime.devices import take
+from distill.runtime.errors import InputError
+from distill.runtime.journal import Journal, Key
+from distill.runtime.progress import Progress
+from distill.tables.words import FinishReason
+
+Row = dict[str, Any]
+Errors = dict[str, Row]  # problem_id -> row; never kept, so that the next start asks again
+
+
+@dataclass
+class Answerer:
+    """A model, and the prompt and recipe that it is asked with; it is loaded with the first question, on `gpus`."""
+
+    model: Path
+    prompt: Prompt
+    recipe: GenerateJob
+    gpus: int = 0
+    engine: Engine | None = None
+
+    def start(self, seed: int) -> Engine:
+        """Return the loaded model; `seed` is for engines that have one for all rows."""
+        if self.engine is None:
+            take(self.gpus, least=needed_gpus(self.recipe))
+            self.engine = load_engine(self.model, self.recipe, seed)
+        return self.engine
+
+    def seeds_rows(self, engine: Engine) -> bool:
+        """Whether a row is the same whatever else is asked; greedy rows are, whatever the seed."""
+        return engine.seeds == "row" or not self.recipe.decoding.temperature
+
+
+@dataclass
+class Task:
+    """One draw of one shard, and who answers it."""
+
+    answerer: Answerer
+    draw: int
+    shard: str
+
+    def questions(self, problems: Mapping[str, str]) -> dict[str, Question]:
+        """Return problem_id -> question, which holds all that decides its row."""
+        recipe, prompt = self.answerer.recipe, self.answerer.prompt
+        place = self.draw, self.shard
+        return {i: question(recipe, prompt.messages(text), i, *place) for i, text in problems.items()}
+
+    def key(self, problem_id: str, questions: Mapping[str, Question]) -> Key:
+        """Return the key of a problem's row in the journal."""
+        return problem_id, self.draw, questions[problem_id].digest
+
+    def answer(
+        self, ids: Sequence[str], questions: Mapping[str, Question], journal: Journal, progress: Progress
+    ) -> Errors:
+        """Ask the questions of some problems; keep responses in the journal, or return rows where they are errors."""
+        if not ids:
+            return {}
+        recipe = self.answerer.recipe
+        common_seed = shard_seed(recipe.decoding.seed, self.shard, self.draw)
+        engine = self.answerer.start(common_seed)
+        by_row = self.answerer.seeds_rows(engine)
+        seeds = [row_seed(recipe.decoding.seed, i, self.draw) if by_row else common_seed for i in ids]
+        requests = [Request(questions[i].messages, s) for i, s in zip(ids, seeds, strict=True)]
+        errors: Errors = {}
+        refusals = FirstRefusals()
+        for index, completion in engine.generate(requests):
+            row = _row(completion, seeds[index], engine.version)
+            if completion.finish_reason == FinishReason.ERROR:
+                errors[ids[index]] = row
+            else:
+                journal.add(self.key(ids[index], questions), row, completion.cost)
+            progress.update(1, completion.response_tokens or 0, completion.cost)
+            refusals.add(completion)
+            if refusals.message and len(errors) > recipe.max_errors * len(questions):
+                raise InputError(refusals.message)
+        return errors
+
+
+def drop_unfit(journal: Journal, path: Path, keys: Iterable[Key]) -> None:
+    """Drop kept rows that the responses table cannot hold, each with a line: they are asked again."""
+    for key in keys:
+        if key not in journal:
+            continue
+        try:
+            row, place = journal[key], {"problem_id": key[0], "draw": key[1]}
+            tables.check_row({**row, **place} if isinstance(row, dict) else row, tables.RESPONSES, path)
+        except InputError as error:
+            logging.info("%s: the kept row does not fit the table and is asked again (%s)", key[0], error)
+            journal.drop(key)
+
+
+def take_over(folder: Path, key: str, task: Task, questions: Mapping[str, Question], journal: Journal) -> int:
+    """Put the rows of earlier generations for the same questions into the journal; return their number."""
+    missing = {i: questions[i] for i in questions if task.key(i, questions) not in journal}
+    rows = 0
+    for problem_id, row in find_rows(folder, key, task.draw, missing):
+        journal.add(task.key(problem_id, questions), row)
+        rows += 1
+    return rows
+
+
+def _row(completion: Completion, seed: int, engine: str) -> Row:
+    """Return a row of the responses table without its key."""
+    return {
+        "response": completion.text,
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "response_tokens": completion.response_tokens,
+        "seed": seed,
+        "engine": engine,
+        "error": completion.error,
+    }
+
+
+@dataclass
+class Asked:
+    """A shard whose missing rows were asked for: they stand in the journal, or are errors.
+
+    facts: for the provenance, how many rows were resumed, reused and asked, and their cost in US dollars.
+    """
+
+    questions: dict[str, Question]
+    journal: Journal
+    errors: Errors
+    facts: Row
+
+
+def ask(folder: Path, task: Task, problems: Mapping[str, str], key: str) -> Asked:
+    """Take over and ask for what is missing of a shard; `folder` is its own, `key` that of all its rows."""
+    questions, state = task.questions(problems), folder / "state"
+    journal = Journal(kept := state / f"{key}.jsonl")
+    drop_unfit(journal, kept, [task.key(i, questions) for i in problems])
+    resumed = sum(task.key(i, questions) in journal for i in problems)
+    reused = take_over(folder, key, task, questions, journal)
+    missing = [i for i in problems if task.key(i, questions) not in journal]
+    begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
+    with Progress(len(problems), desc="generate", **begun) as progress:
+        errors = task.answer(missing, questions, journal, progress)
+    facts = {"resumed": resumed, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}
+    return Asked(questions, journal, errors, facts)
