@@ -24,8 +24,7 @@ from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import aligned, csv_text
-from distill.training.on_policy import plan_updates as plan_prompts
-from distill.training.on_policy import summary as on_policy_summary
+from distill.training import prompts
 from distill.training.parity import distillation, on_policy, parity, rendered_facts, short
 from distill.training.updates import plan_updates, split, summary
 
@@ -53,7 +52,7 @@ def planned(
     if further is None:
         return {**facts, **on_policy(None, None, plan)}
     own = OnPolicyJob(**further.model_dump(include=set(OnPolicy.model_fields)), held_out=recipe.held_out)
-    taken = on_policy_summary(rows, plan_prompts(rows, own, arm.seed), own)
+    taken = prompts.summary(rows, prompts.plan_updates(rows, own, arm.seed), own)
     unknown = dict.fromkeys(("tokens", "loss_tokens"))  # the student will write them
     return {**facts, **on_policy(own.content(), further.teacher, plan), **taken, **unknown}
 

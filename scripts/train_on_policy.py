@@ -6,7 +6,7 @@ and student have one vocabulary. Outputs are those of train.py: a folder of weig
 with a row per update (`loss`: the divergence, in nats per token; `tokens`: prompts and responses so far), and
 `ledger.parquet` with the rows whose prompts no update has shown.
 
-Which prompts an update shows is planned before (`distill.training.on_policy`); a killed training goes on from its own
+Which prompts an update shows is planned before (`distill.training.prompts`); a killed training goes on from its own
 saved state, and one that was paid for is taken over, as in train.py. It runs in one process, on one device.
 
 Run as: python scripts/train_on_policy.py --rendered results/rendered/S/T/D/rendered.parquet \
@@ -30,10 +30,10 @@ from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.runtime.record import Record
 from distill.runtime.run import run
-from distill.training.fit import Fit
 from distill.training.kept import find_training, keep, training_key
-from distill.training.on_policy import fine_tuning, fit, plan_updates, summary
+from distill.training.on_policy import OnPolicyFit, fit
 from distill.training.outcome import account, outcome, take_over
+from distill.training.prompts import fine_tuning, plan_updates, summary
 from distill.training.state import state_folder
 from distill.training.updates import split
 
@@ -46,8 +46,9 @@ def train(args: argparse.Namespace, recipe: OnPolicyJob, rendered: pa.Table, sta
     rows, held_out = split(rendered, fine_tuning(recipe))
     updates = plan_updates(rows, recipe, args.seed)
     take(args.gpus)
-    job = Fit(args.rendered, args.start, args.seed, args.recipe, args.execution, state, args.output)
-    fit(job, args.teacher)
+    fit(
+        OnPolicyFit(args.rendered, args.start, args.teacher, args.seed, args.recipe, args.execution, state, args.output)
+    )
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
     return {**outcome(args.output, summary(rows, updates, recipe)), **account(rendered, lost, args.output)}

@@ -23,7 +23,7 @@ from distill.config.recipes import OnPolicyJob
 from distill.models.folders import load_model
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
-from distill.training import on_policy
+from distill.training import on_policy, prompts
 from distill.training.parity import parity, shown_rows, trained_facts
 from distill.training.updates import is_held_out, split
 
@@ -138,7 +138,7 @@ def test_the_student_is_shown_the_prompts_of_the_rendered_rows(home: Home, tmp_p
 def test_a_row_without_a_response_is_a_prompt_as_a_whole() -> None:
     rows = [{"problem_id": "0", "teacher": "t", "input_ids": [1, 2, 3], "loss_mask": mask, "length": 3}
             for mask in ([0, 0, 1], [0, 1, 1], [0, 0, 0])]  # fmt: skip
-    assert on_policy.prompts(tables.build(rows, tables.RENDERED), [2, 0, 1]) == [[1, 2, 3], [1, 2], [1]]
+    assert prompts.prompts(tables.build(rows, tables.RENDERED), [2, 0, 1]) == [[1, 2, 3], [1, 2], [1]]
 
 
 def divergence(p: torch.Tensor, q: torch.Tensor, beta: float) -> torch.Tensor:
@@ -359,15 +359,15 @@ def test_the_manifest_says_what_parity_compares(home: Home, trained: Path, tmp_p
 
 def test_the_plan_is_one_of_rows_and_seed(home: Home) -> None:
     job = OnPolicyJob(**{**KEYS, "max_updates": 12})
-    rows, _ = split(tables.read(home.data / "rendered.parquet", tables.RENDERED), on_policy.fine_tuning(job))
-    one, again, other = (on_policy.plan_updates(rows, job, seed) for seed in (1, 1, 2))
+    rows, _ = split(tables.read(home.data / "rendered.parquet", tables.RENDERED), prompts.fine_tuning(job))
+    one, again, other = (prompts.plan_updates(rows, job, seed) for seed in (1, 1, 2))
     assert one == again != other
     shown = [row for update in one for row in update.rows]
     assert len(shown) == 48
     assert sorted(shown[:22]) == sorted(shown[22:44]) == list(range(22))
     assert shown[:22] != shown[22:44]
     assert (one[0].epoch, one[-1].epoch) == (4 / 22, 48 / 22)
-    small = on_policy.plan_updates(rows, OnPolicyJob(**{**KEYS, "global_batch": 50, "max_updates": 1}), 1)
+    small = prompts.plan_updates(rows, OnPolicyJob(**{**KEYS, "global_batch": 50, "max_updates": 1}), 1)
     assert len(small[0].rows) == 50  # more than there are rows
 
 

@@ -1,7 +1,7 @@
 """On-policy distillation: the student writes responses, and learns its teacher's probabilities of their tokens.
 
 TRL's DistillationTrainer does it (Agarwal et al. 2023, arXiv 2306.13649, with every response the student's own). Here
-is what the trainer is given: the prompts of each update, planned before as in `distill.training.updates`, as the very
+is what the trainer is given: the prompts of each update, planned before (`distill.training.prompts`), as the very
 tokens that the student was shown in the training that it goes on from; a student that starts from that one; a teacher
 with the same vocabulary; and the recipe. The loss of an update is the mean divergence over its responses' tokens.
 
@@ -12,61 +12,23 @@ the generators too, so a killed training goes on with the responses that it woul
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from distill import tables
-from distill.config.recipes import OnPolicyJob, TrainJob
+from distill.config.recipes import OnPolicyJob
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.training import sft
-from distill.training.fit import Fit, save, settle
+from distill.training.outcome import save
+from distill.training.prompts import fine_tuning, plan_updates, prompts
 from distill.training.state import last_state
-from distill.training.updates import Rows, Update, split
+from distill.training.updates import split
 from distill.training.watch import Signals, Watch, check_weights
-
-
-def fine_tuning(recipe: OnPolicyJob) -> TrainJob:
-    """Return the keys that an on-policy training has in common with any other."""
-    return TrainJob(**recipe.model_dump(include=set(OnPolicyJob.model_fields) & set(TrainJob.model_fields)))
-
-
-def plan_updates(rows: Rows, recipe: OnPolicyJob, seed: int) -> list[Update]:
-    """Return all updates: the places of the rows whose prompts each one shows, `global_batch` each.
-
-    The rows are shuffled, and shuffled anew where they end; an update may hold the end of one pass and the next's
-    beginning.
-    """
-    wanted, size = recipe.max_updates * recipe.global_batch, len(rows.index)
-    passes = [np.random.default_rng([seed, number]).permutation(size) for number in range(-(-wanted // size))]
-    places = rows.index[np.concatenate(passes)[:wanted]].reshape(recipe.max_updates, recipe.global_batch)
-    ends = range(recipe.global_batch, wanted + 1, recipe.global_batch)
-    return [Update(tuple(map(int, own)), end / size) for own, end in zip(places, ends, strict=True)]
-
-
-def summary(rows: Rows, updates: Sequence[Update], recipe: OnPolicyJob) -> dict[str, Any]:
-    """Return what a training takes, as far as it is known before: its tokens are the student's to write."""
-    return {
-        "updates": len(updates),
-        "epochs": round(updates[-1].epoch, 6),
-        "rows": len(rows.index),
-        "problems": rows.problems,
-        "rows_seen": len({row for update in updates for row in update.rows}),
-        "responses": len(updates) * recipe.global_batch,
-        "peak_lr": recipe.lr,
-    }
-
-
-def prompts(rendered: pa.Table, places: Sequence[int]) -> list[list[int]]:
-    """Return the tokens of rows before their response, which the loss of a training on these rows counts first."""
-    rows = rendered.select(["input_ids", "loss_mask"]).take(list(places)).to_pylist()
-    return [row["input_ids"][: (*row["loss_mask"], True).index(True)] for row in rows]
 
 
 def check_room(shown: Sequence[Sequence[int]], recipe: OnPolicyJob, models: dict[Path, Any]) -> None:
@@ -138,10 +100,24 @@ class OnPolicyWatch(Watch):
         """Return None: most of the time the student writes."""
 
 
-def fit(job: Fit, teacher_folder: Path) -> None:
+@dataclass(frozen=True)
+class OnPolicyFit:
+    """What a training reads and writes: a rendered table, model folders, its state, a folder for the weights."""
+
+    rendered: Path
+    start: Path
+    teacher: Path
+    seed: int
+    recipe: str
+    execution: str
+    state: Path
+    output: Path
+
+
+def fit(job: OnPolicyFit) -> None:
     """Train to the end, from the last saved state if there is one; write the weights, and the log beside them.
 
-    `job.model` is the student to start from. Raises InputError for models that do not go together, prompts that leave
+    Raises InputError for models that do not go together, prompts that leave
     no room, too little memory, a training that diverges, or one that a signal ended.
     """
     with Signals() as signals:
@@ -151,12 +127,12 @@ def fit(job: Fit, teacher_folder: Path) -> None:
         rows, _ = split(rendered, common)
         updates = plan_updates(rows, recipe, job.seed)
         shown = prompts(rendered, list(chain.from_iterable(update.rows for update in updates)))
-        check_same_vocabulary(teacher_folder, job.model)
-        settle(job.seed)
+        check_same_vocabulary(job.teacher, job.start)
+        sft.settle(job.seed)
         args = arguments(recipe, job.seed, job.state)
-        tokenizer, student, teacher = load_tokenizer(job.model), load_student(job.model), load_model(teacher_folder)
-        check_room(shown, recipe, {job.model: student, teacher_folder: teacher})
-        student.generation_config.eos_token_id = stop_ids(tokenizer, load_generation_config(job.model))
+        tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
+        check_room(shown, recipe, {job.start: student, job.teacher: teacher})
+        student.generation_config.eos_token_id = stop_ids(tokenizer, load_generation_config(job.start))
         trainer = build_trainer(student, teacher, tokenizer, shown, args)
         saved = last_state(job.state)
         done = int(saved.name.split("-")[1]) if saved else 0
@@ -168,7 +144,7 @@ def fit(job: Fit, teacher_folder: Path) -> None:
                 trainer.train(resume_from_checkpoint=str(saved) if saved else None)
             watch.check_whole(trainer.state.global_step)
         check_weights(trainer.model, trainer.state.global_step)
-        save(trainer, tokenizer, job)
+        save(trainer, tokenizer, job.start, job.output)
 
 
 def arguments(recipe: OnPolicyJob, seed: int, state: Path) -> Any:

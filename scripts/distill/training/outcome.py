@@ -1,4 +1,4 @@
-"""What a finished training leaves beside its weights: the ledger of its rows, and what its manifest says."""
+"""What a finished training leaves: weights, log, the ledger of its rows, and what its manifest says."""
 
 import logging
 from collections import Counter
@@ -8,12 +8,44 @@ from typing import Any
 import pyarrow as pa
 
 from distill import tables
-from distill.models.folders import weights_digest
-from distill.runtime.files import file_digest
+from distill.models.folders import load_generation_config, stop_ids, weights_digest
+from distill.runtime.files import file_digest, read_json, replacing_folder, write_json
 from distill.runtime.record import Ledger
-from distill.training.fit import LOG
+from distill.training import sharding
 from distill.training.kept import restore
-from distill.training.watch import spikes
+from distill.training.watch import log_rows, spikes
+
+LOG = "train_log.parquet"
+
+
+def save(trainer: Any, tokenizer: Any, model_folder: Path, output: Path) -> None:
+    """Write weights (or the adapter), tokenizer with its chat template, generation config and log, atomically."""
+    from transformers import GenerationConfig
+
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # gathers those that are cut up
+    if trainer.args.process_index:
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    weights = sharding.tied(model, weights)
+    with replacing_folder(output) as folder:
+        model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
+        tokenizer.save_pretrained(folder)
+        config = load_generation_config(model_folder) or GenerationConfig()
+        stops = stop_ids(tokenizer, config)  # those of the base: both end their responses alike
+        config.eos_token_id = stops if len(stops) > 1 else stops[0]
+        config.save_pretrained(folder)
+        _sort_adapter(folder / "adapter_config.json")
+    log = tables.build(log_rows(trainer.state.log_history), tables.TRAIN_LOG)
+    tables.write(output.with_name(LOG), log, tables.TRAIN_LOG)
+
+
+def _sort_adapter(path: Path) -> None:
+    """Write the names of an adapter's layers in one order: they come from a set, in another order in each process."""
+    if path.is_file():
+        config = read_json(path)
+        write_json(
+            path, {k: sorted(v) if k == "target_modules" and isinstance(v, list) else v for k, v in config.items()}
+        )
 
 
 def account(rendered: pa.Table, lost: dict[int, str], output: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from distill.config.recipes import (
     TrainingRecipe,
 )
 from distill.models.folders import load_model, load_tokenizer
-from distill.training import on_policy, sft
+from distill.training import on_policy, prompts, sft
 from distill.training.updates import split
 
 OWN = {"max_updates": 2, "max_new_tokens": 5, "lr": 1.0, "global_batch": 4}
@@ -35,8 +35,8 @@ def job(recipe: OnPolicy) -> OnPolicyJob:
 
 def planned(recipe: OnPolicy) -> Any:
     """The rows of each update, and those held out."""
-    rows, held_out = split(rendered(), on_policy.fine_tuning(job(recipe)))
-    return on_policy.plan_updates(rows, job(recipe), 1), held_out
+    rows, held_out = split(rendered(), prompts.fine_tuning(job(recipe)))
+    return prompts.plan_updates(rows, job(recipe), 1), held_out
 
 
 def arguments(recipe: OnPolicy) -> Any:
@@ -48,7 +48,7 @@ def arguments(recipe: OnPolicy) -> Any:
 
 def words(recipe: OnPolicy) -> Any:
     """A recipe in transformers' words."""
-    return sft.options(on_policy.fine_tuning(job(recipe)), 1, Path("state"), 2, gpu=True)
+    return sft.options(prompts.fine_tuning(job(recipe)), 1, Path("state"), 2, gpu=True)
 
 
 def written(recipe: OnPolicy) -> Any:
