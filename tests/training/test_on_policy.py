@@ -217,6 +217,24 @@ def test_an_update_is_cut_into_equal_steps(micro: int | None, batch: int, rows: 
     assert found["per_device_train_batch_size"] * found["gradient_accumulation_steps"] == batch
 
 
+def test_the_student_samples_its_whole_distribution_and_ends_where_its_base_does(home: Home, tmp_path: Path) -> None:
+    import transformers
+
+    base, own = home.data / "base", load_tokenizer(home.data / "base")
+    shutil.copytree(home.start(), tmp_path / "start")
+    config = transformers.GenerationConfig.from_pretrained(tmp_path / "start/weights")
+    config.update(eos_token_id=[own.eos_token_id, 9], top_k=3, temperature=0.5)  # of a model that was published so
+    config.save_pretrained(tmp_path / "start/weights")
+    args = on_policy.arguments(OnPolicyJob(**KEYS), 1, tmp_path)
+    models = on_policy.load_student(tmp_path / "start"), load_model(base)
+    trainer = on_policy.build_trainer(*models, own, [[5, 6]] * 4, args)
+    assert sorted(trainer.eos_token_ids) == sorted([own.eos_token_id, 9])
+    used = trainer.generation_config
+    assert (used.do_sample, used.temperature, used.top_k, used.top_p, used.min_p) == (True, 1.0, 0, 1.0, None)
+    assert sorted(used.eos_token_id) == sorted([own.eos_token_id, 9])
+    assert (trainer.args.top_k, trainer.args.top_p) == (0, 1.0)
+
+
 # Kills and what is kept
 
 

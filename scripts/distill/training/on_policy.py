@@ -19,7 +19,7 @@ from typing import Any
 
 from distill import tables
 from distill.config.recipes import OnPolicyJob
-from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
+from distill.models.folders import load_model, load_tokenizer
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
@@ -132,7 +132,6 @@ def fit(job: OnPolicyFit) -> None:
         args = arguments(recipe, job.seed, job.state)
         tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
         check_room(shown, recipe, {job.start: student, job.teacher: teacher})
-        student.generation_config.eos_token_id = stop_ids(tokenizer, load_generation_config(job.start))
         trainer = build_trainer(student, teacher, tokenizer, shown, args)
         saved = last_state(job.state)
         done = int(saved.name.split("-")[1]) if saved else 0
