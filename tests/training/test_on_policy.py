@@ -20,7 +20,7 @@ from test_train import inputs, options, weights  # noqa: F401  # `inputs` is a f
 from distill import tables
 from distill.config.lineage import Arm, Rendered, TrainedModel
 from distill.config.recipes import OnPolicyJob
-from distill.models.folders import load_model
+from distill.models.folders import load_model, load_tokenizer
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
 from distill.training import on_policy, prompts
@@ -220,13 +220,13 @@ def test_an_update_is_cut_into_equal_steps(micro: int | None, batch: int, rows: 
 def test_the_student_samples_its_whole_distribution_and_ends_where_its_base_does(home: Home, tmp_path: Path) -> None:
     import transformers
 
-    base, own = home.data / "base", load_tokenizer(home.data / "base")
-    shutil.copytree(home.start(), tmp_path / "start")
-    config = transformers.GenerationConfig.from_pretrained(tmp_path / "start/weights")
-    config.update(eos_token_id=[own.eos_token_id, 9], top_k=3, temperature=0.5)  # of a model that was published so
-    config.save_pretrained(tmp_path / "start/weights")
+    own = load_tokenizer(home.data / "base")
+    shutil.copytree(TOY / "base-xs", tmp_path / "files")
+    config = transformers.GenerationConfig.from_pretrained(tmp_path / "files")
+    config.update(eos_token_id=[own.eos_token_id, 9], do_sample=True, top_k=3, temperature=0.5)
+    config.save_pretrained(tmp_path / "files")  # as some models are published
     args = on_policy.arguments(OnPolicyJob(**KEYS), 1, tmp_path)
-    models = on_policy.load_student(tmp_path / "start"), load_model(base)
+    models = on_policy.load_student(base_model(tmp_path / "base", tmp_path / "files")), load_model(home.data / "base")
     trainer = on_policy.build_trainer(*models, own, [[5, 6]] * 4, args)
     assert sorted(trainer.eos_token_ids) == sorted([own.eos_token_id, 9])
     used = trainer.generation_config
