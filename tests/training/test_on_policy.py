@@ -297,10 +297,11 @@ def test_a_training_that_was_paid_for_is_taken_over(home: Home, trained: Path, m
     assert not fits
     assert facts.pop("identity") == TrainedModel("s", "again", "mix", 1).identity
     assert facts == manifest(trained / "weights")
-    for keys in ({"lr": 2e-3}, {"beta": 0.5}, {"teacher": "teacher-short"}):
+    home.start("longer", max_updates=5)
+    for keys in ({"lr": 2e-3}, {"beta": 0.5}, {"teacher": "teacher-short"}, {"start": "longer"}, {"seed": 2}):
         with pytest.raises((OSError, InputError)):  # there is no log, for nothing was trained
             home.train(place.parents[1] / "x/seed-1", **keys)
-    assert len(fits) == 3
+    assert len(fits) == 5
 
 
 # Starts
