@@ -19,13 +19,14 @@ from typing import Any
 from distill import tables
 from distill.config.inputs import Inputs
 from distill.config.lineage import Arm, identity
-from distill.config.recipes import TrainJob
+from distill.config.recipes import OnPolicy, OnPolicyJob, OnPolicyRecipe, TrainJob
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest, write_json, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import aligned, csv_text
-from distill.training.parity import distillation, parity, refusal_file, rendered_facts, short
+from distill.training import prompts
+from distill.training.parity import distillation, on_policy, parity, refusal_file, rendered_facts, short
 from distill.training.updates import plan_updates, split, summary
 
 COLUMNS = ("training", "dataset", "seed", "updates", "epochs", "rows", "tokens", "loss_tokens", "peak_lr")
@@ -37,13 +38,24 @@ class PlanInputs(Inputs):
     rendered: dict[str, Path]
 
 
-def planned(arm: Arm, manifest: Path, recipe: TrainJob, teacher: str | None) -> dict[str, Any]:
-    """Return what the training of an arm would take, and all that parity compares; `teacher` is whom it distils."""
+def planned(
+    arm: Arm, manifest: Path, recipe: TrainJob, teacher: str | None, further: OnPolicyRecipe | None = None
+) -> dict[str, Any]:
+    """Return what the training of an arm would take, and all that parity compares; `teacher` is whom it distils.
+
+    Of an on-policy arm manifest, recipe and teacher are those of its start, and `further` is what it does from there.
+    """
     columns = ["problem_id", "teacher", "loss_mask", "length"]
     rows, _ = split(tables.read(manifest.with_name("rendered.parquet"), tables.RENDERED, columns), recipe)
     plan = summary(rows, plan_updates(rows, recipe, arm.seed), recipe)
     keys = recipe.content()
-    return {**keys, **distillation(keys, teacher), **rendered_facts(read_json(manifest)), **plan}
+    facts = {**keys, **distillation(keys, teacher), **rendered_facts(read_json(manifest)), **plan}
+    if further is None:
+        return {**facts, **on_policy(None, None, plan)}
+    own = OnPolicyJob(**further.model_dump(include=set(OnPolicy.model_fields)), held_out=recipe.held_out)
+    taken = prompts.summary(rows, prompts.plan_updates(rows, own, arm.seed), own)
+    unknown = dict.fromkeys(("tokens", "loss_tokens"))  # the student will write them
+    return {**facts, **on_policy(own.content(), further.teacher, plan), **taken, **unknown}
 
 
 def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[str, Any]]) -> dict[str, list[Arm]]:
@@ -76,10 +88,13 @@ def main(argv: list[str] | None = None) -> None:
     record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder))
     recipes = {Arm.parse(path): TrainJob.model_validate(recipe) for path, recipe in record.recipe["arms"].items()}
     teachers = {Arm.parse(path): name for path, name in record.recipe.get("teachers", {}).items()}
-    facts = {
-        arm: planned(arm, inputs.rendered[f"{arm.training}/{arm.dataset}"], recipe, teachers.get(arm))
-        for arm, recipe in recipes.items()
-    }
+    own = record.recipe.get("on_policy", {}).items()
+    further = {Arm.parse(path): OnPolicyRecipe.model_validate(recipe) for path, recipe in own}
+    facts = {}
+    for arm, recipe in recipes.items():
+        shown = further[arm].start if arm in further else arm.training
+        manifest = inputs.rendered[f"{shown}/{arm.dataset}"]
+        facts[arm] = planned(arm, manifest, recipe, teachers.get(arm), further.get(arm))
     refusal = refusal_file(folder, args.recipe)
     refusal.unlink(missing_ok=True)
     if refused := incomparable(record.recipe["gaps"], facts):

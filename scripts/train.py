@@ -16,9 +16,7 @@ Run as: python scripts/train.py --rendered results/rendered/S/T/D/rendered.parqu
 """
 
 import argparse
-import logging
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,51 +25,18 @@ import pyarrow as pa
 from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
-from distill.models.folders import model_digest, weights_digest
+from distill.models.folders import model_digest
 from distill.runtime.devices import take
-from distill.runtime.files import file_digest
-from distill.runtime.record import Ledger, Record
+from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.training.distillation import check_logprobs
-from distill.training.fit import LOG, Fit
-from distill.training.kept import find_training, keep, restore, training_key
+from distill.training.fit import Fit
+from distill.training.kept import find_training, keep, training_key
 from distill.training.launch import launch
+from distill.training.outcome import account, outcome, take_over
 from distill.training.parity import check_comparable
 from distill.training.state import state_folder
 from distill.training.updates import plan_updates, split, summary
-from distill.training.watch import spikes
-
-
-def account(rendered: pa.Table, lost: dict[int, str], output: Path) -> dict[str, Any]:
-    """Write the ledger of the rows (place -> reason) that no update has seen; return the manifest's part on it."""
-    rows = rendered.select(["problem_id", "teacher"]).to_pylist()
-    entries = [{**rows[place], "reason": reason} for place, reason in sorted(lost.items())]
-    tables.write(output.with_name("ledger.parquet"), tables.build(entries, tables.LEDGER), tables.LEDGER)
-    seen = Counter(row["teacher"] for place, row in enumerate(rows) if place not in lost)
-    ledger = Ledger(len(rows), seen.total(), dict(Counter(lost.values()))).check(str(output))
-    return {"trained_on": dict(sorted(seen.items())), "ledger": ledger}
-
-
-def content(args: argparse.Namespace, recipe: TrainJob, plan: dict[str, Any]) -> dict[str, Any]:
-    """Return what the manifest says of weights and log. Raises RuntimeError when what ran is not what was planned."""
-    log = tables.read(args.output.with_name(LOG), tables.TRAIN_LOG).to_pydict()
-    ran = {"updates": len(log["update"]), "epochs": round(log["epoch"][-1], 6), "tokens": log["tokens"][-1],
-           "loss_tokens": log["loss_tokens"][-1]}  # fmt: skip
-    if differs := {name: (plan[name], value) for name, value in ran.items() if plan[name] != value}:
-        raise RuntimeError(f"{args.output}: planned against ran: {differs}")
-    last = log["loss"][-10:]
-    held_out = [loss for loss in log["held_out_loss"] if loss is not None]
-    return {
-        "kind": "trained",
-        "digest": weights_digest(args.output),
-        "files": {p.name: file_digest(p) for p in sorted(args.output.iterdir()) if p.suffix != ".safetensors"},
-        "base": str(args.model),
-        "adapter": recipe.lora is not None,
-        **plan,
-        "final_loss": round(sum(last) / len(last), 6),
-        "held_out_loss": round(held_out[-1], 6) if held_out else None,
-        "loss_spikes": spikes(log["loss"]),
-    }
 
 
 def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> dict[str, Any]:
@@ -84,17 +49,11 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
     launch(job, args.processes or len(taken) or 1)
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
-    return {**content(args, recipe, summary(rows, updates, recipe)), **account(rendered, lost, args.output)}
-
-
-def take_over(args: argparse.Namespace, rendered: pa.Table, place: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Restore a kept training as the output, with its ledger; return its manifest with the names of this run."""
-    logging.info("the same training stands in %s; it is taken over", place)
-    restore(place, args.output)
-    places = {problem_id: row for row, problem_id in enumerate(rendered["problem_id"].to_pylist())}
-    kept = tables.read(place / "ledger.parquet", tables.LEDGER).to_pylist()
-    lost = {places[entry["problem_id"]]: entry["reason"] for entry in kept}
-    return {**manifest, "base": str(args.model), **account(rendered, lost, args.output)}
+    return {
+        **outcome(args.output, summary(rows, updates, recipe)),
+        "adapter": recipe.lora is not None,
+        **account(rendered, lost, args.output),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -127,11 +86,11 @@ def main(argv: list[str] | None = None) -> None:
     key = training_key(rendered, base, recipe, args.seed, record.code, taught.get("digest"))
     states = args.output.parent / "state"
     if earlier := find_training(args.output.parent, key):
-        manifest, facts = take_over(args, rendered, *earlier), {"reused_from": str(earlier[0])}
+        manifest, facts = take_over(*earlier, rendered, args.output), {"reused_from": str(earlier[0])}
     else:
         manifest, facts = train(args, recipe, rendered, state_folder(states, key)), {}
     compared = {"recipe": recipe.content(), "base_digest": base, "code": record.code, "teacher": taught.get("teacher")}
-    record.write({**manifest, **compared}, seed=args.seed, tokens=manifest["tokens"], **facts)
+    record.write({**manifest, "base": str(args.model), **compared}, seed=args.seed, tokens=manifest["tokens"], **facts)
     keep(args.output, key)
     shutil.rmtree(states, ignore_errors=True)
 

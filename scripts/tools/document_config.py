@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from distill.config import recipes
-from distill.config.catalogue import KINDS, RESERVED
+from distill.config.catalogue import KINDS, RESERVED, VARIANTS
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,10 +33,11 @@ every mistake is reported before anything runs.
 `snakemake -n` says what a change would re-make, and why. `snakemake --touch FILES` accepts results as they are after
 a change you know to be harmless.
 """
-FILES: dict[str, type[recipes.Recipe]] = {
-    "config.yaml": recipes.Settings,
-    "studies/*.yaml": recipes.StudyRecipe,
-    **{f"catalogue/{kind}.yaml": model for kind, model in KINDS.items()},
+ENTRIES = {kind: (model, *(recipe for _, recipe in VARIANTS.get(kind, []))) for kind, model in KINDS.items()}
+FILES: dict[str, tuple[type[recipes.Recipe], ...]] = {
+    "config.yaml": (recipes.Settings,),
+    "studies/*.yaml": (recipes.StudyRecipe,),
+    **{f"catalogue/{kind}.yaml": models for kind, models in ENTRIES.items()},
 }
 
 
@@ -95,11 +96,11 @@ def section(model: type[BaseModel], heading: str) -> list[str]:
 
 def document() -> str:
     """Return the text of config/README.md."""
-    lines, done = [INTRODUCTION], set(FILES.values())
+    lines, done = [INTRODUCTION], {model for models in FILES.values() for model in models}
     todo: list[type[BaseModel]] = []
-    for file, model in FILES.items():
-        lines += [f"# `{file}`", "", *section(model, "##")]
-        todo += [m for field in model.model_fields.values() for m in nested(field.annotation)]
+    for file, models in FILES.items():
+        lines += [f"# `{file}`", "", *(line for model in models for line in section(model, "##"))]
+        todo += [m for model in models for field in model.model_fields.values() for m in nested(field.annotation)]
     lines += ["# Parts of recipes", ""]
     while todo:
         model = todo.pop(0)
@@ -110,10 +111,13 @@ def document() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def catalogue_schema(kind: str, model: type[recipes.Recipe]) -> dict[str, Any]:
-    """Return the JSON schema of a catalogue file: names that may stand in a path, each with a recipe."""
-    recipe = model.model_json_schema()
-    parts = recipe.pop("$defs", {})
+def catalogue_schema(kind: str, models: tuple[type[recipes.Recipe], ...]) -> dict[str, Any]:
+    """Return the JSON schema of a catalogue file: names that may stand in a path, each with one of its recipes."""
+    parts: dict[str, Any] = {}
+    for model in models:
+        recipe = model.model_json_schema()
+        parts |= {**recipe.pop("$defs", {}), model.__name__: recipe}
+    own = [{"$ref": f"#/$defs/{model.__name__}"} for model in models]
     names: dict[str, Any] = {"pattern": recipes.NAME_PATTERN}
     if kind in RESERVED:
         names["not"] = {"const": RESERVED[kind]}
@@ -122,8 +126,8 @@ def catalogue_schema(kind: str, model: type[recipes.Recipe]) -> dict[str, Any]:
         "title": kind,
         "type": "object",
         "propertyNames": names,
-        "additionalProperties": {"$ref": f"#/$defs/{model.__name__}"},
-        "$defs": {**parts, model.__name__: recipe},
+        "additionalProperties": {"anyOf": own} if len(own) > 1 else own[0],
+        "$defs": parts,
     }
 
 
@@ -132,7 +136,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     whole = {"config": recipes.Settings, "study": recipes.StudyRecipe}
     return {
         **{f"{name}.json": {"$schema": DIALECT, **model.model_json_schema()} for name, model in whole.items()},
-        **{f"{kind}.json": catalogue_schema(kind, model) for kind, model in KINDS.items()},
+        **{f"{kind}.json": catalogue_schema(kind, models) for kind, models in ENTRIES.items()},
     }
 
 

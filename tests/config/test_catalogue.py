@@ -37,6 +37,19 @@ served: {model: {served: m}, engine: openai, server: {url: "http://localhost/v1"
 """
 
 
+FURTHER = """
+further:
+  on_policy: {teacher: toy-long, start: toy-sft, max_updates: 2, max_new_tokens: 9, lr: 0.1}
+gsm8k-few-updates:"""
+
+
+def test_an_on_policy_training_is_one_that_goes_on_from_another(project: Path) -> None:
+    catalogue = edited(project, "catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER)
+    assert "further" not in catalogue.trainings
+    assert catalogue.on_policy["further"].max_updates == 2
+    assert (catalogue.start_of("further"), catalogue.start_of("toy-sft")) == ("toy-sft", "toy-sft")
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
@@ -112,6 +125,24 @@ served: {model: {served: m}, engine: openai, server: {url: "http://localhost/v1"
          "toy-sft.distil.weight: input should be less than or equal to 1, not 1.5"),
         ("catalogue/trainings.yaml", "cutoff: 320", "cutoff: 320\n  distil: {teacher: toy-long, temperature: 0}",
          "toy-sft.distil.temperature: input should be greater than or equal to 0.01, not 0"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("toy-long", "toy-lang"),
+         "trainings.yaml: further.on_policy.teacher: 'toy-lang' is no known teacher; did you mean 'toy-long'?"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("toy-long", "gsm8k-6b-verified"),
+         "further.on_policy.teacher: 'gsm8k-6b-verified' has published its responses; its probabilities need weights"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("toy-sft", "toy-stf"),
+         "trainings.yaml: further.on_policy.start: 'toy-stf' is no known training; did you mean 'toy-sft'?"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("toy-sft", "further"),
+         "trainings.yaml: further.on_policy.start: 'further' is on-policy itself; name one that is trained on a"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("  on_policy", "  cutoff: 9\n  on_policy"),
+         "trainings.yaml: further: `cutoff` beside `on_policy` would do nothing: rows and prompts are those of its"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("  on_policy", "  cutof: 9\n  on_policy"),
+         "trainings.yaml: further.cutof: 'cutof' is no known key; known are on_policy"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("lr:", "lmbda: 0.5, lr:"),
+         "trainings.yaml: further.on_policy.lmbda: 'lmbda' is no known key"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("lr:", "beta: 1.5, lr:"),
+         "further.on_policy.beta: input should be less than or equal to 1, not 1.5"),
+        ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace(", lr: 0.1", ""),
+         "further.on_policy.lr: is missing"),
         ("studies/toy.yaml", "plus: toy-long-arm", "plus: gsm8k-large",
          "toy.yaml: gaps.long_cot_gap: 'gsm8k-large' is no known dataset of this study"),
         ("studies/toy.yaml", "decoding: toy-greedy", "decoding: greedy", "did you mean 'toy-greedy'?"),

@@ -67,6 +67,9 @@ def with_every_rule(folder: Path) -> Study:
     study.edit(CATALOGUE + "corpora.yaml", agreed=agreed)
     sft = yaml.safe_load((study.folder / CATALOGUE / "trainings.yaml").read_text())["toy-sft"]
     study.edit(CATALOGUE + "trainings.yaml", distilled={**sft, "distil": {"teacher": "toy-long", "top_k": 8}})
+    on_policy = {"teacher": "toy-short", "start": "toy-sft", "max_updates": 2, "max_new_tokens": 8, "lr": 1e-3}
+    study.edit(CATALOGUE + "trainings.yaml", further={"on_policy": on_policy},
+               last={"on_policy": {**on_policy, "start": "untouched"}}, untouched={**sft, "held_out": 0.1})  # fmt: skip
     scratch = {"model": {"scratch": {"tokenizer_corpora": ["words"]}}, "prompt": "plain"}
     rater = {"model": {"path": "resources/toy/base-xs"}, "prompt": "boxed"}
     study.edit(CATALOGUE + "students.yaml", blank=scratch, rater=rater)
@@ -74,6 +77,9 @@ def with_every_rule(folder: Path) -> Study:
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
     content["arms"].append({"students": ["toy-xs"], "datasets": ["agreed"], "training": "distilled", "seeds": [1]})
+    for training in ("further", "last"):  # the start of the first is an arm itself, that of the second is none
+        arms = {"students": ["toy-xs"], "datasets": ["toy-short-arm"], "training": training, "seeds": [1]}
+        content["arms"].append(arms)
     path.write_text(yaml.safe_dump(content))
     return study
 
@@ -146,7 +152,8 @@ def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any]
             place = lineage.parse(Path(manifest).parent)
             given = {path for path in inputs if path.startswith("results/")}
             needed = inputs_of(place, plan)
-            assert (needed is not None) == isinstance(place, GATHERED), place
+            further = isinstance(place, lineage.TrainedModel) and place.training in plan.catalogue.on_policy
+            assert (needed is not None) == (isinstance(place, GATHERED) or further), place
             if needed is not None:  # of an artefact a rule is given the manifest and the file that it stands for
                 assert needed <= given, place
                 assert {str(Path(path).parent) for path in needed} == {str(Path(path).parent) for path in given}, place
@@ -172,6 +179,22 @@ def main_file(place: lineage.Place) -> str | None:
              "analysis": "section.json", "report": "index.html", "repeats": None}  # fmt: skip
     name = names.get(place.KIND, f"{place.KIND}.parquet")
     return place.file(name) if name else None
+
+
+def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(graph: list[Any]) -> None:
+    made = {outputs[0]: (rule, params, inputs) for rule, params, outputs, inputs in graph if outputs}
+    for training, start, held_out in (("further", "toy-sft", 0.0), ("last", "untouched", 0.1)):
+        rule, params, inputs = made[f"results/models/toy-xs/{training}/toy-short-arm/seed-1/weights"]
+        begun = f"results/models/toy-xs/{start}/toy-short-arm/seed-1"
+        rows, teacher = f"results/rendered/toy-xs/{start}/toy-short-arm", "results/models/toy-short/base"
+        assert rule == "train_on_policy"
+        assert (params["start"], params["teacher"]) == (begun, teacher)
+        assert sorted(inputs) == sorted([f"{begun}/manifest.json", f"{begun}/weights", f"{rows}/manifest.json",
+                                         f"{rows}/rendered.parquet", f"{teacher}/manifest.json"])  # fmt: skip
+        recipe = json.loads(params["recipe"])
+        assert (recipe["held_out"], recipe["lr"], recipe["max_updates"]) == (held_out, 1e-3, 2)
+        assert not {"start", "teacher", "micro_batch"} & recipe.keys()
+        assert made[f"{begun}/weights"][0] == "train"
 
 
 def test_names_of_modules_are_those_that_are_loaded() -> None:

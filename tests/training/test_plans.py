@@ -17,6 +17,7 @@ from distill.runtime.files import write_json
 from distill.training.parity import check_comparable, refusal_file
 
 RECIPE = {"lr": 0.5, "epochs": 2, "global_batch": 4}
+ON_POLICY = {"teacher": "a", "max_updates": 7, "global_batch": 5, "max_new_tokens": 9, "lr": 0.25}
 LONG, SHORT = [30] * 10, [6] * 10
 
 
@@ -27,6 +28,7 @@ class Student:
         self.folder, self.arms, self.gaps = folder, {}, []
         self.rendered: dict[str, str] = {}
         self.teachers: dict[str, str] = {}
+        self.on_policy: dict[str, dict[str, Any]] = {}
 
     def arm(self, dataset: str, lengths: list[int], training: str = "t", first: int = 0, **keys: Any) -> None:
         """Add a dataset with rows of these lengths, each behind a prompt of two tokens."""
@@ -43,12 +45,19 @@ class Student:
             self.teachers[f"students/s/{training}/{dataset}/seed-1"] = teacher
         self.arms[f"students/s/{training}/{dataset}/seed-1"] = TrainJob(**{**RECIPE, **keys}).content()
 
+    def further(self, training: str, dataset: str, start: str, **keys: Any) -> None:
+        """Add an arm that goes on from one that is there."""
+        path = f"students/s/{training}/{dataset}/seed-1"
+        self.arms[path] = self.arms[f"students/s/{start}/{dataset}/seed-1"]
+        self.on_policy[path] = {**ON_POLICY, "start": start, **keys}
+
     def gap(self, plus: str, minus: str, *differs: str) -> None:
         groups = [[f"students/s/{side}/seed-1"] for side in (plus, minus)]
         self.gaps.append({"study": "y", "gap": f"gap_{len(self.gaps)}", "groups": groups, "differs": list(differs)})
 
     def recipe(self) -> str:
-        return canonical_json({"arms": self.arms, "gaps": self.gaps, "teachers": self.teachers})
+        return canonical_json({"arms": self.arms, "gaps": self.gaps, "teachers": self.teachers,
+                               "on_policy": self.on_policy})  # fmt: skip
 
     def compare(self) -> list[dict[str, str]]:
         output = self.folder / "results/plans/s/plans.csv"
@@ -167,3 +176,52 @@ def test_trainings_look_whether_they_were_refused(student: Student) -> None:
     student.arm("short", SHORT, training="u", epochs=2)
     student.compare()
     trains("t", "long")
+
+
+def test_the_plan_of_an_on_policy_arm(student: Student) -> None:
+    student.arm("long", LONG)
+    student.arm("short", SHORT)
+    for dataset in ("long", "short"):
+        student.further("own", dataset, "t")
+    student.gap("own/long", "own/short")
+    own, *_ = student.compare()
+    assert (own["training"], own["updates"], own["epochs"], own["rows"]) == ("own", "7", "3.500000", "10")
+    assert (own["tokens"], own["loss_tokens"], own["peak_lr"]) == ("", "", "0.250000")
+
+
+FURTHER: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
+    "teacher": ({}, {"teacher": "b"}, {"on_policy"}),
+    "divergence": ({}, {"beta": 0.5}, {"on_policy"}),
+    "learning rate": ({}, {"lr": 0.1}, {"on_policy"}),
+    "updates": ({}, {"max_updates": 8}, {"on_policy", "updates", "epochs"}),
+    "the start": ({"lr": 0.4}, {}, {"lr"}),
+    "updates of the start": ({"max_updates": 9}, {}, {"on_policy", "max_updates"}),
+    "rows of the start": ({"rendered": {"cutoff": 32}}, {}, {"cutoff"}),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_on_policy_arms_that_differ_stop(name: str, student: Student, capsys: pytest.CaptureFixture[str]) -> None:
+    start, keys, differs = FURTHER[name]
+    student.arm("long", LONG)
+    student.arm("long", LONG, training="u", **start)
+    student.further("one", "long", "t")
+    student.further("two", "long", "u", **keys)
+    student.gap("one/long", "two/long")
+    stopped(student, differs, capsys)
+
+
+def test_an_on_policy_arm_is_not_its_start(student: Student, capsys: pytest.CaptureFixture[str]) -> None:
+    student.arm("long", LONG)
+    student.further("own", "long", "t")
+    student.gap("own/long", "t/long")
+    stopped(student, {"on_policy", "updates", "epochs"}, capsys)
+
+
+def stopped(student: Student, differs: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that the gap stops for these differences, and for none once they are declared."""
+    with pytest.raises(InputError, match="1 gaps"):
+        student.compare()
+    assert set(capsys.readouterr().err.splitlines()[0].partition("differ in ")[2].split(", ")) == differs
+    student.gaps[0]["differs"] = sorted(differs)
+    assert student.compare()

@@ -121,7 +121,8 @@ def planned_tables(wildcards):
 
 
 def distil_teacher(wildcards):
-    return lineage.BaseModel(jobs.distillation(CATALOGUE, wildcards.training).teacher)
+    further = CATALOGUE.on_policy.get(wildcards.training)
+    return lineage.BaseModel((further or jobs.distillation(CATALOGUE, wildcards.training)).teacher)
 
 
 def distil_teacher_manifest(wildcards):
@@ -144,6 +145,27 @@ def teacher_logprobs_manifest(wildcards):
 
 def teacher_logprobs_table(wildcards):
     return tables(teacher_logprobs(wildcards), "teacher_logprobs")
+
+
+def start(wildcards):
+    """Return the place of the model that an on-policy training goes on from."""
+    return PLAN.start(lineage.TrainedModel.named(dict(wildcards)))
+
+
+def start_manifest(wildcards):
+    return start(wildcards).manifest
+
+
+def start_weights(wildcards):
+    return weights_of(start(wildcards))
+
+
+def start_rows_manifest(wildcards):
+    return PLAN.rows_of(start(wildcards)).manifest
+
+
+def start_rows_table(wildcards):
+    return tables([PLAN.rows_of(start(wildcards))], "rendered")
 
 
 def model_files(wildcards):

@@ -6,6 +6,7 @@ results/teacher_logprobs/{student}/{training}/{dataset}/{teacher_logprobs.parque
 the training has `distil`; results/plans/{student}/{plans.csv, manifest.json, provenance.json};
 results/models/{student}/{training}/{dataset}/seed-{seed}/{weights/, train_log.parquet, ledger.parquet, manifest.json,
 provenance.json}.
+An on-policy training has the outputs of any other, and needs another one of the same student, dataset and seed.
 A training keeps its state, undeclared, in state/ there until it is done, and its result in kept/ from then on.
 """
 
@@ -133,6 +134,7 @@ rule train:
     benchmark:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.tsv"
     wildcard_constraints:
+        training=one_of(CATALOGUE.trainings),
         seed=r"\d+",
     conda:
         "../../envs/train.yaml"
@@ -149,4 +151,44 @@ rule train:
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " {params.logprobs} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
+        " --execution {params.execution:q} --output {output.weights} 2> {log}"
+
+
+rule train_on_policy:
+    input:
+        teacher_weights=distil_teacher_weights,
+        rendered=start_rows_manifest,
+        table=start_rows_table,
+        start=start_manifest,
+        start_weights=start_weights,
+        teacher=distil_teacher_manifest,
+    output:
+        weights=directory("results/models/{student}/{training}/{dataset}/seed-{seed}/weights"),
+        log="results/models/{student}/{training}/{dataset}/seed-{seed}/train_log.parquet",
+        ledger="results/models/{student}/{training}/{dataset}/seed-{seed}/ledger.parquet",
+        manifest="results/models/{student}/{training}/{dataset}/seed-{seed}/manifest.json",
+        provenance="results/models/{student}/{training}/{dataset}/seed-{seed}/provenance.json",
+    log:
+        "logs/train_on_policy/{student}/{training}/{dataset}/seed-{seed}.log",
+    benchmark:
+        "logs/train_on_policy/{student}/{training}/{dataset}/seed-{seed}.tsv"
+    wildcard_constraints:
+        training=one_of(CATALOGUE.on_policy),
+        seed=r"\d+",
+    conda:
+        "../../envs/train.yaml"
+    threads: train_threads
+    resources:
+        gpu=1,
+    params:
+        program=program(lineage.TrainedModel),
+        recipe=recipe(lineage.TrainedModel),
+        execution=train_execution,
+        code=code(lineage.TrainedModel),
+        start=untracked(start_folder),
+        teacher=untracked(distil_teacher_folder),
+        refusal=untracked(refusal),
+    shell:
+        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --start {params.start}"
+        " --teacher {params.teacher} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
         " --execution {params.execution:q} --output {output.weights} 2> {log}"

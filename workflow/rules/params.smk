@@ -113,7 +113,7 @@ def refusal(wildcards):
 
 
 def train_threads(wildcards):
-    own = CATALOGUE.trainings[wildcards.training].threads
+    own = (CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]).threads
     return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
 
 
@@ -126,7 +126,12 @@ def teacher_logprobs_option(wildcards):
 
 
 def train_execution(wildcards, threads):
-    return canonical_json(jobs.train_job(CATALOGUE, wildcards.training, wildcards.dataset).execution())
+    own = CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]
+    return canonical_json(own.execution())
+
+
+def start_folder(wildcards):
+    return start(wildcards).folder
 
 
 # Scores

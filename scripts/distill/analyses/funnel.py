@@ -1,9 +1,10 @@
 """Where the rows went: per arm and teacher from the problems of the corpus to the rows that an update has seen."""
 
 from distill.analyses.section import Inputs, Row, Section
-from distill.config.lineage import Arm
+from distill.config.lineage import Arm, place_of
 from distill.runtime.files import read_json
 from distill.scores.golds import notes
+from distill.training.parity import shown_rows
 
 NEEDS = ("datasets", "rendered", "models")
 ORDER = 50
@@ -19,18 +20,15 @@ def analyse(inputs: Inputs) -> Section:
     from distill.tables.words import FUNNEL  # the tables' library takes time to load
 
     mixed = {m["identity"]["dataset"]: m for m in map(read_json, inputs["datasets"])}
-    within = {}
-    for manifest in map(read_json, inputs["rendered"]):
-        identity = manifest["identity"]
-        within[identity["student"], identity["training"], identity["dataset"]] = manifest["teachers"]
-    trained = {Arm.of(m["identity"]): m["trained_on"] for m in map(read_json, inputs["models"])}
+    within = {place_of(m["identity"]): m["teachers"] for m in map(read_json, inputs["rendered"])}
+    trained = {Arm.of(m["identity"]): m for m in map(read_json, inputs["models"])}
     rows = []
-    for arm, seen in sorted(trained.items()):
-        manifest = mixed[arm.dataset]
+    for arm, model in sorted(trained.items(), key=lambda pair: pair[0]):
+        manifest, seen = mixed[arm.dataset], model["trained_on"]
         for teacher, steps in manifest["funnel"].items():
             row: Row = {"arm": arm.path, "teacher": teacher, **{step: steps[step] for step in FUNNEL}}
             row["in dataset"] = manifest["teachers"][teacher]
-            row["within cutoff"] = within[arm.student, arm.training, arm.dataset].get(teacher, 0)
+            row["within cutoff"] = within[shown_rows(model)].get(teacher, 0)
             row["trained on"] = None if seen is None else seen.get(teacher, 0)
             rows.append(row)
     used = [mixed[name] for name in sorted({arm.dataset for arm in trained})]

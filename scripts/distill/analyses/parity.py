@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.analyses.section import Inputs, Row, Section
-from distill.config.lineage import Arm, place_of
+from distill.config.lineage import place_of
 from distill.config.recipes import COMPARED
 from distill.runtime.files import read_json
-from distill.training.parity import short, trained_facts
+from distill.training.parity import short, shown_rows, trained_facts
 
 NEEDS = ("models", "rendered")
 ORDER = 120
@@ -36,14 +36,9 @@ def analyse(inputs: Inputs) -> Section:
     for arm in sorted(facts):
         row = {"arm": arm.path, **{name: facts[arm].get(name) for name in ALWAYS}}
         row |= {name: short(facts[arm].get(name)) for name in names}
-        rows.append(row | (_added_row(added[_rendered(arm)]) if is_added else {}))
+        rows.append(row | (_added_row(added[shown_rows(facts[arm])]) if is_added else {}))
     text = (TEXT, *([f"In all arms: {', '.join(shared)}."] if shared else []), *([ADDED] if is_added else []))
     return Section("Parity", text, rows, dense=True)
-
-
-def _rendered(arm: Arm) -> Any:
-    """Return the place of the rendered dataset that an arm is trained on."""
-    return place_of({"kind": "rendered", "student": arm.student, "training": arm.training, "dataset": arm.dataset})
 
 
 def _added_row(counts: Mapping[str, Any]) -> Row:

@@ -28,6 +28,7 @@ from distill.config.lineage import (
     Responses,
     Score,
     TeacherLogprobs,
+    TrainedModel,
     Verdicts,
 )
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
@@ -54,6 +55,9 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             rendered = Rendered(place.student, place.training, place.dataset).file("rendered.parquet")
             models = (place.student, jobs.distillation(plan.catalogue, place.training).teacher)
             return {rendered, *(BaseModel(name).manifest for name in models)}
+        case TrainedModel() if place.training in plan.catalogue.on_policy:
+            teacher = BaseModel(plan.catalogue.on_policy[place.training].teacher)
+            return {plan.rows_of(place).file("rendered.parquet"), plan.start(place).manifest, teacher.manifest}
         case Plans():
             return {rendered.manifest for rendered in plan.renderings(place.student).values()}
         case Repeats():

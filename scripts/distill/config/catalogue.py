@@ -7,6 +7,8 @@ from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
+    OnPolicyRecipe,
+    OnPolicyTraining,
     Recipe,
     Settings,
     StudentRecipe,
@@ -23,13 +25,18 @@ KINDS: dict[str, type[Recipe]] = {
     "trainings": TrainingRecipe,
     "decodings": DecodingRecipe,
 }
+# Kind -> keys: an entry that has one is of another recipe.
+VARIANTS: dict[str, list[tuple[str, type[Recipe]]]] = {"trainings": [("on_policy", OnPolicyTraining)]}
 # Names that mean something in a path.
 RESERVED = {"datasets": BASE, "decodings": PUBLISHED, "trainings": BASE}
 
 
 @dataclass
 class Catalogue:
-    """All recipes by kind and name, the selected studies, and the settings."""
+    """All recipes by kind and name, the selected studies, and the settings.
+
+    on_policy: the entries of trainings.yaml that are on-policy; `trainings` are the others.
+    """
 
     settings: Settings
     corpora: dict[str, CorpusRecipe] = field(default_factory=dict)
@@ -37,12 +44,17 @@ class Catalogue:
     datasets: dict[str, DatasetRecipe] = field(default_factory=dict)
     students: dict[str, StudentRecipe] = field(default_factory=dict)
     trainings: dict[str, TrainingRecipe] = field(default_factory=dict)
+    on_policy: dict[str, OnPolicyRecipe] = field(default_factory=dict)
     decodings: dict[str, DecodingRecipe] = field(default_factory=dict)
     studies: dict[str, StudyRecipe] = field(default_factory=dict)
 
     def arms(self, study: str) -> list[Arm]:
         """Return the arms of a study."""
         return arms_of(self.studies[study])
+
+    def start_of(self, training: str) -> str:
+        """Return the training that an on-policy one goes on from, whose rows it is shown; any other is its own."""
+        return self.on_policy[training].start if training in self.on_policy else training
 
     def draws(self, model_path: str, decoding: str) -> range:
         """Return the draws of a model path (`teachers/x` or `students/...`) under a decoding."""

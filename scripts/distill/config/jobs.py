@@ -46,6 +46,8 @@ from distill.config.recipes import (
     JudgeRecipe,
     LoglikelihoodJob,
     ModelRecipe,
+    OnPolicy,
+    OnPolicyJob,
     PublishedRecipe,
     RenderJob,
     Rows,
@@ -165,9 +167,17 @@ def teacher_logprobs_job(catalogue: Catalogue, training: str) -> TeacherLogprobs
     return TeacherLogprobsJob(**distillation(catalogue, training).model_dump(include=keys))
 
 
+def on_policy_job(catalogue: Catalogue, training: str) -> OnPolicyJob:
+    """Return what an on-policy training reads besides prompts and models. Raises KeyError for one that is not."""
+    recipe = catalogue.on_policy[training]
+    keys = recipe.model_dump(include=set(OnPolicy.model_fields))
+    return OnPolicyJob(**keys, held_out=catalogue.trainings[recipe.start].held_out)
+
+
 def plans_job(catalogue: Catalogue, student: str) -> str:
     """Return what the plans of a student read: the recipes of its arms, and the gaps that compare them.
 
+    arms: of an on-policy arm that of its start; on_policy: what it does from there, with the names of both models.
     teachers: those from whose probabilities arms distil, which no recipe of a job names.
     """
     own = {
@@ -176,9 +186,12 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
         for arm in catalogue.arms(study)
         if arm.student == student and arm.is_trained
     }
-    arms = {path: train_job(catalogue, arm.training, arm.dataset).content() for path, arm in own.items()}
-    distils = {path: catalogue.trainings[arm.training].distil for path, arm in own.items()}
+    starts = {path: catalogue.start_of(arm.training) for path, arm in own.items()}
+    arms = {path: train_job(catalogue, starts[path], arm.dataset).content() for path, arm in own.items()}
+    distils = {path: catalogue.trainings[start].distil for path, start in starts.items()}
     teachers = {path: distil.teacher for path, distil in distils.items() if distil}
+    further = {path: catalogue.on_policy.get(arm.training) for path, arm in own.items()}
+    on_policy = {path: recipe.content() for path, recipe in further.items() if recipe}
     gaps = [
         {"study": name, "gap": gap, "differs": recipe.differs,
          "groups": [[arm.model_path for arm in group] for group in compared.groups]}
@@ -187,7 +200,7 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
         for compared in comparisons(study, recipe)
         if compared.student == student
     ]  # fmt: skip
-    return canonical_json({"arms": arms, "gaps": gaps, "teachers": teachers})
+    return canonical_json({"arms": arms, "gaps": gaps, "teachers": teachers, "on_policy": on_policy})
 
 
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
@@ -253,7 +266,7 @@ def environment(answering: Answering) -> str:
     return "vllm" if answering.engine == "vllm" else "generate"
 
 
-# The program of each kind of place; responses that were published and models from scratch have another.
+# The program of each kind of place; published responses, models from scratch and on-policy trainings have another.
 _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
@@ -276,6 +289,8 @@ def job_of(catalogue: Catalogue, place: Place) -> Job:
             return Job(program, recipe, (engine_module(answering(catalogue, place.model_path).engine),))
         case Judgements():
             return Job(program, recipe, (engine_module(judge_job(catalogue).generation.engine),))
+        case TrainedModel() if place.training in catalogue.on_policy:
+            return Job("train_on_policy", recipe)
         case Analysis():
             return Job(program, recipe, (f"distill.analyses.{place.analysis}",))
     return Job(program, recipe)
@@ -312,6 +327,8 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return teacher_logprobs_job(catalogue, place.training).canonical()
         case Plans():
             return plans_job(catalogue, place.student)
+        case TrainedModel() if place.training in catalogue.on_policy:
+            return on_policy_job(catalogue, place.training).canonical()
         case TrainedModel():
             return train_job(catalogue, place.training, place.dataset).canonical()
         case Score():

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from distill.config.catalogue import KINDS, RESERVED, Catalogue
+from distill.config.catalogue import KINDS, RESERVED, VARIANTS, Catalogue
 from distill.config.mistakes import parse, unknown
-from distill.config.recipes import Settings, StudyRecipe
+from distill.config.recipes import OnPolicyTraining, Settings, StudyRecipe
 from distill.config.references import References
 from distill.runtime.errors import InputError, first_line
 
@@ -32,8 +32,12 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             continue
         names[kind] = list(entries)
         for name, entry in entries.items():
-            recipe = parse(model, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
-            if recipe is not None:
+            others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
+            own = others[0] if others else model
+            recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
+            if isinstance(recipe, OnPolicyTraining):
+                catalogue.on_policy[name] = recipe.on_policy
+            elif recipe is not None:
                 getattr(catalogue, kind)[name] = recipe
     studies = sorted(p.stem for p in (root / "studies").glob("*.yaml"))
     for name in checked.studies:

@@ -242,8 +242,16 @@ class Plan:
         return [Dataset(name) for name in self.dataset_names()]
 
     def rendered(self) -> list[Rendered]:
-        """Return the rendered datasets."""
-        return unique(Rendered(a.student, a.training, a.dataset) for a in self.trained_arms())
+        """Return the rendered datasets; an on-policy training is shown those of its start."""
+        return unique(self.rows_of(TrainedModel(**asdict(arm))) for arm in self.trained_arms())
+
+    def rows_of(self, place: TrainedModel) -> Rendered:
+        """Return the rendered rows that a training is shown."""
+        return Rendered(place.student, self.catalogue.start_of(place.training), place.dataset)
+
+    def start(self, place: TrainedModel) -> TrainedModel:
+        """Return the model that an on-policy training goes on from; of any other the model itself."""
+        return TrainedModel(**{**asdict(place), "training": self.catalogue.start_of(place.training)})
 
     def teacher_logprobs(self) -> list[TeacherLogprobs]:
         """Return the log-probabilities of teachers that trainings distil from."""
@@ -251,8 +259,10 @@ class Plan:
         return [TeacherLogprobs(**asdict(place)) for place in self.rendered() if distils[place.training].distil]
 
     def distil_teachers(self) -> list[str]:
-        """Return the teachers from whose probabilities trainings distil."""
-        return unique(distillation(self.catalogue, place.training).teacher for place in self.teacher_logprobs())
+        """Return the teachers from whose probabilities trainings distil, those of on-policy trainings too."""
+        stored = [distillation(self.catalogue, place.training).teacher for place in self.teacher_logprobs()]
+        further = [self.catalogue.on_policy.get(arm.training) for arm in self.trained_arms()]
+        return unique([*stored, *(recipe.teacher for recipe in further if recipe)])
 
     def plans(self) -> list[Plans]:
         """Return the plans of trainings, one place per student."""
@@ -263,8 +273,9 @@ class Plan:
         return {f"{p.training}/{p.dataset}": p for p in self.rendered() if p.student == student}
 
     def trained(self) -> list[TrainedModel]:
-        """Return the trained models."""
-        return [TrainedModel(**asdict(arm)) for arm in self.trained_arms()]
+        """Return the trained models, and those that on-policy trainings go on from, before them."""
+        arms = [TrainedModel(**asdict(arm)) for arm in self.trained_arms()]
+        return unique(place for arm in arms for place in (self.start(arm), arm))
 
     def scores(self) -> list[Score]:
         """Return the scores: every arm of a study on each of its benchmarks."""

@@ -40,6 +40,9 @@ class References:
         for name, training in self._c.trainings.items():
             if training.distil:
                 self._distil(f"{name}.distil.teacher", training.distil.teacher)
+        for name, on_policy in self._c.on_policy.items():
+            self._distil(f"{name}.on_policy.teacher", on_policy.teacher)
+            self._start(f"{name}.on_policy.start", on_policy.start)
         if self._c.settings.judge:
             self._judge(self._c.settings.judge)
         for name, study in self._c.studies.items():
@@ -160,6 +163,13 @@ class References:
         if teacher and (teacher.model is None or teacher.model.served):
             why = "is behind a server" if teacher.model else "has published its responses"
             self._add("trainings", key, f"{name!r} {why}; its probabilities need weights here (`path`, `hub`)")
+
+    def _start(self, key: str, name: str) -> None:
+        """Check that an on-policy training goes on from one whose rows are rendered."""
+        if name in self._c.on_policy:
+            self._add("trainings", key, f"{name!r} is on-policy itself; name one that is trained on a teacher's rows")
+        else:
+            self._name("trainings", key, name, "trainings", "training")
 
     def _rater(self, key: str, teacher: str) -> None:
         """Check the teacher of a pass rate: asked until it is right, it has more draws where it is wrong."""

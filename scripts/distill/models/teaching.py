@@ -11,24 +11,42 @@ from distill.models.loglikelihood import CausalModel, batches
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 
+REMEDY = "a teacher whose probabilities are used has the student's vocabulary; take one of its family"
+
 
 def shared_ids(teacher: Path, student: Path, used: Sequence[int]) -> list[int]:
     """Return the ids that are the same token to two model folders; padding and tokens that one lacks are none.
 
     Raises InputError that names the first id that is another token to each, or that is in `used` and not shared.
     """
-    known = [{i: token for token, i in load_tokenizer(folder).get_vocab().items()} for folder in (teacher, student)]
+    known = [_tokens(folder) for folder in (teacher, student)]
     size = min(_size(folder) for folder in (teacher, student))
     both = sorted(i for i in known[0].keys() & known[1].keys() if i < size)
-    remedy = "a teacher whose probabilities are used has the student's vocabulary; take one of its family"
     for i in both:
         if known[0][i] != known[1][i]:
             words = f"token {i} is {known[0][i]!r}, and {known[1][i]!r} in {student}"
-            raise InputError(f"{teacher}: {words}; {remedy}")
+            raise InputError(f"{teacher}: {words}; {REMEDY}")
     if alien := sorted(set(used) - set(both)):
         words = f"token {alien[0]}, {known[1].get(alien[0])!r} in {student}, is in the rows and unknown here"
-        raise InputError(f"{teacher}: {words}; {remedy}")
+        raise InputError(f"{teacher}: {words}; {REMEDY}")
     return both
+
+
+def check_same_vocabulary(teacher: Path, student: Path) -> None:
+    """Raise InputError where two model folders have not one vocabulary: the same tokens, and as many logits."""
+    shared = set(shared_ids(teacher, student, []))
+    for i, folder, other in ((i, *pair) for pair in ((teacher, student), (student, teacher)) for i in _tokens(pair[0])):
+        if i not in shared:
+            words = f"token {i}, {_tokens(folder)[i]!r} in {folder}, is unknown in {other}"
+            raise InputError(f"{teacher}: {words}; {REMEDY}")
+    one, two = _size(teacher), _size(student)
+    if one != two:
+        raise InputError(f"{teacher}: it has {one} logits, and {student} {two} (`vocab_size` of config.json); {REMEDY}")
+
+
+def _tokens(folder: Path) -> dict[int, str]:
+    """Return id -> token of a model's tokenizer."""
+    return {i: token for token, i in load_tokenizer(folder).get_vocab().items()}
 
 
 def _size(folder: Path) -> float:

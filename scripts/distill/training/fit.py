@@ -18,18 +18,17 @@ from typing import Any
 
 from distill import tables
 from distill.config.recipes import TrainJob
-from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
+from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
-from distill.runtime.files import read_json, replacing_folder, write_json
+from distill.runtime.files import write_json
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft, sharding
 from distill.training.distillation import TeacherLogprobs
+from distill.training.outcome import save
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
-from distill.training.watch import Signals, Watch, check_weights, log_rows
-
-LOG = "train_log.parquet"
+from distill.training.watch import Signals, Watch, check_weights
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def fit(job: Fit) -> None:
     """Train to the end, from the last saved state if there is one; write the weights, and the log beside them."""
     with Signals() as signals:
         trainer, tokenizer = _train(job, signals)
-        save(trainer, tokenizer, job)
+        save(trainer, tokenizer, job.model, job.output)
     if trainer.args.world_size > 1:
         trainer.end()
 
@@ -77,7 +76,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     rendered = tables.read(job.rendered, tables.RENDERED)
     rows, held_out = split(rendered, recipe)
     updates = plan_updates(rows, recipe, job.seed)
-    settle(job.seed)
+    sft.settle(job.seed)
     # A state of cut-up weights is of use to those alone.
     state = job.state if recipe.sharding == "none" else job.state / recipe.sharding
     args = sft.arguments(recipe, job.seed, state, len(updates))
@@ -98,19 +97,6 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     return trainer, tokenizer
 
 
-def settle(seed: int) -> None:
-    """Make the arithmetic the same each time."""
-    import torch
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    logging.getLogger("accelerate").setLevel(logging.WARNING)  # four lines for each saved state
-    transformers.set_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Else every large buffer is filled first: 15 times slower with a tiny model.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-
-
 def load_student(folder: Path, recipe: TrainJob) -> Any:
     """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic.
 
@@ -124,36 +110,6 @@ def load_student(folder: Path, recipe: TrainJob) -> Any:
             raise
         raise InputError(f"{folder}: a {found[1]} does not support `attention: {recipe.attention}`; take "
                          "`attention: eager`") from None  # fmt: skip
-
-
-def save(trainer: Any, tokenizer: Any, job: Fit) -> None:
-    """Write weights (or the adapter), tokenizer with its chat template, generation config and log, atomically."""
-    from transformers import GenerationConfig
-
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # gathers those that are cut up
-    if trainer.args.process_index:
-        return
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    weights = sharding.tied(model, weights)
-    with replacing_folder(job.output) as folder:
-        model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
-        tokenizer.save_pretrained(folder)
-        config = load_generation_config(job.model) or GenerationConfig()
-        stops = stop_ids(tokenizer, config)  # those of the base: both end their responses alike
-        config.eos_token_id = stops if len(stops) > 1 else stops[0]
-        config.save_pretrained(folder)
-        _sort_adapter(folder / "adapter_config.json")
-    log = tables.build(log_rows(trainer.state.log_history), tables.TRAIN_LOG)
-    tables.write(job.output.with_name(LOG), log, tables.TRAIN_LOG)
-
-
-def _sort_adapter(path: Path) -> None:
-    """Write the names of an adapter's layers in one order: they come from a set, in another order in each process."""
-    if path.is_file():
-        config = read_json(path)
-        write_json(
-            path, {k: sorted(v) if k == "target_modules" and isinstance(v, list) else v for k, v in config.items()}
-        )
 
 
 def main(argv: list[str] | None = None) -> None:

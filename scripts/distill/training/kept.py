@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from distill.config.recipes import TrainJob
+from distill.config.recipes import Recipe
 from distill.models.folders import WEIGHTS, weights_digest
 from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import link, link_folder, read_json, replacing_folder, text_digest
@@ -25,7 +25,7 @@ BESIDE = ("train_log.parquet", "ledger.parquet")
 
 
 def training_key(
-    rendered: pa.Table, base_digest: str, recipe: TrainJob, seed: int, code: str, logprobs_digest: str | None = None
+    rendered: pa.Table, base_digest: str, recipe: Recipe, seed: int, code: str, logprobs_digest: str | None = None
 ) -> str:
     """Return the key of a training, 16 hex digits, from its rows in their order, base, recipe, seed and code.
 

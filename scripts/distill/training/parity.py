@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.config.lineage import Arm
+from distill.config.lineage import Arm, Rendered
 from distill.config.recipes import COMPARED
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest
@@ -56,17 +56,31 @@ def trained_facts(models: Iterable[Path], rendered: Iterable[Path]) -> dict[Arm,
 
     `models` and `rendered` are manifests of trained models and of rendered datasets.
     """
-    renderings = {}
-    for manifest in map(read_json, rendered):
-        identity = manifest["identity"]
-        renderings[identity["student"], identity["training"], identity["dataset"]] = manifest
+    renderings = {Rendered.named(manifest["identity"]): manifest for manifest in map(read_json, rendered)}
     facts = {}
     for manifest in map(read_json, models):
-        arm = Arm.of(manifest["identity"])
-        of_rows = rendered_facts(renderings.get((arm.student, arm.training, arm.dataset), {}))
-        distil = distillation(manifest["recipe"], manifest.get("teacher"))
-        facts[arm] = {**manifest, **manifest["recipe"], **distil, "base": manifest["base_digest"], **of_rows}
+        of_rows = rendered_facts(renderings.get(shown_rows(manifest), {}))
+        recipe, start = manifest["recipe"], manifest.get("start", manifest)
+        distil = distillation(recipe, start.get("teacher"))
+        further = on_policy(recipe.get("on_policy"), manifest.get("teacher"), start, manifest.get("code"))
+        # What is compared of the code is that of the start: an on-policy arm has its own, in `on_policy`.
+        base = {"base": manifest["base_digest"], **({"code": start["code"]} if "code" in start else {})}
+        facts[Arm.of(manifest["identity"])] = {**recipe, **manifest, **distil, **further, **base, **of_rows}
     return facts
+
+
+def shown_rows(manifest: Facts) -> Rendered:
+    """Return the place of the rendered rows that a trained model has seen; an on-policy one saw those of its start."""
+    identity, start = manifest["identity"], manifest.get("start", {})
+    return Rendered.named({**identity, "training": start.get("training", identity["training"])})
+
+
+def on_policy(recipe: Facts | None, teacher: str | None, start: Facts, code: str | None = None) -> dict[str, Any]:
+    """Return the `on_policy` of a recipe for comparison, with its teacher and the updates before it; None without."""
+    if recipe is None:
+        return {"on_policy": None}
+    of_code = {"code": code[:8]} if code else {}
+    return {"on_policy": {**recipe, "teacher": (teacher or "")[:16], "start_updates": start["updates"], **of_code}}
 
 
 def distillation(recipe: Facts, teacher: str | None) -> dict[str, Any]:

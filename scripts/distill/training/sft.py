@@ -60,8 +60,11 @@ def options(recipe: TrainJob, seed: int, state: Path, updates: int, gpu: bool) -
     }
 
 
-def arguments(recipe: TrainJob, seed: int, state: Path, updates: int) -> Any:
-    """Return transformers' arguments for a recipe. Raises InputError for what this machine or environment lacks."""
+def arguments(recipe: TrainJob, seed: int, state: Path, updates: int, kind: Any = None, **more: Any) -> Any:
+    """Return transformers' arguments for a recipe, or those of a `kind` that extends them by `more`.
+
+    Raises InputError for what this machine or environment lacks.
+    """
     from importlib.util import find_spec
 
     import torch
@@ -79,10 +82,23 @@ def arguments(recipe: TrainJob, seed: int, state: Path, updates: int) -> Any:
         if find_spec(package) is None:
             raise InputError(f"`report_to: [{package}]` needs the package {package}; install it, or leave it out")
     sharding.check(recipe.sharding, gpu)
-    args = TrainingArguments(**options(recipe, seed, state, updates, gpu))
+    args = (kind or TrainingArguments)(**{**options(recipe, seed, state, updates, gpu), **more})
     args._n_gpu = min(args.n_gpu, 1)  # one process, one device: transformers would split its rows over all it sees
     sharding.keep_sums_exact(args)
     return args
+
+
+def settle(seed: int) -> None:
+    """Make the arithmetic the same each time."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    logging.getLogger("accelerate").setLevel(logging.WARNING)  # four lines for each saved state
+    transformers.set_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Else every large buffer is filled first: 15 times slower with a tiny model.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def adapt(model: Any, lora: LoraRecipe) -> Any:

@@ -83,14 +83,12 @@ class Watch:
         return {math.ceil(total * i / HELD_OUT_TIMES) for i in range(1, HELD_OUT_TIMES + 1)} if self.held_out else set()
 
     def callback(self, trainer: Any, tokens: Any) -> Any:
-        """Return transformers' callback that does all this."""
+        """Return transformers' callback that does all this; `tokens` are the rows' own, for `tally`."""
         from transformers import TrainerCallback
 
         watch, at = self, self.held_out_at()
-        counts = [(sum(tokens.lengths(u.rows)), tokens.loss_tokens(u.rows)) for u in self.updates]
-        seen, seen_loss = (list(accumulate(column)) for column in zip(*counts, strict=True))
+        tally, flops = self.tally(tokens), self.flops(trainer)
         saves = SavePace(self.recipe.save_every is None)
-        flops = _flops(trainer)
 
         class Report(TrainerCallback):
             since = time.monotonic()
@@ -117,17 +115,32 @@ class Watch:
                     return  # the summary at the end
                 for name in ("loss", "grad_norm"):  # before a state is saved
                     check_finite(name, entry.get(name) or 0.0, state.global_step, watch.recipe)
-                number = state.global_step - 1
-                speed = counts[number][0] / max(now - self.since, 1e-9)
+                own, seen, seen_loss = tally(state.log_history)
+                speed = own / max(now - self.since, 1e-9)
                 self.since = now
                 entry.update(
-                    tokens=seen[number], loss_tokens=seen_loss[number], tokens_per_second=speed,
-                    epoch=watch.updates[number].epoch, held_out_loss=self.held_out_loss,
+                    tokens=seen, loss_tokens=seen_loss, tokens_per_second=speed,
+                    epoch=watch.updates[state.global_step - 1].epoch, held_out_loss=self.held_out_loss,
                     mfu=flops and speed * flops,
                 )  # fmt: skip
-                watch.on_update(counts[number][0])
+                watch.on_update(own)
 
         return Report()
+
+    def tally(self, tokens: Any) -> Callable[[Sequence[dict[str, Any]]], tuple[int, int, int]]:
+        """Return what tells, from the log up to an update, its tokens, and all tokens and loss tokens so far."""
+        counts = [(sum(tokens.lengths(u.rows)), tokens.loss_tokens(u.rows)) for u in self.updates]
+        seen, seen_loss = (list(accumulate(column)) for column in zip(*counts, strict=True))
+
+        def of(history: Sequence[dict[str, Any]]) -> tuple[int, int, int]:
+            number = history[-1]["step"] - 1
+            return counts[number][0], seen[number], seen_loss[number]
+
+        return of
+
+    def flops(self, trainer: Any) -> float | None:
+        """Return the share of all devices' peak that one token per second needs, None where unknown."""
+        return _flops(trainer)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from distill.config.recipes.trainings import COMPARED_RECIPE
 
 # What the arms of a gap must share: the training's keys, and what came of them. Each is named in a manifest.
 TAKEN = ("updates", "epochs", "rows", "problems", "cutoff", "truncated", "base", "prompt", "draws", "code")
-COMPARED = (*TAKEN, *COMPARED_RECIPE)
+COMPARED = (*TAKEN, *COMPARED_RECIPE, "on_policy")
 
 
 class GapArm(Recipe):

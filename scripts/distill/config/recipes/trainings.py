@@ -1,6 +1,6 @@
 """Rendering and fine-tuning."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -153,6 +153,65 @@ class TrainJob(FineTuning):
     hard_teacher: str | None = Field(None, description="Whose rows `order: easy_first` shows last.")
 
 
+class OnPolicy(Recipe):
+    """What an on-policy training depends on besides its start, its prompts and its teacher.
+
+    Keys that TRL's trainer honours: it has no share of off-policy rows, and one temperature for sampling and loss.
+    """
+
+    max_updates: Positive = Field(..., description="Updates.")
+    global_batch: Positive = Field(16, description="Responses per update; the student writes one to each prompt.")
+    max_new_tokens: Positive = Field(..., description="Most tokens of a response; a longer one is cut, and counts.")
+    temperature: float = Field(
+        1.0, ge=0.01, description="Divides the logits, where the student samples and in the divergence."
+    )
+    beta: Share = Field(
+        1.0,
+        description="The divergence from the teacher: 0 is forward Kullback-Leibler, 1 reverse, between them the "
+        "generalised Jensen-Shannon divergence.",
+    )
+    lr: float = Field(..., gt=0, description="Peak learning rate (AdamW).")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Learning-rate schedule.")
+    warmup: Share = Field(0.0, description="Share of the updates that warm up.")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the training.")
+    gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
+    micro_batch: Positive | None = Field(
+        None,
+        description="Most responses per step of an update; absent: all. All of an update are written at once.",
+        json_schema_extra=EXECUTION,
+    )
+    threads: Positive | None = Field(
+        None,
+        description="Processor threads; they change rounding only. Absent: all cores where there is no GPU, else 4.",
+        json_schema_extra=EXECUTION,
+    )
+    save_every: Positive | None = Field(
+        None,
+        description="Updates between saved states, which a killed training goes on from; absent: for 5 % of the time.",
+        json_schema_extra=EXECUTION,
+    )
+    report_to: Annotated[tuple[Literal["tensorboard", "wandb", "trackio"], ...], Once] = Field(
+        (), description="Also log to these, where they are installed.", json_schema_extra=EXECUTION
+    )
+
+
+class OnPolicyJob(OnPolicy):
+    """What one on-policy training job reads."""
+
+    held_out: float = Field(0.0, ge=0, le=0.5, description="That of the start: what it has not seen stays unseen.")
+
+
+class OnPolicyRecipe(OnPolicy):
+    """On-policy distillation: the student writes the responses, and learns its teacher's probabilities of them."""
+
+    teacher: Name = Field(..., description="A teacher of the catalogue with weights, and the student's vocabulary.")
+    start: Name = Field(
+        ...,
+        description="The training that it goes on from, of the same student, dataset and seed; its prompts are those "
+        "of that one, and where that one has trained adapters, it trains them on.",
+    )
+
+
 class TrainingRecipe(FineTuning):
     """Fine-tuning. What the arms of a gap must have in common is all here."""
 
@@ -164,3 +223,18 @@ class TrainingRecipe(FineTuning):
     max_unrenderable: Share = Field(
         0.02, description="Largest share of rows that the student's chat template cannot carry; more end the rendering."
     )
+
+
+class OnPolicyTraining(Recipe):
+    """A training whose responses the student writes itself. It stands in place of the keys of fine-tuning."""
+
+    on_policy: OnPolicyRecipe = Field(..., description="How, from where and with whom.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stands_alone(cls, data: Any) -> Any:
+        others = [f"`{key}`" for key in data if key in TrainingRecipe.model_fields] if isinstance(data, dict) else []
+        if others:
+            raise ValueError(f"{', '.join(others)} beside `on_policy` would do nothing: rows and prompts are those of "
+                             "its `start`, and its own keys stand under it")  # fmt: skip
+        return data
