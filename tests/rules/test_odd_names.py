@@ -119,9 +119,8 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     study.add("datasets", agreed={"corpus": "open", "teachers": ["run"], "pairing": "unfiltered"})
     distil = {"teacher": "run", "top_k": 8}
     study.add("trainings", distilled={"lr": 1e-3, "cutoff": 64, "max_updates": 1, "distil": distil})
-    study.add(
-        "trainings", followed={"on_policy": {"teacher": "run", "start": "distilled", "max_updates": 1, "lr": 1e-4}}
-    )
+    followed = {"teacher": "run", "start": "distilled", "max_updates": 1, "max_new_tokens": 4, "lr": 1e-4}
+    study.add("trainings", followed={"on_policy": followed})
     arms = {"students": ["small"], "datasets": ["agreed"]}
     content["arms"] += [{**arms, "training": training} for training in ("distilled", "followed")]
     study.write(path, content)
