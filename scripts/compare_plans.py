@@ -3,7 +3,8 @@
 Inputs: rendered tables with their manifests, and the recipes of the arms. Output: `plans.csv` with a row per arm:
 updates, epochs, rows, tokens, loss tokens, peak learning rate. This runs on a processor, as soon as a student's rows
 are rendered; what ran is compared with the same plan (`distill.training.updates`). What arms must share is
-`distill.training.parity`'s list; a gap may declare under `differs` what it means to vary.
+`distill.training.parity`'s list; a gap may declare under `differs` what it means to vary. Arms that are refused are
+named in `refused/`, where their trainings look before they begin.
 
 Run as: python scripts/compare_plans.py --inputs '{"rendered": {"T/D": "results/rendered/S/T/D/manifest.json"}}' \
             --recipe '{"arms": {...}, "gaps": [...], "teachers": {}}' --output results/plans/S/plans.csv
@@ -20,12 +21,12 @@ from distill.config.inputs import Inputs
 from distill.config.lineage import Arm, identity
 from distill.config.recipes import OnPolicy, OnPolicyJob, OnPolicyRecipe, TrainJob
 from distill.runtime.errors import InputError
-from distill.runtime.files import read_json, text_digest, write_text
+from distill.runtime.files import read_json, text_digest, write_json, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import aligned, csv_text
 from distill.training import prompts
-from distill.training.parity import distillation, on_policy, parity, rendered_facts, short
+from distill.training.parity import distillation, on_policy, parity, refusal_file, rendered_facts, short
 from distill.training.updates import plan_updates, split, summary
 
 COLUMNS = ("training", "dataset", "seed", "updates", "epochs", "rows", "tokens", "loss_tokens", "peak_lr")
@@ -57,20 +58,20 @@ def planned(
     return {**facts, **on_policy(own.content(), further.teacher, plan), **taken, **unknown}
 
 
-def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[str, Any]]) -> list[str]:
-    """Return a table as lines for every gap whose arms differ in what it does not declare."""
-    lines = []
+def incomparable(gaps: Sequence[Mapping[str, Any]], facts: Mapping[Arm, Mapping[str, Any]]) -> dict[str, list[Arm]]:
+    """Print a table of every gap whose arms differ in what it does not declare; return their names and arms."""
+    refused = {}
     for gap in gaps:
         groups = [[Arm.parse(path) for path in group] for group in gap["groups"]]
         found = parity(groups, facts, gap["differs"])
         if not found.undeclared:
             continue
-        lines += [f"study {gap['study']}, {gap['gap']}: arms differ in {', '.join(found.undeclared)}"]
-        arms = [arm for group in groups for arm in group if arm.is_trained]
+        title = f"study {gap['study']}, {gap['gap']}: arms differ in {', '.join(found.undeclared)}"
+        refused[title] = arms = [arm for group in groups for arm in group if arm.is_trained]
         table = [["arm", *found.undeclared]]
         table += [[arm.path, *(short(facts[arm][name]) for name in found.undeclared)] for arm in arms]
-        lines += [f"  {line}" for line in aligned(table)]
-    return lines
+        print(title, *(f"  {line}" for line in aligned(table)), sep="\n", file=sys.stderr)
+    return refused
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -94,12 +95,13 @@ def main(argv: list[str] | None = None) -> None:
         shown = further[arm].start if arm in further else arm.training
         manifest = inputs.rendered[f"{shown}/{arm.dataset}"]
         facts[arm] = planned(arm, manifest, recipe, teachers.get(arm), further.get(arm))
-    if lines := incomparable(record.recipe["gaps"], facts):
-        print(*lines, sep="\n", file=sys.stderr)
-        count = sum(not line.startswith(" ") for line in lines)
+    refusal = refusal_file(folder, args.recipe)
+    refusal.unlink(missing_ok=True)
+    if refused := incomparable(record.recipe["gaps"], facts):
+        write_json(refusal, {"gaps": {title: [arm.path for arm in arms] for title, arms in refused.items()}})
         raise InputError(
-            f"{count} gaps compare arms that differ in more than their data (tables above); make them equal, or say "
-            "under `differs` of the gap what is meant to differ"
+            f"{len(refused)} gaps compare arms that differ in more than their data (tables above); make them equal, or "
+            "say under `differs` of the gap what is meant to differ"
         )
     rows = [{"training": a.training, "dataset": a.dataset, "seed": a.seed, **facts[a]} for a in sorted(facts)]
     text = csv_text(rows, COLUMNS)

@@ -34,6 +34,7 @@ from distill.training.fit import Fit
 from distill.training.kept import find_training, keep, training_key
 from distill.training.launch import launch
 from distill.training.outcome import account, outcome, take_over
+from distill.training.parity import check_comparable
 from distill.training.state import state_folder
 from distill.training.updates import plan_updates, split, summary
 
@@ -70,9 +71,11 @@ def main(argv: list[str] | None = None) -> None:
         "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
     )
     parser.add_argument("--processes", type=int, default=0, help="processes of the training; as many as GPUs if 0")
+    parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
 
+    check_comparable(args.refusal, identity(args.output.parent))
     recipe = TrainJob.parse(args.recipe, args.execution)
     logprobs = args.teacher_logprobs
     inputs = {"rendered": args.rendered, "model": args.model / "manifest.json", "teacher_logprobs": logprobs}

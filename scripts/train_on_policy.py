@@ -33,6 +33,7 @@ from distill.runtime.run import run
 from distill.training.kept import find_training, keep, training_key
 from distill.training.on_policy import OnPolicyFit, fit
 from distill.training.outcome import account, outcome, take_over
+from distill.training.parity import check_comparable
 from distill.training.prompts import fine_tuning, plan_updates, summary
 from distill.training.state import state_folder
 from distill.training.updates import split
@@ -87,11 +88,13 @@ def main(argv: list[str] | None = None) -> None:
         "--execution", default="{}", help='keys of the recipe that change no result: {"micro_batch": 4}'
     )
     parser.add_argument("--gpus", type=int, default=0, help="1 takes a GPU for this program alone; 0 changes nothing")
+    parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
     if args.gpus > 1:
         raise InputError(f"--gpus {args.gpus}: an on-policy training uses one GPU; ask for no more")
 
+    check_comparable(args.refusal, identity(args.output.parent))
     recipe = OnPolicyJob.parse(args.recipe, args.execution)
     models = {name: getattr(args, name) / "manifest.json" for name in ("start", "teacher")}
     folder = args.output.parent

@@ -112,6 +112,14 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     path = study.folder / DASH / "studies/toy.yaml"
     content = yaml.safe_load(path.read_text())
     content["arms"][0]["students"].append("scratch")
+    # A corpus without golds and a training from a teacher's probabilities, for the rules that only those need.
+    columns = {"problem_id": "id", "answer": None}
+    agreement = {"teachers": ["run", "told"]}
+    study.add("corpora", open={"path": f"{ODD}/{ODD}.jsonl", "columns": columns, "agreement": agreement})
+    study.add("datasets", agreed={"corpus": "open", "teachers": ["run"], "pairing": "unfiltered"})
+    distil = {"teacher": "run", "top_k": 8}
+    study.add("trainings", distilled={"lr": 1e-3, "cutoff": 64, "max_updates": 1, "distil": distil})
+    content["arms"].append({"students": ["small"], "datasets": ["agreed"], "training": "distilled"})
     study.write(path, content)
     study.write(study.folder / DASH / "own.yaml", {"studies": ["toy"], "folder": DASH,
                                                    "judge": {"teacher": "run", "prompt": ODD}})  # fmt: skip

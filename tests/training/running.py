@@ -12,7 +12,7 @@ from helpers import REPOSITORY
 from test_train import options
 
 PROGRAM = str(REPOSITORY / "scripts/train.py")
-LONG = {"epochs": 8, "save_every": 8}  # 48 updates, whose state is saved six times
+LONG = {"epochs": 20, "save_every": 8}  # 120 updates: a signal after the first state comes long before the last
 
 
 class Training:

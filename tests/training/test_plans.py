@@ -14,6 +14,7 @@ from distill.config.lineage import Rendered
 from distill.config.recipes import TrainJob, canonical_json
 from distill.runtime.errors import InputError
 from distill.runtime.files import write_json
+from distill.training.parity import check_comparable, refusal_file
 
 RECIPE = {"lr": 0.5, "epochs": 2, "global_batch": 4}
 ON_POLICY = {"teacher": "a", "max_updates": 7, "global_batch": 5, "max_new_tokens": 9, "lr": 0.25}
@@ -54,12 +55,15 @@ class Student:
         groups = [[f"students/s/{side}/seed-1"] for side in (plus, minus)]
         self.gaps.append({"study": "y", "gap": f"gap_{len(self.gaps)}", "groups": groups, "differs": list(differs)})
 
+    def recipe(self) -> str:
+        return canonical_json(
+            {"arms": self.arms, "gaps": self.gaps, "teachers": self.teachers, "on_policy": self.on_policy}
+        )
+
     def compare(self) -> list[dict[str, str]]:
         output = self.folder / "results/plans/s/plans.csv"
         compare_plans.main(["--inputs", canonical_json({"rendered": self.rendered}), "--output", str(output),
-                            "--recipe", canonical_json({"arms": self.arms, "gaps": self.gaps,
-                                                        "teachers": self.teachers,
-                                                        "on_policy": self.on_policy})])  # fmt: skip
+                            "--recipe", self.recipe()])  # fmt: skip
         with open(output) as file:
             return list(csv.DictReader(file))
 
@@ -142,6 +146,37 @@ def test_as_released_against_controlled(student: Student) -> None:
     one, two = fair.compare()
     assert (one["updates"], one["epochs"], one["rows"]) == (two["updates"], two["epochs"], two["rows"])
     assert json.loads(Path(fair.rendered["t/mix"]).read_text())["cutoff"] == 64
+
+
+def test_trainings_look_whether_they_were_refused(student: Student) -> None:
+    def trains(training: str, dataset: str) -> None:
+        refusal = refusal_file(student.folder / "results/plans/s", student.recipe())
+        identity = {"kind": "trained", "student": "s", "training": training, "dataset": dataset, "seed": 1}
+        check_comparable(refusal, identity)
+
+    student.arm("long", LONG)
+    student.arm("short", SHORT, training="u", epochs=3)
+    student.arm("other", SHORT)
+    student.gap("t/long", "u/short")
+    student.gap("t/long", "t/other")
+    trains("t", "long")  # nothing was refused yet
+    with pytest.raises(InputError, match="1 gaps"):
+        student.compare()
+    for arm in (("t", "long"), ("u", "short")):
+        with pytest.raises(InputError, match="not trained: study y, gap_0: arms differ in updates, epochs") as caught:
+            trains(*arm)
+        assert "\n" not in str(caught.value)
+    trains("t", "other")
+    # The same recipe with other rows is looked at anew; another recipe asks for another file.
+    refused = student.recipe()
+    student.gaps[0]["differs"] = ["epochs", "updates"]
+    trains("t", "long")
+    student.compare()
+    student.gaps[0]["differs"] = []
+    assert student.recipe() == refused
+    student.arm("short", SHORT, training="u", epochs=2)
+    student.compare()
+    trains("t", "long")
 
 
 def test_the_plan_of_an_on_policy_arm(student: Student) -> None:

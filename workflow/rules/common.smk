@@ -22,6 +22,7 @@ from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
+from distill.training.parity import refusal_file
 
 try:
     CATALOGUE = load(Path(config.get("folder", "config")), config)

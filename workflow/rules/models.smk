@@ -63,7 +63,8 @@ rule initialise:
 
 
 # No input of `train`, not even as `ancient`: Snakemake looks at no parameter of a job below one that runs again, so a
-# changed recipe would train nothing. The priority puts it before the trainings that are ready with it.
+# changed recipe would train nothing. The priority puts it before the trainings that are ready with it, and a training
+# that comes later looks whether it was refused.
 rule compare_plans:
     input:
         planned_manifests,
@@ -146,9 +147,11 @@ rule train:
         execution=train_execution,
         code=code(lineage.TrainedModel),
         logprobs=untracked(teacher_logprobs_option),
+        refusal=untracked(refusal),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
-        " {params.logprobs} --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"
+        " {params.logprobs} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
+        " --execution {params.execution:q} --output {output.weights} 2> {log}"
 
 
 rule train_on_policy:
@@ -184,6 +187,8 @@ rule train_on_policy:
         code=code(lineage.TrainedModel),
         start=untracked(start_folder),
         teacher=untracked(distil_teacher_folder),
+        refusal=untracked(refusal),
     shell:
         "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --start {params.start}"
-        " --teacher {params.teacher} --seed {wildcards.seed} --recipe {params.recipe:q} --execution {params.execution:q} --output {output.weights} 2> {log}"
+        " --teacher {params.teacher} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
+        " --execution {params.execution:q} --output {output.weights} 2> {log}"

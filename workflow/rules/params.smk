@@ -99,6 +99,11 @@ def planned_files(wildcards):
     return canonical_json({"rendered": {name: place.manifest for name, place in places.items()}})
 
 
+def refusal(wildcards):
+    place = lineage.Plans(wildcards.student)
+    return str(refusal_file(Path(place.folder), job_of(place).recipe))
+
+
 def train_threads(wildcards):
     own = (CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]).threads
     return own or (4 if workflow.non_local_exec or visible() else workflow.cores)

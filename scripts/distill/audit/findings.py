@@ -26,7 +26,7 @@ from distill.runtime.files import file_digest, read_json
 from distill.runtime.record import TIMED, output_names, seal
 
 UNTRACKED = ("provenance.json", *TIMED)  # inputs that tell how things came about; they re-make nothing
-UNDECLARED = {"kept", "state"}  # what programs keep for themselves
+UNDECLARED = {"kept", "refused", "state"}  # what programs keep for themselves
 SHA256_DIGITS = 64
 MISSING, ALTERED, OUT_OF_DATE = "missing", "altered", "out of date"
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from distill.config.lineage import Arm, Rendered
 from distill.config.recipes import COMPARED
-from distill.runtime.files import read_json
+from distill.runtime.errors import InputError
+from distill.runtime.files import read_json, text_digest
 
 Facts = Mapping[str, Any]
 RATIOS = ("tokens", "loss_tokens")
@@ -111,6 +112,26 @@ def parity(
         differing["draws"] = list(draws)
     has_base = any(not arm.is_trained for group in groups for arm in group)
     return Parity(differing, frozenset(differs), has_base)
+
+
+def refusal_file(folder: Path, recipe: str) -> Path:
+    """Return where the comparison of plans, whose recipe is this text, says which arms it refuses; else it is absent.
+
+    `folder` is the one of the student's plans. Another recipe has another file, so no old refusal stops a training.
+    """
+    return folder / "refused" / f"{text_digest(recipe)[:16]}.json"
+
+
+def check_comparable(refusal: Path | None, identity: dict[str, Any]) -> None:
+    """Raise InputError where the comparison of plans has refused the arm of a manifest's identity."""
+    if refusal is None or not refusal.is_file():
+        return
+    arm, gaps = Arm.of(identity), read_json(refusal)["gaps"]
+    if own := [gap for gap, arms in gaps.items() if arm.path in arms]:
+        raise InputError(
+            f"not trained: {'; '.join(own)} (logs/compare_plans/{arm.student}.log has the table); make the arms "
+            "equal, or say under `differs` of the gap what is meant to differ"
+        )
 
 
 def loss_token_ratio(plus: Sequence[Arm], minus: Sequence[Arm], facts: Mapping[Arm, Facts]) -> float | None:

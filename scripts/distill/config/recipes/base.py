@@ -94,7 +94,10 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 class Recipe(BaseModel):
     """Base of all recipes: frozen, unknown keys refused, and values that only look like the kind that is wanted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    # `defer_build`: a program uses few of the recipes, and all are imported.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod
