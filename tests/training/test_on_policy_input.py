@@ -16,14 +16,14 @@ from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
 
 
-def altered(home: Home, folder: Path, change: Callable[[dict[str, Any]], None], file: str = "tokenizer.json") -> Path:  # noqa: F811
+def altered(students: Home, folder: Path, change: Callable[[dict[str, Any]], None], file: str) -> Path:
     """A teacher with another tokenizer or configuration."""
     shutil.copytree(TOY / "teacher-long", folder / "files")
     path = folder / "files" / file
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-    return base_model(home.folder / folder.name, folder / "files")
+    return base_model(students.folder / folder.name, folder / "files")
 
 
 def swap(content: dict[str, Any]) -> None:
@@ -48,11 +48,11 @@ def enlarge(content: dict[str, Any]) -> None:
     (enlarge, "config.json", "it has 72 logits, and .* 71"),
 ])  # fmt: skip
 def test_a_teacher_of_another_vocabulary_is_refused(
-    home: Home,
+    home: Home,  # noqa: F811
     tmp_path: Path,
     change: Callable[[dict[str, Any]], None],
     file: str,
-    words: str,  # noqa: F811
+    words: str,
 ) -> None:
     teacher = altered(home, tmp_path / f"teacher-{change.__name__}", change, file)
     with pytest.raises(InputError, match=words) as caught:
@@ -100,11 +100,11 @@ def test_an_arm_that_the_comparison_of_plans_refused_is_not_trained(home: Home, 
     ("probability tensor contains either `inf`, `nan` or element < 0", "update 1: the student's probabilities are no"),
 ])  # fmt: skip
 def test_torchs_errors_in_words(
-    home: Home,
+    home: Home,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     said: str,
-    words: str,  # noqa: F811
+    words: str,
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError(said)
