@@ -95,6 +95,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.gpus > 1:
         raise InputError(f"--gpus {args.gpus}: an on-policy training uses one GPU; ask for no more")
 
+    check_comparable(args.refusal, identity(args.output.parent))
     recipe = OnPolicyJob.parse(args.recipe, args.execution)
     models = {name: getattr(args, name) / "manifest.json" for name in ("start", "teacher")}
     folder = args.output.parent

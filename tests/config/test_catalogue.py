@@ -143,8 +143,8 @@ def test_an_on_policy_training_is_one_that_goes_on_from_another(project: Path) -
          "further.on_policy.beta: input should be less than or equal to 1, not 1.5"),
         ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace(", lr: 0.1", ""),
          "further.on_policy.lr: is missing"),
-        ("studies/toy.yaml", "plus: toy-long-arm", "plus: gsm8k-large",
-         "toy.yaml: gaps.long_cot_gap: 'gsm8k-large' is no known dataset of this study"),
+        ("studies/toy.yaml", "plus: toy-large-arm", "plus: gsm8k-large",
+         "toy.yaml: gaps.large_teacher_gap: 'gsm8k-large' is no known dataset of this study"),
         ("studies/toy.yaml", "decoding: toy-greedy", "decoding: greedy", "did you mean 'toy-greedy'?"),
     ],
 )  # fmt: skip
@@ -168,11 +168,11 @@ def test_one_mistake_is_told_once(project: Path) -> None:
 
 def test_all_mistakes_are_told_at_once(project: Path) -> None:
     text = (project / "config/catalogue/trainings.yaml").read_text()
-    (project / "config/catalogue/trainings.yaml").write_text(text.replace("lr:", "rate:", 2))
+    (project / "config/catalogue/trainings.yaml").write_text(text.replace("lr: 1.0e-3", "rate: 1.0e-3", 1))
     with pytest.raises(InputError) as error:
         load(project / "config", {"studies": ["toi"]})
     lines = str(error.value).splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 3
     assert any("'toi' is no known study; did you mean 'toy'?" in line for line in lines)
 
 
@@ -180,7 +180,7 @@ def test_base_students_are_in_every_study(project: Path) -> None:
     catalogue = load(project / "config", {"studies": ["toy"]})
     arms = catalogue.arms("toy")
     assert Arm.base("toy-xs") in arms
-    assert len(arms) == 14
+    assert len(arms) == 2 * (1 + 6 + 2) + 2 * 2
 
 
 def test_a_recipe_text_ignores_order_and_execution_and_notices_swapped_values(project: Path) -> None:

@@ -24,6 +24,7 @@ from distill.config.plan import Plan
 
 Planned = Callable[..., Plan]
 DATASETS = ["toy-large-arm", "toy-long-arm", "toy-mix-large", "toy-mix-long", "toy-short-arm", "toy-small-arm"]
+LONG_COT = ["toy-long-arm", "toy-short-arm"]
 NAMES = ["gsm8k-scratch", "toy-xs", "toy-long"]
 SHARDS = ["00-of-02", "01-of-02"]
 
@@ -51,13 +52,17 @@ def folders(places: list) -> list[str]:
 
 def test_the_toy_study_by_hand(planned: Planned) -> None:
     plan = planned()
-    assert len(plan.arms()) == 14
-    assert plan.trained() == [TrainedModel(s, "toy-sft", d, 1) for s in ("toy-m", "toy-xs") for d in DATASETS]
+    assert len(plan.arms()) == 2 * (1 + 6 + 2) + 2 * 2
+    assert set(plan.trained()) == {
+        *(TrainedModel(s, "toy-sft", d, 1) for s in ("toy-m", "toy-xs") for d in DATASETS),
+        *(TrainedModel("toy-xs", "toy-sft", d, seed) for d in LONG_COT for seed in (2, 3)),
+        *(TrainedModel(s, "toy-sft-tokens", d, 1) for s in ("toy-m", "toy-xs") for d in LONG_COT),
+    }
     assert sorted(folders(plan.datasets())) == [f"results/datasets/{name}" for name in DATASETS]
     assert sorted(plan.corpora()) == ["toy-test", "toy-train"]
     assert folders(plan.statements("toy-train")) == [f"results/problems/toy-train/statements/{s}" for s in SHARDS]
-    assert len(plan.rendered()) == 12
-    assert len(plan.scores()) == 14
+    assert len(plan.rendered()) == 12 + 4
+    assert len(plan.scores()) == 22
     assert Score("toy-test", "students/toy-m/base", "toy-greedy") in plan.scores()
     assert plan.signals() == []
 
@@ -67,8 +72,8 @@ def test_answers_are_draws_times_shards_of_each_model(planned: Planned) -> None:
     teachers = plan.teacher_answers(Responses)
     assert len(teachers) == 4 * 2 * 2
     assert Verdicts("toy-train", "teachers/toy-long", "toy-sampled", 1, "01-of-02") in plan.teacher_answers(Verdicts)
-    assert len(plan.all_answers(Responses)) == 16 + 14
-    assert len(plan.repeats()) == 4 + 14
+    assert len(plan.all_answers(Responses)) == 16 + 22
+    assert len(plan.repeats()) == 4 + 22
     assert Repeats("toy-train", "teachers/toy-small", "toy-sampled") in plan.repeats()
 
 
@@ -127,7 +132,7 @@ def test_files_that_studies_start_from_are_missed(planned: Planned) -> None:
 def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:
     one, both = planned(), planned({"studies": ["toy", "published"]})
     assert set(one.trained()) < set(both.trained())
-    assert len(both.scores()) == 14 + 8
+    assert len(both.scores()) == 22 + 8
     assert both.has_weights(TrainedModel("s", "t", "d", 1))
     places = {place.folder: both.has_weights(place) for place in map(BaseModel, NAMES)}
     assert list(places.values()) == [True, False, False]

@@ -56,8 +56,9 @@ class Student:
         self.gaps.append({"study": "y", "gap": f"gap_{len(self.gaps)}", "groups": groups, "differs": list(differs)})
 
     def recipe(self) -> str:
-        return canonical_json({"arms": self.arms, "gaps": self.gaps, "teachers": self.teachers,
-                               "on_policy": self.on_policy})  # fmt: skip
+        return canonical_json(
+            {"arms": self.arms, "gaps": self.gaps, "teachers": self.teachers, "on_policy": self.on_policy}
+        )
 
     def compare(self) -> list[dict[str, str]]:
         output = self.folder / "results/plans/s/plans.csv"

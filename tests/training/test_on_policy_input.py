@@ -1,0 +1,114 @@
+"""train_on_policy.py: what is refused, and in which words."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import train_on_policy
+from helpers import TOY, base_model
+from test_on_policy import Home, home, inputs, trained  # noqa: F401  # fixtures
+
+from distill.config.lineage import TrainedModel
+from distill.models.teaching import check_same_vocabulary
+from distill.runtime.errors import InputError
+
+
+def altered(students: Home, folder: Path, change: Callable[[dict[str, Any]], None], file: str) -> Path:
+    """A teacher with another tokenizer or configuration."""
+    shutil.copytree(TOY / "teacher-long", folder / "files")
+    path = folder / "files" / file
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return base_model(students.folder / folder.name, folder / "files")
+
+
+def swap(content: dict[str, Any]) -> None:
+    vocabulary = content["model"]["vocab"]
+    one, other = sorted(vocabulary, key=vocabulary.get)[10:12]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
+
+
+def add(content: dict[str, Any]) -> None:
+    last = content["added_tokens"][-1]
+    highest = max([*content["model"]["vocab"].values(), *(token["id"] for token in content["added_tokens"])])
+    content["added_tokens"].append({**last, "id": highest + 1, "content": "<|more|>"})
+
+
+def enlarge(content: dict[str, Any]) -> None:
+    content["vocab_size"] += 1
+
+
+@pytest.mark.parametrize(("change", "file", "words"), [
+    (swap, "tokenizer.json", "token 10 is "),
+    (add, "tokenizer.json", "token 71, '<|more|>' in .*, is unknown in "),
+    (enlarge, "config.json", "it has 72 logits, and .* 71"),
+])  # fmt: skip
+def test_a_teacher_of_another_vocabulary_is_refused(
+    home: Home,  # noqa: F811
+    tmp_path: Path,
+    change: Callable[[dict[str, Any]], None],
+    file: str,
+    words: str,
+) -> None:
+    teacher = altered(home, tmp_path / f"teacher-{change.__name__}", change, file)
+    with pytest.raises(InputError, match=words) as caught:
+        home.train(tmp_path / "out", teacher.name)
+    assert "\n" not in str(caught.value)
+    assert "take one of its family" in str(caught.value)
+    assert not (tmp_path / "out/weights").exists()
+    with pytest.raises(InputError, match="take one of its family"):
+        check_same_vocabulary(home.start(), teacher)
+
+
+def test_what_cannot_be_is_refused_in_a_line(home: Home, trained: Path, tmp_path: Path) -> None:  # noqa: F811
+    longest = max(row["loss_mask"].index(True) for row in home.rows())
+    home.folder.joinpath("base").symlink_to(home.data / "base")
+    home.folder.joinpath("further").symlink_to(trained)
+    for start, keys, words in (
+        (
+            "start",
+            {"max_new_tokens": 513 - longest, "max_updates": 6},
+            f"512 tokens, .* {longest}: lower .* to {512 - longest}",
+        ),
+        ("base", {}, "not a student that was trained on a teacher's rows"),
+        ("further", {}, "not a student that was trained on a teacher's rows"),
+        ("start", {"held_out": 0.3}, "not the problems that .* was trained on; give its own rows"),
+        ("start", {"lr": 1e30}, "has diverged and stops"),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            home.train(tmp_path / "out", start=start, **keys)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="an on-policy training uses one GPU"):
+        train_on_policy.main([*home.arguments(tmp_path / "out"), "--gpus", "2"])
+    home.train(tmp_path / "fits", max_new_tokens=512 - longest, global_batch=22, max_updates=1)
+
+
+def test_an_arm_that_the_comparison_of_plans_refused_is_not_trained(home: Home, tmp_path: Path) -> None:  # noqa: F811
+    place, refusal = TrainedModel("s", "own", "mix", 1), tmp_path / "refused.json"
+    refusal.write_text(json.dumps({"gaps": {"study y, g: arms differ in on_policy": ["s/own/mix/seed-1"]}}))
+    with pytest.raises(InputError, match="not trained: study y, g: arms differ in on_policy"):
+        train_on_policy.main([*home.arguments(tmp_path / place.folder), "--refusal", str(refusal)])
+    assert not (tmp_path / place.folder).exists()
+
+
+@pytest.mark.parametrize(("said", "words"), [
+    ("DefaultCPUAllocator: can't allocate memory", "out of memory at update 1, with 2 responses per step; lower"),
+    ("probability tensor contains either `inf`, `nan` or element < 0", "update 1: the student's probabilities are no"),
+])  # fmt: skip
+def test_torchs_errors_in_words(
+    home: Home,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    words: str,
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("torch.isin", broken)  # as the responses have been written
+    with pytest.raises(InputError, match=words):
+        home.train(tmp_path, execution={"micro_batch": 2})
