@@ -27,7 +27,7 @@ TRAIN = {"path": "resources/toy/train.jsonl", "columns": COLUMNS, "stop": 60}
 AGREEMENT = {"teachers": ["toy-small", "toy-short"]}
 CORPORA = {
     "open-train": TRAIN,
-    "agreed-train": {**TRAIN, "shards": 2, "agreement": AGREEMENT},
+    "agreed-train": {**TRAIN, "agreement": AGREEMENT},
     "agreed-test": {**TRAIN, "path": "resources/toy/test.jsonl", "stop": 40, "agreement": AGREEMENT, "benchmark": True},
     "toy-test": {"stop": 40},
 }
@@ -90,7 +90,7 @@ def test_the_agreement_is_nearly_always_the_answer_that_was_kept_from_it(goldles
         assert all(row["votes"] >= 2 and row["votes"] > row["voters"] / 2 for row in rows if row["answer"])
         stated = facts(goldless, f"verdicts/{corpus}/agreement")
         assert stated["agreed"] == len(golds)
-        assert stated["ledger_by_teacher"]["toy-short"]["rows_in"] == 2 * count  # both draws, all shards
+        assert stated["ledger_by_teacher"]["toy-short"]["rows_in"] == 2 * count  # both draws
 
 
 def test_teachers_and_students_are_graded_against_it_and_every_manifest_says_so(goldless: Study) -> None:
@@ -101,7 +101,7 @@ def test_teachers_and_students_are_graded_against_it_and_every_manifest_says_so(
         path = goldless.folder / f"results/verdicts/{corpus}/agreement/agreement.parquet"
         golds = {row["problem_id"]: row["answer"] for row in tables.read(path, tables.AGREEMENT).to_pylist()}
         made = sorted((goldless.folder / f"results/verdicts/{corpus}").rglob("verdicts.parquet"))
-        assert len(made) == (8 if corpus == "agreed-train" else 3)  # two teachers, two draws, two shards; three arms
+        assert len(made) == (4 if corpus == "agreed-train" else 3)  # two teachers, two draws; three arms
         for verdicts in made:
             assert json.loads(verdicts.with_name("manifest.json").read_text())["golds"] == stated
             for row in tables.read(verdicts, tables.VERDICTS).to_pylist():
@@ -166,8 +166,8 @@ def test_unfiltered_takes_all_that_is_there_and_calls_nothing_correct(goldless: 
 def below_the_agreement() -> set[str]:
     """What follows from another agreement on agreed-train: no response of a teacher."""
     decoding, arm = "toy-sampled", "few/agreed/seed-1"
-    places = [f"agreed-train/teachers/{t}/{decoding}/draw-{d}/{s}" for t in ("toy-long", "toy-short") for d in (0, 1)
-              for s in ("00-of-02", "01-of-02")]  # fmt: skip
+    places = [f"agreed-train/teachers/{t}/{decoding}/draw-{d}/00-of-01" for t in ("toy-long", "toy-short")
+              for d in (0, 1)]  # fmt: skip
     graded = {f"verify/{place}" for place in places} | {"find_agreement/agreed-train", "check_golds/agreed-train"}
     trained = {"mix/agreed", "render/toy-xs/few/agreed", f"train/toy-xs/{arm}", "contrast", "render_page"}
     answers = {f"{rule}/{benchmark}/students/toy-xs/{arm}/toy-greedy{rest}" for benchmark in ("toy-test", "agreed-test")
@@ -203,8 +203,7 @@ def test_one_more_teacher_that_votes_is_all_that_is_asked(study: Study) -> None:
     more = {"teachers": [*AGREEMENT["teachers"], "toy-large"]}
     study.edit(CATALOGUE + "corpora.yaml", **{"agreed-train": {"agreement": more}})
     asked = {job for job in study.planned() if job.startswith("generate") and "/teachers/" in job}
-    assert asked == {f"generate/agreed-train/teachers/toy-large/toy-sampled/draw-{d}/0{s}-of-02"
-                     for d in (0, 1) for s in (0, 1)}  # fmt: skip
+    assert asked == {f"generate/agreed-train/teachers/toy-large/toy-sampled/draw-{d}/00-of-01" for d in (0, 1)}
 
 
 def findings() -> list[tuple[str, str]]:

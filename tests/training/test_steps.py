@@ -20,7 +20,18 @@ from transformers import (
 
 from distill import tables
 from distill.runtime.errors import InputError
-from distill.training.steps import IGNORED, Tokens, check_isolation, lay_out, of_device, summed_loss, tensors
+from distill.training.steps import (
+    IGNORED,
+    Layout,
+    Tokens,
+    attention_share,
+    cheaper,
+    check_isolation,
+    lay_out,
+    of_device,  # fmt: skip
+    summed_loss,
+    tensors,
+)
 
 SHAPE = {"vocab_size": 50, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
          "num_key_value_heads": 1, "head_dim": 16}  # fmt: skip
@@ -61,12 +72,14 @@ def alone(network: Any, tokens: Tokens, row: int) -> float:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
+@pytest.mark.parametrize(("packed", "masked"), [(True, True), (False, True), (False, False)],
+                         ids=["packed", "padded", "padded without a mask"])  # fmt: skip
 @pytest.mark.parametrize("name", MODELS)
-def test_the_loss_is_that_of_the_rows_alone(name: str, packing: bool, attention: str) -> None:
+def test_the_loss_is_that_of_the_rows_alone(name: str, packed: bool, masked: bool, attention: str) -> None:
     network = model(MODELS[name], attention)
     for rows in ([0, 1, 2], [4, 3], [5], [2, 0, 5, 4, 1, 3]):
-        step = tensors(rows, TOKENS, packing, pad=0)
+        step = tensors(rows, TOKENS, packed, pad=0, masked=masked)
+        assert ("attention_mask" in step) == (masked and not packed)
         with torch.no_grad():
             loss = float(summed_loss(network, step))
         expected = sum(alone(network, TOKENS, row) for row in rows)
@@ -87,6 +100,37 @@ def test_only_positions_that_predict_a_response_ask_for_logits() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_models_that_isolate_pass(name: str) -> None:
     check_isolation(model(MODELS[name]), TOKENS)
+
+
+def test_a_model_that_looks_ahead_is_refused() -> None:
+    network = model(MODELS["llama"], "eager")
+    whole = network.forward
+
+    def forward(input_ids: Any, **keys: Any) -> Any:
+        """Add to each logit something of the last token, but for a row whose end is where it was."""
+        out = whole(input_ids=input_ids, **keys)
+        return type(out)(logits=out.logits + 0.1 * input_ids[:, -1, None, None])
+
+    check_isolation(network, TOKENS)
+    network.forward = forward
+    with pytest.raises(InputError, match="rows of a pack see each other"):
+        check_isolation(network, TOKENS)
+
+
+def test_what_a_processor_has_less_to_do_with() -> None:
+    even, uneven = [50, 50, 50, 50], [60, 60, 60, 20]
+    assert cheaper(range(4), even, 100, None, share=0.0) == Layout([[0, 1], [2, 3]], packed=True)  # 200 each
+    assert cheaper(range(4), even, 100, None, share=0.01) == Layout([[0, 1], [2, 3]], packed=False)  # 250, not 400
+    # Packs of 120 and 80 tokens, 200 + (120^2 + 80^2) share; side by side 4 x 60 x (1 + 30 share): equal at 1/340.
+    assert cheaper(range(4), uneven, 120, None, share=1 / 350) == Layout([[0, 1], [2, 3]], packed=True)
+    assert cheaper(range(4), uneven, 120, None, share=1 / 330) == Layout([[0, 1], [2, 3]], packed=False)
+
+
+def test_the_share_of_the_attention_by_hand() -> None:
+    layer = 32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 64 + 2 * 32  # queries, keys and values, output, MLP, norms
+    weights = 2 * layer + 32 + 50 * 32  # the last norm, and the head
+    assert attention_share(model(MODELS["llama"])) == pytest.approx(2 * 32 * 2 / weights)
+    assert attention_share(model(MODELS["gpt2"])) > 0
 
 
 def test_a_model_that_cannot_tell_rows_apart_is_refused() -> None:

@@ -16,7 +16,17 @@ from distill.config.recipes import LoraRecipe, TrainJob
 from distill.runtime.errors import InputError
 from distill.training import sharding
 from distill.training.distillation import Taught, TeacherLogprobs
-from distill.training.steps import Tokens, check_isolation, lay_out, of_device, summed_loss, tensors
+from distill.training.steps import (
+    Layout,
+    Tokens,
+    attention_share,
+    cheaper,
+    check_isolation,
+    lay_out,
+    of_device,
+    summed_loss,
+    tensors,
+)
 from distill.training.updates import Update
 from distill.training.watch import Watch, check_finite
 
@@ -136,6 +146,7 @@ def build_trainer(
     from transformers import PrinterCallback, Trainer
 
     tokens = Tokens(rendered)
+    share = attention_share(model) if args.use_cpu else 0.0
 
     class UpdateTrainer(Trainer):
         step_tokens = GPU_TOKENS if not args.use_cpu else CPU_TOKENS
@@ -167,8 +178,14 @@ def build_trainer(
             check_finite("loss", float(loss), self.state.global_step + 1, recipe)
             return loss
 
-        def _steps(self, rows: Sequence[int]) -> list[list[int]]:
-            return lay_out(rows, tokens.lengths(rows), self.step_tokens, recipe.micro_batch, recipe.packing)
+        def _layout(self, rows: Sequence[int]) -> Layout:
+            lengths = tokens.lengths(rows)
+            if recipe.packing:
+                return cheaper(rows, lengths, self.step_tokens, recipe.micro_batch, share)
+            return Layout(lay_out(rows, lengths, self.step_tokens, recipe.micro_batch, packing=False), packed=False)
+
+        def _inputs(self, step: Sequence[int], packed: bool) -> dict[str, Any]:
+            return self._prepare_inputs(tensors(step, tokens, packed, pad, masked=not recipe.packing))
 
         def _backward(self, model: Any, rows: Sequence[int]) -> Any:
             """Add the gradients of this device's steps; return its share of the loss, times the number of devices."""
@@ -177,7 +194,8 @@ def build_trainer(
             import torch
 
             devices = self.args.world_size
-            steps = of_device(self._steps(rows), self.args.process_index, devices)
+            layout = self._layout(rows)
+            steps = of_device(layout.steps, self.args.process_index, devices)
             scale = devices / tokens.loss_tokens(rows)
             total = torch.zeros((), device=self.args.device)
             for number, step in enumerate(steps, 1):
@@ -185,7 +203,7 @@ def build_trainer(
                 self.accelerator.gradient_state._set_sync_gradients(last)
                 # Cut-up gradients are summed after each step: whole ones, kept until the last, would fill a device.
                 with nullcontext() if last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
-                    inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
+                    inputs = self._inputs(step, layout.packed)
                     loss = summed_loss(model, inputs, self._taught(step)) * scale
                     self.accelerator.backward(loss)
                 total += loss.detach()
@@ -202,7 +220,7 @@ def build_trainer(
             if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
                 raise error
             longest = max(tokens.lengths(rows))
-            if self.args.world_size > 1 or all(len(step) == 1 for step in self._steps(rows)):
+            if self.args.world_size > 1 or all(len(step) == 1 for step in self._layout(rows).steps):
                 raise InputError(
                     f"out of memory at {self.step_tokens} tokens per step (the longest row has {longest}); "
                     + ("lower `micro_batch`, " if self.args.world_size > 1 else "lower the `cutoff`, ")
@@ -219,11 +237,10 @@ def build_trainer(
             import torch
 
             self.model_wrapped.eval()
-            total = 0.0
+            total, layout = 0.0, self._layout(rows)
             with torch.no_grad():
-                for step in self._steps(rows):
-                    inputs = self._prepare_inputs(tensors(step, tokens, recipe.packing, pad))
-                    total += float(summed_loss(self.model_wrapped, inputs))
+                for step in layout.steps:
+                    total += float(summed_loss(self.model_wrapped, self._inputs(step, layout.packed)))
             return total / tokens.loss_tokens(rows)
 
     if recipe.packing:

@@ -1,4 +1,4 @@
-"""The steps of an update: its rows as tensors, packed into one sequence or padded, for one device each.
+"""The steps of an update: its rows as tensors, packed into one sequence or side by side, for one device each.
 
 Packed rows stand in one sequence whose positions start again at each row. Transformers builds a block-diagonal mask
 from that (and flash-attention its bounds), so no row sees another; `check_isolation` proves it for the model at hand.
@@ -8,6 +8,7 @@ largest part of a step.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,15 +55,51 @@ def lay_out(
     return steps
 
 
+@dataclass(frozen=True)
+class Layout:
+    """The steps of an update, and whether the rows of each stand in one sequence."""
+
+    steps: list[list[int]]
+    packed: bool
+
+
+def attention_share(model: Any) -> float:
+    """Return what a token costs a layer per token that it looks at, in units of the layer's weights; 0 if unknown.
+
+    A weight is a multiplication per token; a key and its value are one each per dimension of all heads.
+    """
+    config = model.config.get_text_config()
+    heads, layers = (getattr(config, name, None) for name in ("num_attention_heads", "num_hidden_layers"))
+    if not heads or not layers:
+        return 0.0
+    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    weights = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()
+    return 2 * width * layers / weights
+
+
+def cheaper(rows: Sequence[int], lengths: Sequence[int], tokens: int, most_rows: int | None, share: float) -> Layout:
+    """Return rows packed, or side by side without a mask, as a processor has less to do; `share`: of the attention.
+
+    There each token of a pack looks at the whole pack; of rows side by side at half of its row, but padding counts.
+    Without a share (a GPU cuts a pack at its rows) packs are cheaper.
+    """
+    at = dict(zip(rows, lengths, strict=True))
+    packed, padded = (lay_out(rows, lengths, tokens, most_rows, packing) for packing in (True, False))
+    of_packs = sum(size * (1 + share * size) for size in (sum(at[row] for row in step) for step in packed))
+    side_by_side = sum(len(step) * at[step[0]] * (1 + share * at[step[0]] / 2) for step in padded)  # the longest first
+    return Layout(packed, True) if of_packs <= side_by_side else Layout(padded, False)
+
+
 def of_device(steps: list[list[int]], rank: int, devices: int) -> list[list[int]]:
     """Return the steps of one device; all have equally many (an empty one sees nothing), as sharded weights demand."""
     return [*steps, *[[] for _ in range(-len(steps) % devices)]][rank::devices]
 
 
-def tensors(rows: Sequence[int], tokens: Tokens, packing: bool, pad: int) -> dict[str, Any]:
+def tensors(rows: Sequence[int], tokens: Tokens, packed: bool, pad: int, masked: bool = True) -> dict[str, Any]:
     """Return the inputs of a model, and `targets` [batch, kept]: what the kept positions predict, IGNORED elsewhere.
 
-    Packed the batch is 1 and `position_ids` start again at each row; padded it is the number of rows.
+    Packed the batch is 1 and `position_ids` start again at each row; side by side it is the number of rows, padded
+    behind their ends. No row of a causal model sees that, so it needs no mask (`masked` False).
     """
     import torch
 
@@ -70,12 +107,13 @@ def tensors(rows: Sequence[int], tokens: Tokens, packing: bool, pad: int) -> dic
         one = torch.zeros((1, 1), dtype=torch.long)
         return {"input_ids": one, "position_ids": one, "logits_to_keep": one[0], "targets": one + IGNORED}
     wanted = [np.append(np.where(tokens.masks[r][1:], tokens.ids[r][1:], IGNORED), IGNORED) for r in rows]
-    if packing:
+    if packed:
         ids, targets = (np.concatenate(parts)[None] for parts in ([tokens.ids[r] for r in rows], wanted))
         extra = {"position_ids": np.concatenate([np.arange(len(tokens.ids[r])) for r in rows])[None]}
     else:
         ids, targets = _padded([tokens.ids[r] for r in rows], pad), _padded(wanted, IGNORED)
-        extra = {"attention_mask": _padded([np.ones(len(tokens.ids[r]), np.int64) for r in rows], 0)}
+        mask = [np.ones(len(tokens.ids[r]), np.int64) for r in rows]
+        extra = {"attention_mask": _padded(mask, 0)} if masked else {}
     keep = np.flatnonzero((targets != IGNORED).any(axis=0))
     arrays = {"input_ids": ids, **extra, "logits_to_keep": keep, "targets": targets[:, keep]}
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
@@ -103,7 +141,7 @@ def summed_loss(model: Any, step: dict[str, Any], taught: Taught | None = None) 
 
 
 def check_isolation(model: Any, tokens: Tokens) -> None:
-    """Raise InputError where the model lets packed rows see each other: their logits differ from those alone."""
+    """Raise InputError where a row sees others of its pack, before or behind it: its logits are not those alone."""
     import torch
 
     if len(tokens.ids) < 2:
@@ -114,11 +152,19 @@ def check_isolation(model: Any, tokens: Tokens) -> None:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        together = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, len(first) :].float()
-        alone = model(input_ids=ids[:, len(first) :], use_cache=False).logits[0].float()
+        after = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, len(first) :].float()
+        before = model(input_ids=ids, use_cache=False).logits[0, : len(first)].float()
+        alone = [
+            model(input_ids=part[None], use_cache=False).logits[0].float()
+            for part in ids[0].split([len(first), len(second)])
+        ]
     model.train(was_training)
-    if not torch.allclose(together, alone, rtol=TOLERANCE, atol=TOLERANCE):
+    moved = max(float((one - other).abs().max()) for one, other in zip((before, after), alone, strict=True))
+    if not all(
+        torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+        for one, other in zip((before, after), alone, strict=True)
+    ):
         raise InputError(
             f"packing: rows of a pack see each other in a {type(model).__name__} (its logits move by "
-            f"{float((together - alone).abs().max()):.2g}); set `packing: false`"
+            f"{moved:.2g}); set `packing: false`"
         )

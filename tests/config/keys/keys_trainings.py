@@ -64,8 +64,8 @@ def planned(recipe: TrainJob) -> Any:
 def laid_out(recipe: TrainJob) -> Any:
     """The rows of the first update's steps, and their inputs."""
     built = trainer(recipe)
-    steps = built._steps(planned(recipe)[0][0].rows)
-    return steps, sorted(tensors(steps[0], Tokens(rendered()), recipe.packing, 0))
+    layout = built._layout(planned(recipe)[0][0].rows)
+    return layout, sorted(built._inputs(layout.steps[0], layout.packed))
 
 
 def attending(recipe: TrainJob) -> Any:
