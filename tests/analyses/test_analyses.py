@@ -8,7 +8,7 @@ import pytest
 from analyses import hand_made
 from helpers import manifest
 
-from distill import analyses
+from distill import analyses, tables
 from distill.config import lineage
 from distill.runtime.errors import InputError
 
@@ -213,6 +213,23 @@ def test_curves(study: Study) -> None:
                                 "spikes": 0}  # fmt: skip
     assert [row["arm"] for row in content["rows"]] == sorted(arm.path for arm in hand_made.ARMS if arm.is_trained)
     assert content["picture"]["name"] == "training_curves"
+
+
+def test_curves_of_held_out_problems(tmp_path: Path) -> None:
+    easy, hard, slow = (hand_made.model(tmp_path, lineage.Arm("s", *names, 1)) for names in
+                        (("t", "easy"), ("t", "hard"), ("slow", "easy")))  # fmt: skip
+    hand_made.change(easy, held_out_loss=0.75)
+    log = [{"update": i, "epoch": 0.1 * i, "loss": 1 / i, "lr": 0.1, "held_out_loss": 0.75 if i == 3 else None}
+           for i in range(1, 4)]  # fmt: skip
+    tables.write(easy.with_name("train_log.parquet"), tables.build(log, tables.TRAIN_LOG), tables.TRAIN_LOG)
+    models = [easy, hard, slow]
+    logs = [path.with_name("train_log.parquet") for path in models]
+    content = hand_made.section(tmp_path, "curves", {"models": models, "train_logs": logs})
+    assert [(row["arm"], row["held-out loss"]) for row in content["rows"]] == [
+        ("s/slow/easy/seed-1", None), ("s/t/easy/seed-1", 0.75), ("s/t/hard/seed-1", None),
+    ]  # fmt: skip
+    for name in ("easy (t)", "hard (t)", "easy (slow)", "held-out problems"):
+        assert content["picture"]["svg"].count(f">{name}<") == 1
 
 
 def test_scores(study: Study) -> None:

@@ -13,17 +13,21 @@ def analyse(inputs: Inputs) -> Section:
     from distill import tables
     from distill.analyses import plots
 
+    columns = ["update", "loss", "held_out_loss"]
+    manifests = {path: read_json(path) for path in inputs["models"]}
+    hold_out = any(manifest.get("held_out_loss") is not None for manifest in manifests.values())
     logs, rows = {}, []
-    for path in inputs["models"]:
-        manifest = read_json(path)
+    for path, manifest in manifests.items():
         arm = Arm.of(manifest["identity"])
-        log = tables.read(path.with_name("train_log.parquet"), tables.TRAIN_LOG, ["update", "loss"]).to_pydict()
+        log = tables.read(path.with_name("train_log.parquet"), tables.TRAIN_LOG, columns).to_pydict()
         logs[arm] = log
+        held_out = {"held-out loss": manifest.get("held_out_loss")} if hold_out else {}
         rows.append({"arm": arm.path, "updates": manifest["updates"], "first loss": log["loss"][0],
-                     "final loss": manifest["final_loss"], "spikes": manifest["loss_spikes"]})  # fmt: skip
+                     "final loss": manifest["final_loss"], **held_out, "spikes": manifest["loss_spikes"]})  # fmt: skip
     rows.sort(key=lambda row: row["arm"])
     text = (
         "The loss of each update, as a running mean in the picture; the final loss is the mean of the last ten. "
-        "A spike is a loss above three times the median of the twenty updates before it.",
+        "A spike is a loss above three times the median of the twenty updates before it. "
+        "Where a training holds problems out, their loss is dashed.",
     )
     return Section("Trainings", text, rows, Picture("training_curves", plots.training_curves(logs)))

@@ -131,25 +131,34 @@ def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
 def training_curves(logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> str:
     """Return an SVG with one panel per student: loss by update, a line per arm.
 
-    `logs` is arm -> columns `update` and `loss` of its log; the loss is drawn as a running mean.
+    `logs` is arm -> columns `update`, `loss` and `held_out_loss` of its log; the loss is drawn as a running mean, the
+    loss of held-out problems dashed. Seeds of a dataset and training share a colour and a name.
     """
     students = list(dict.fromkeys(arm.student for arm in sorted(logs)))
+    several = len({arm.training for arm in logs}) > 1
+    names = {arm: f"{arm.dataset} ({arm.training})" if several else arm.dataset for arm in sorted(logs)}
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(dict.fromkeys(names.values()))}
 
     def draw(axes: list[Any]) -> None:
+        shown: dict[str, Any] = {}
         for axis, student in zip(axes, students, strict=True):
-            student_logs = {arm: log for arm, log in sorted(logs.items()) if arm.student == student}
-            datasets = list(dict.fromkeys(arm.dataset for arm in student_logs))
-            for arm, log in student_logs.items():
-                place = datasets.index(arm.dataset)
-                axis.plot(log["update"], _smooth(log["loss"]), color=COLOURS[place % len(COLOURS)], linewidth=1.2,
-                          label=arm.dataset if arm.seed == min(a.seed for a in student_logs) else None)  # fmt: skip
+            for arm in (arm for arm in names if arm.student == student):
+                log, colour = logs[arm], colours[names[arm]]
+                (line,) = axis.plot(log["update"], _smooth(log["loss"]), color=colour, linewidth=1.2)
+                shown.setdefault(names[arm], line)
+                held_out = [
+                    pair for pair in zip(log["update"], log["held_out_loss"], strict=True) if pair[1] is not None
+                ]
+                if held_out:
+                    (line,) = axis.plot(*zip(*held_out, strict=True), color=colour, linewidth=1.2, linestyle="--")
+                    shown.setdefault("held-out problems", line)
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("update")
             axis.set_ylim(bottom=0)
         axes[0].set_ylabel("training loss")
-        axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _draw((4.2 * max(len(students), 1) + 1.6, 3.2), len(students), draw)
+    return _draw((4.2 * max(len(students), 1) + 2.6, 3.2), len(students), draw)
 
 
 def _smooth(values: Sequence[float], window: int = 9) -> list[float]:
