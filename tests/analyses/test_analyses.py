@@ -229,7 +229,7 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
         ("s/slow/easy/seed-1", None), ("s/t/easy/seed-1", 0.75), ("s/t/hard/seed-1", None),
     ]  # fmt: skip
     for name in ("easy (t)", "hard (t)", "easy (slow)", "held-out problems"):
-        assert content["picture"]["svg"].count(f">{name}<") == 1
+        assert content["picture"]["svg"].count(f"<!-- {name} -->") == 1
 
 
 def test_scores(study: Study) -> None:
