@@ -228,7 +228,7 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
     assert [(row["arm"], row["held-out loss"]) for row in content["rows"]] == [
         ("s/slow/easy/seed-1", None), ("s/t/easy/seed-1", 0.75), ("s/t/hard/seed-1", None),
     ]  # fmt: skip
-    for name in ("easy (t)", "hard (t)", "easy (slow)", "held-out problems"):
+    for name in ("easy (t)", "hard", "easy (slow)", "held-out problems"):
         assert content["picture"]["svg"].count(f"<!-- {name} -->") == 1
 
 

@@ -1,7 +1,9 @@
 """The report's pictures, as SVG texts that come out the same for the same numbers."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.config.lineage import BASE, Arm
@@ -23,17 +25,23 @@ STYLE = {
 }
 
 
-def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], None]) -> str:
-    """Draw panels side by side and return one SVG; with no panels, a line that says so."""
+MOST_GAPS = 3  # panels in a row: more would be too small to read on a page
+
+
+def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], None], rows: int = 1) -> str:
+    """Draw panels side by side, in so many rows, and return one SVG; with no panels, a line that says so."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(1, max(panels, 1), figsize=size, squeeze=False, layout="constrained")
+        columns = max(math.ceil(panels / rows), 1)
+        figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+        for axis in axes.flat[panels:] if panels else ():
+            axis.set_axis_off()
         if panels:
-            draw(list(axes[0]))
+            draw(list(axes.flat[:panels]))
         else:
             axes[0][0].set_axis_off()
             axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
@@ -67,7 +75,8 @@ def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
             axis.set_xlabel("difference in accuracy")
 
     tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
-    return _draw((4.0 * max(len(names), 1), 1.2 + 0.7 * tallest), len(names), draw)
+    rows = max(math.ceil(len(names) / MOST_GAPS), 1)
+    return _draw((4.0 * min(max(len(names), 1), MOST_GAPS), rows * (1.2 + 0.7 * tallest)), len(names), draw, rows)
 
 
 def _fairness(gap: Mapping[str, Any]) -> str:
@@ -76,24 +85,37 @@ def _fairness(gap: Mapping[str, Any]) -> str:
     return gap["parity"].split(":")[0] + ("" if ratio is None else f", loss tokens {ratio:.1f} : 1")
 
 
+def _names(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return (dataset, training) -> its name: the dataset, and the training where a dataset has several of them."""
+    unique = list(dict.fromkeys(pairs))
+    trainings = Counter(dataset for dataset, _ in unique)
+    return {(dataset, training): f"{dataset} ({training})" if trainings[dataset] > 1 else dataset
+            for dataset, training in unique}  # fmt: skip
+
+
 def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return an SVG with one panel per student: accuracy of each dataset with its interval; the base is a line."""
+    """Return an SVG with one panel per student: accuracy of each dataset with its interval; the base is a line.
+
+    A dataset has a column per training of it, in which all seeds stand.
+    """
+    names = _names((r["dataset"], r["training"]) for r in rows)
     students = list(dict.fromkeys(r["student"] for r in rows))
     benchmarks = list(dict.fromkeys(r["benchmark"] for r in rows))
 
     def draw(axes: list[Any]) -> None:
         for axis, student in zip(axes, students, strict=True):
             student_rows = [r for r in rows if r["student"] == student]
-            datasets = list(dict.fromkeys(r["dataset"] for r in student_rows))
+            columns = list(dict.fromkeys(names[r["dataset"], r["training"]] for r in student_rows))
             for row in student_rows:
+                place = columns.index(names[row["dataset"], row["training"]])
                 colour = COLOURS[benchmarks.index(row["benchmark"]) % len(COLOURS)]
                 spread = [[row["accuracy"] - row["ci_low"]], [row["ci_high"] - row["accuracy"]]]
                 shift = 0.25 * (benchmarks.index(row["benchmark"]) / len(benchmarks))
-                axis.errorbar([datasets.index(row["dataset"]) + shift], [row["accuracy"]], yerr=spread, fmt="o",
+                axis.errorbar([place + shift], [row["accuracy"]], yerr=spread, fmt="o",
                               capsize=3, color=colour)  # fmt: skip
                 if row["dataset"] == BASE:
                     axis.axhline(row["accuracy"], color=colour, linewidth=0.8, linestyle="--")
-            axis.set_xticks(range(len(datasets)), datasets, rotation=40, ha="right")
+            axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
             axis.set_ylim(0, 1)
             axis.set_title(student, fontsize=10)
         axes[0].set_ylabel("accuracy")
@@ -102,15 +124,17 @@ def score_by_arm(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
-    """Return an SVG with a panel per student and benchmark: accuracy by level, a line per dataset (first seed).
+    """Return an SVG with a panel per student and benchmark: accuracy by level, a line per dataset and training.
 
-    `scores` are the manifests of scores.
+    `scores` are the manifests of scores; the first seed is shown.
     """
+    names = _names((score["identity"]["dataset"], score["identity"]["training"]) for score in scores)
     shown: dict[str, dict[str, Mapping[str, Any]]] = {}
     for score in scores:
         if score["by_level"]:
             panel = f"{score['identity']['student']}, {score['identity']['corpus']}"
-            shown.setdefault(panel, {}).setdefault(score["identity"]["dataset"], score["by_level"])
+            name = names[score["identity"]["dataset"], score["identity"]["training"]]
+            shown.setdefault(panel, {}).setdefault(name, score["by_level"])
 
     def draw(axes: list[Any]) -> None:
         for axis, (name, by_dataset) in zip(axes, shown.items(), strict=True):
@@ -135,8 +159,8 @@ def training_curves(logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> str:
     loss of held-out problems dashed. Seeds of a dataset and training share a colour and a name.
     """
     students = list(dict.fromkeys(arm.student for arm in sorted(logs)))
-    several = len({arm.training for arm in logs}) > 1
-    names = {arm: f"{arm.dataset} ({arm.training})" if several else arm.dataset for arm in sorted(logs)}
+    known = _names((arm.dataset, arm.training) for arm in sorted(logs))
+    names = {arm: known[arm.dataset, arm.training] for arm in sorted(logs)}
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(dict.fromkeys(names.values()))}
 
     def draw(axes: list[Any]) -> None:
