@@ -63,7 +63,7 @@ def test_as_a_module_with_a_resource_overridden(elsewhere: Path) -> None:
     (elsewhere / "workflow/Snakefile").write_text(MODULE)
     planned = snakemake(elsewhere, "--dry-run")
     assert jobs(planned) == expected()
-    assert planned.count("gpu=3") == 12  # each training
+    assert planned.count("gpu=3") == 20  # each training
     target = "results/problems/toy-test/statements/00-of-01/manifest.json"
     snakemake(elsewhere, target)
     assert json.loads((elsewhere / target).read_text())["rows"] == 400
@@ -92,7 +92,7 @@ def test_results_stay_when_the_workflow_moves(elsewhere: Path, tmp_path_factory:
 def test_a_config_file_of_ones_own_and_a_folder_of_ones_own(elsewhere: Path) -> None:
     (elsewhere / "config").rename(elsewhere / "mine")
     study = yaml.safe_load((elsewhere / "mine/studies/toy.yaml").read_text())
-    study["arms"][0] |= {"students": ["toy-xs"], "datasets": ["toy-long-arm"]}
+    study["arms"] = [{**study["arms"][0], "students": ["toy-xs"], "datasets": ["toy-long-arm"]}]
     study["gaps"] = {}
     (elsewhere / "mine/studies/small.yaml").write_text(yaml.safe_dump(study))
     (elsewhere / "mine/own.yaml").write_text("studies: [small]\nfolder: mine\n")

@@ -123,7 +123,7 @@ def layout_of_a_training(study: Study) -> set[str]:
 
 
 def a_declared_difference(study: Study) -> set[str]:
-    study.replace("config/studies/toy.yaml", "plus: toy-long-arm", "plus: toy-long-arm\n    differs: [rows]")
+    study.replace("config/studies/toy.yaml", "  long_cot_gap:", "  long_cot_gap:\n    differs: [rows]")
     return planned(arms("toy-xs")) | {"contrast"} | analysed("gaps", "scores")
 
 
