@@ -77,6 +77,13 @@ def test_answers_are_draws_times_shards_of_each_model(planned: Planned) -> None:
     assert Repeats("toy-train", "teachers/toy-small", "toy-sampled") in plan.repeats()
 
 
+def test_what_a_model_is_asked_in_one_start(planned: Planned) -> None:
+    assert planned().asked("teachers/toy-long", "toy-sampled") == {"toy-train": {"draws": 2, "shards": 2}}
+    assert planned().asked("students/toy-m/base", "toy-greedy") == {"toy-test": {"draws": 1, "shards": 1}}
+    patient = planned(file="decodings", **{"toy-sampled": {"draws": 4, "until_correct": True}})
+    assert patient.asked("teachers/toy-long", "toy-sampled") == {}  # its draws wait for verdicts
+
+
 def test_a_draw_waits_for_earlier_ones_only_until_correct(planned: Planned) -> None:
     third = Responses("toy-train", "teachers/toy-long", "toy-sampled", 2, "00-of-02")
     assert planned().earlier(third) == []

@@ -14,6 +14,7 @@ from test_generate import PROBLEMS
 from distill import tables
 from distill.config.lineage import Responses, Statements
 from distill.responses import asking
+from distill.responses.engines.transformers import TransformersEngine
 from distill.runtime.errors import InputError
 
 CORPORA = {"c": {"draws": 2, "shards": 2}, "other": {"draws": 2, "shards": 1}}
@@ -128,6 +129,12 @@ def test_a_complaint_ends_it_and_is_for_the_other_job(world: World) -> None:
     assert world.ahead() == {PLACES[0], PLACES[5]}
     with pytest.raises(InputError, match="statements"):
         world.generate(PLACES[1])
+
+
+def test_an_engine_with_one_seed_for_a_shard_answers_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TransformersEngine, "seeds", "shard")
+    assert world.generate(PLACES[0])["ahead"] == 0
+    assert world.generate(PLACES[1], temperature=0.0)["ahead"] == 26  # greedy rows have no seed
 
 
 def test_other_recipes_ask_again(world: World) -> None:

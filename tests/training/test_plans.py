@@ -167,16 +167,27 @@ def test_trainings_look_whether_they_were_refused(student: Student) -> None:
             trains(*arm)
         assert "\n" not in str(caught.value)
     trains("t", "other")
-    # The same recipe with other rows is looked at anew; another recipe asks for another file.
+    # Another recipe asks for another file.
     refused = student.recipe()
     student.gaps[0]["differs"] = ["epochs", "updates"]
     trains("t", "long")
-    student.compare()
     student.gaps[0]["differs"] = []
     assert student.recipe() == refused
-    student.arm("short", SHORT, training="u", epochs=2)
+
+
+def test_a_refusal_goes_when_the_same_recipe_finds_other_rows(student: Student) -> None:
+    identity = {"kind": "trained", "student": "s", "training": "t", "dataset": "short", "seed": 1}
+    student.arm("long", LONG)
+    student.arm("short", SHORT[:8])
+    student.gap("t/long", "t/short")
+    refusal = refusal_file(student.folder / "results/plans/s", student.recipe())
+    with pytest.raises(InputError, match="1 gaps"):
+        student.compare()
+    with pytest.raises(InputError, match="not trained"):
+        check_comparable(refusal, identity)
+    student.arm("short", SHORT)
     student.compare()
-    trains("t", "long")
+    check_comparable(refusal, identity)
 
 
 def test_the_plan_of_an_on_policy_arm(student: Student) -> None:
