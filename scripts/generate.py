@@ -115,7 +115,7 @@ def answer_shard(output: Path, task: Task, problems: Mapping[str, str], key: str
 
     Raises InputError when too many are errors.
     """
-    asked = ask(output.parent, task, problems, key)
+    asked = ask(output.parent, task, task.questions(problems), key)
     check_errors(asked.errors, len(problems), task.answerer.recipe.max_errors, output)
     digest, totals = write(output, task, asked.questions, asked.journal, asked.errors)
     report_unnamed(totals.unnamed, totals.rows)

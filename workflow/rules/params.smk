@@ -112,8 +112,13 @@ def refusal(wildcards):
     return str(refusal_file(Path(place.folder), job_of(place).recipe))
 
 
+def training_of(wildcards):
+    """Return the recipe of the training."""
+    return CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]
+
+
 def train_threads(wildcards):
-    own = (CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]).threads
+    own = training_of(wildcards).threads
     return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
 
 
@@ -126,8 +131,7 @@ def teacher_logprobs_option(wildcards):
 
 
 def train_execution(wildcards, threads):
-    own = CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]
-    return canonical_json(own.execution())
+    return canonical_json(training_of(wildcards).execution())
 
 
 def start_folder(wildcards):

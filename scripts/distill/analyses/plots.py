@@ -38,12 +38,11 @@ def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
     with pyplot.rc_context(STYLE):
         columns = max(math.ceil(panels / rows), 1)
         figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-        for axis in axes.flat[panels:] if panels else ():
+        for axis in axes.flat[panels:]:
             axis.set_axis_off()
         if panels:
             draw(list(axes.flat[:panels]))
         else:
-            axes[0][0].set_axis_off()
             axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})

@@ -74,10 +74,9 @@ def answer_ahead(folder: Path, answerer: Answerer, ahead: Ahead, key: str, begun
 
 def _ask_rest(folder: Path, task: Task, statements: Path, key: str) -> int:
     """Ask what no generation has answered of a shard; return how many rows were asked."""
-    problems = statements_of_shard(statements, task.shard)
-    questions = task.questions(problems)
+    questions = task.questions(statements_of_shard(statements, task.shard))
     if {problem_id for problem_id, _ in find_rows(folder, key, task.draw, questions)} == questions.keys():
         return 0
-    asked = ask(folder, task, problems, key)
+    asked = ask(folder, task, questions, key)
     asked.journal.close()
     return asked.facts["asked"]

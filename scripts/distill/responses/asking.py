@@ -138,16 +138,16 @@ class Asked:
     facts: Row
 
 
-def ask(folder: Path, task: Task, problems: Mapping[str, str], key: str) -> Asked:
+def ask(folder: Path, task: Task, questions: dict[str, Question], key: str) -> Asked:
     """Take over and ask for what is missing of a shard; `folder` is its own, `key` that of all its rows."""
-    questions, state = task.questions(problems), folder / "state"
+    state = folder / "state"
     journal = Journal(kept := state / f"{key}.jsonl")
-    drop_unfit(journal, kept, [task.key(i, questions) for i in problems])
-    resumed = sum(task.key(i, questions) in journal for i in problems)
+    drop_unfit(journal, kept, [task.key(i, questions) for i in questions])
+    resumed = sum(task.key(i, questions) in journal for i in questions)
     reused = take_over(folder, key, task, questions, journal)
-    missing = [i for i in problems if task.key(i, questions) not in journal]
-    begun = {"done": len(problems) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
-    with Progress(len(problems), desc="generate", **begun) as progress:
+    missing = [i for i in questions if task.key(i, questions) not in journal]
+    begun = {"done": len(questions) - len(missing), "cost": journal.cost, "file": state / "progress.json"}
+    with Progress(len(questions), desc="generate", **begun) as progress:
         errors = task.answer(missing, questions, journal, progress)
     facts = {"resumed": resumed, "reused": reused, "asked": len(missing), "cost": round(progress.cost, 6)}
     return Asked(questions, journal, errors, facts)

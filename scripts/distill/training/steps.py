@@ -159,11 +159,9 @@ def check_isolation(model: Any, tokens: Tokens) -> None:
             for part in ids[0].split([len(first), len(second)])
         ]
     model.train(was_training)
-    moved = max(float((one - other).abs().max()) for one, other in zip((before, after), alone, strict=True))
-    if not all(
-        torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
-        for one, other in zip((before, after), alone, strict=True)
-    ):
+    pairs = list(zip((before, after), alone, strict=True))
+    moved = max(float((one - other).abs().max()) for one, other in pairs)
+    if not all(torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE) for one, other in pairs):
         raise InputError(
             f"packing: rows of a pack see each other in a {type(model).__name__} (its logits move by "
             f"{moved:.2g}); set `packing: false`"
