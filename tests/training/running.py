@@ -46,6 +46,14 @@ class Training:
         """Return what it wrote, without its progress."""
         return [line for line in self.log.read_text().splitlines() if not line.startswith('{"program"')]
 
+    def error(self) -> str:
+        """Return the only error it told, without a traceback; libraries may warn beside it, more so under load."""
+        lines = self.lines()
+        errors = [line for line in lines if line.startswith("train.py: error: ")]
+        assert len(errors) == 1, lines
+        assert not any("Traceback" in line for line in lines), lines
+        return errors[0]
+
     def begins(self) -> list[int]:
         """Return the update from which it went on, once for each process that reports its progress."""
         progress = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{"program"')]

@@ -25,7 +25,7 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interrupted(training: Training, number: int) -> int:
     """Check how a training that got a signal has ended; return after which update."""
     assert training.ended() == 1
-    (line,) = training.lines()
+    line = training.error()
     name = signal.Signals(number).name
     found = line.removeprefix(f"train.py: error: {name} ended the training after update ").split(" ", 1)
     assert found[1] == "of 120; its state is saved: run again to go on"
@@ -60,7 +60,7 @@ def test_a_signal_before_the_first_update_is_told(inputs: Path, tmp_path: Path) 
         assert training.program.poll() is None
     training.program.terminate()
     assert training.ended() == 1
-    assert training.lines() == ["train.py: error: SIGTERM ended the training before its first update; run again"]
+    assert training.error() == "train.py: error: SIGTERM ended the training before its first update; run again"
 
 
 def catches(pid: int) -> bool:
@@ -84,9 +84,7 @@ def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
         time.sleep(0.02)
     os.kill(second.ranks()[1], signal.SIGUSR1)  # as SLURM may: one of the processes
     assert second.ended() == 1
-    # A library says that tied weights stand once in a state.
-    (line,) = [line for line in second.lines() if not line.startswith("[transformers]")]
-    assert "ended the training after update" in line
+    assert "ended the training after update" in second.error()
     assert second.begins() == [done]
     third = Training(inputs, first.output, 2, **LONG)
     assert third.ended() == 0, third.lines()
