@@ -26,6 +26,7 @@ from distill.models.rendering import REMEDIES, Refusal, Renderer, Unrenderable
 from distill.models.templates import ChatTemplate
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
+from distill.runtime.imports import import_without_torch
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 
@@ -134,4 +135,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    import_without_torch("transformers")
     run(main)

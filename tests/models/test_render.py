@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import render
-from helpers import PROMPTS, TOY, base_model, manifest, recipe
+from helpers import PROMPTS, REPOSITORY, TOY, base_model, manifest, recipe
 
 from distill import tables
 from distill.models.folders import load_model, load_tokenizer
@@ -18,6 +20,15 @@ ANSWERS = {"a": "3 up 4 = 7.\n\\boxed{7}", "b": "Let me think. 3 up 4 = 7. Right
 
 
 def run(folder: Path, template: str | None = None, prompt: Path = PROMPTS / "plain.jinja", **keys: Any) -> Path:
+    output, arguments = prepared(folder, template, prompt, **keys)
+    render.main(arguments)
+    return output
+
+
+def prepared(
+    folder: Path, template: str | None = None, prompt: Path = PROMPTS / "plain.jinja", **keys: Any
+) -> tuple[Path, list[str]]:
+    """Write what the program reads; return its output and its arguments."""
     rows = [
         {"problem_id": i, "source": "s", "teacher": "t", "draw": 0, "messages": [
             {"role": "user", "content": QUESTION}, {"role": "assistant", "content": text}]}
@@ -32,8 +43,7 @@ def run(folder: Path, template: str | None = None, prompt: Path = PROMPTS / "pla
     output = folder / "r/rendered.parquet"
     options = ["--model", str(model), "--prompt", str(prompt), "--output", str(output)]
     keys = {"system": None, "cutoff": 60, "over_cutoff": "drop", **keys}
-    render.main(["--dataset", str(folder / "train.parquet"), *options, "--recipe", recipe(**keys)])
-    return output
+    return output, ["--dataset", str(folder / "train.parquet"), *options, "--recipe", recipe(**keys)]
 
 
 def test_the_mask_is_the_response_with_its_stop_token(tmp_path: Path) -> None:
@@ -51,6 +61,19 @@ def test_the_mask_is_the_response_with_its_stop_token(tmp_path: Path) -> None:
     assert asked == first["input_ids"][:split]
     facts = manifest(output)
     assert facts["loss_tokens"] == sum(sum(r["loss_mask"]) for r in tables.read(output, tables.RENDERED).to_pylist())
+
+
+def test_the_program_renders_without_torch(tmp_path: Path) -> None:
+    expected = run(tmp_path / "here")
+    output, arguments = prepared(tmp_path / "there")
+    program = [sys.executable, "-X", "importtime", str(REPOSITORY / "scripts/render.py"), *arguments]
+    ended = subprocess.run(program, check=True, capture_output=True, text=True, timeout=300)
+    lines = ended.stderr.splitlines()
+    imported = {line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:")}
+    assert "transformers.tokenization_utils_base" in imported
+    assert "torch" not in imported
+    assert [line for line in lines if not line.startswith("import time:")] == []
+    assert output.read_bytes() == expected.read_bytes()
 
 
 def test_rows_over_the_cutoff_are_dropped_or_cut_and_counted(tmp_path: Path) -> None:
