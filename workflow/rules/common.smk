@@ -14,9 +14,10 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 
 from distill import analyses
 from distill.config import jobs, lineage
+from distill.config.demands import demand_of
 from distill.config.load import load
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
-from distill.config.recipes import canonical_json, needed_gpus
+from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible

@@ -18,11 +18,6 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
-def engine_gpus(answering):
-    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
-    return lambda wildcards: needed_gpus(answering(wildcards))
-
-
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
     return lambda wildcards, threads: parameter(wildcards)

@@ -1,0 +1,85 @@
+"""A study of one arm whose jobs are long enough to be met in the midst of their work, and Snakemake on a cluster."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cluster import Cluster
+from study import CATALOGUE, Study
+
+TRAINING = "models/toy-xs/toy-sft/toy-mix-long/seed-1"
+TEACHER = "responses/toy-train/teachers/toy-long/toy-sampled/draw-0/00-of-01"
+OTHER_TEACHER = "responses/toy-train/teachers/toy-short/toy-sampled/draw-0/00-of-01"
+STUDENT = "responses/toy-test/students/toy-xs/base/toy-greedy/draw-0/00-of-01"
+# For tests: status is asked every second, and programs run as they do here, on one core.
+OWN = {
+    "slurm-init-seconds-before-status-checks": 1,
+    "seconds-between-status-checks": 1,
+    "set-threads": {"generate": 1, "verify": 1, "check_golds": 1},
+    "latency-wait": 20,
+}
+
+
+class SlurmStudy(Study):
+    """The study, and the cluster that its jobs are sent to once there is one."""
+
+    cluster: Cluster | None = None
+
+    @classmethod
+    def make(cls, folder: Path) -> "SlurmStudy":
+        """Copy the project with a toy study of two teachers, one student and one dataset."""
+        study = cls.whole(folder)
+        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 150, "shards": 1}, "toy-test": {"stop": 60}})
+        study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}})
+        study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 120, "save_every": 20}})
+        study.edit(CATALOGUE + "teachers.yaml", **{name: {"batch_size": 8} for name in ("toy-long", "toy-short")})
+        study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 8}})
+        path = folder / "config/studies/toy.yaml"
+        content = yaml.safe_load(path.read_text())
+        arm = {"students": ["toy-xs"], "datasets": ["toy-mix-long"], "seeds": [1]}
+        path.write_text(yaml.safe_dump({**content, "arms": [{**content["arms"][0], **arm}], "gaps": {}}))
+        return study
+
+    def on(self, cluster: Cluster, **keys: Any) -> "SlurmStudy":
+        """Send jobs to a cluster; `keys` are further ones of the site's profile."""
+        self.cluster = cluster
+        profile = self.folder / "profiles/own/profile.v9+.yaml"
+        profile.parent.mkdir(exist_ok=True)
+        profile.write_text(yaml.safe_dump({**OWN, **keys}))
+        return self
+
+    def command(self, *options: str) -> list[str]:
+        """Return the command line that runs Snakemake here."""
+        if self.cluster is None:
+            return super().command(*options)
+        return [self.python, "-m", "snakemake", "--profile", "profiles/slurm", "profiles/own", "--", *options]
+
+    def environment(self) -> dict[str, str]:
+        """Return an environment that finds the clients of the cluster first."""
+        own = super().environment()
+        return own if self.cluster is None else {**own, "PATH": f"{self.cluster.folder}/bin:{own['PATH']}"}
+
+    def begin(self, *targets: str) -> subprocess.Popen[str]:
+        """Start Snakemake in a process group of its own; what it says goes to the file `said`."""
+        with open(self.folder / "said", "a") as said:
+            return subprocess.Popen(self.command(*targets), cwd=self.folder, env=self.environment(), text=True,
+                                    start_new_session=True, stdout=said, stderr=said)  # fmt: skip
+
+    def said(self) -> str:
+        """Return what Snakemake has said since the first `begin`."""
+        return (self.folder / "said").read_text()
+
+    def provenance(self, place: str) -> dict[str, Any]:
+        """Return how a place came about."""
+        return json.loads((self.folder / f"results/{place}/provenance.json").read_text())
+
+    def readings(self, place: str) -> list[list[dict[str, Any]]]:
+        """Return the lines of progress of each attempt at a place of responses or models, the last attempt last."""
+        kind, _, rest = place.partition("/")
+        program = {"models": "train", "responses": "generate"}[kind]
+        log = self.folder / f"logs/{program}/{rest}.log"
+        logs = [*sorted(log.parent.glob(f"{log.stem}.2*.log")), log]
+        lines = [path.read_text().splitlines() for path in logs if path.exists()]
+        return [[json.loads(line) for line in own if line.startswith('{"program"')] for own in lines]

@@ -1,0 +1,31 @@
+"""What the rules that run models ask for, and what a cluster is asked before the first job is sent to it."""
+
+from snakemake.utils import available_cpu_count
+
+THREADS = 4  # of a job with a GPU, for each of them
+
+
+@cache
+def demanded(place):
+    return demand_of(CATALOGUE, place)
+
+
+def asked(kind):
+    """Return the resources of the rule that makes places of a kind; Snakemake compares none of them."""
+
+    def demand(wildcards):
+        return demanded(kind.named(dict(wildcards)))
+
+    return {
+        "gpu": lambda wildcards: demand(wildcards).gpus,
+        "mem_mb": lambda wildcards, attempt: demand(wildcards).memory(attempt),
+        "runtime": lambda wildcards, attempt: demand(wildcards).runtime(attempt),
+        "nodes": 1,  # a program uses the GPUs of one machine
+    }
+
+
+def model_threads(kind):
+    """Return the threads of a rule that runs a model: on this machine one, since jobs run side by side."""
+    return lambda wildcards: (
+        THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if workflow.non_local_exec else 1
+    )
