@@ -33,6 +33,7 @@ ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 ReturnToService=2
 SelectType=select/cons_tres
+SchedulerParameters=bf_interval=1,sched_interval=1
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 JobAcctGatherType=jobacct_gather/linux

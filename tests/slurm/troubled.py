@@ -13,10 +13,10 @@ TRAINING = "models/toy-xs/toy-sft/toy-mix-long/seed-1"
 TEACHER = "responses/toy-train/teachers/toy-long/toy-sampled/draw-0/00-of-01"
 OTHER_TEACHER = "responses/toy-train/teachers/toy-short/toy-sampled/draw-0/00-of-01"
 STUDENT = "responses/toy-test/students/toy-xs/base/toy-greedy/draw-0/00-of-01"
-# For tests: status is asked every second, and programs run as they do here, on one core.
+# Programs run as they do here, on one core.
+IMPATIENT = Path(__file__).with_name("impatient.py")
+PROFILES = ("--profile", "profiles/slurm", "--profile", "profiles/own")
 OWN = {
-    "slurm-init-seconds-before-status-checks": 1,
-    "seconds-between-status-checks": 1,
     "set-threads": {"generate": 1, "verify": 1, "check_golds": 1},
     "latency-wait": 20,
 }
@@ -31,11 +31,11 @@ class SlurmStudy(Study):
     def make(cls, folder: Path) -> "SlurmStudy":
         """Copy the project with a toy study of two teachers, one student and one dataset."""
         study = cls.whole(folder)
-        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 150, "shards": 1}, "toy-test": {"stop": 60}})
+        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 100, "shards": 1}, "toy-test": {"stop": 40}})
         study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}})
         study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 120, "save_every": 20}})
-        study.edit(CATALOGUE + "teachers.yaml", **{name: {"batch_size": 8} for name in ("toy-long", "toy-short")})
-        study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 8}})
+        study.edit(CATALOGUE + "teachers.yaml", **{name: {"batch_size": 10} for name in ("toy-long", "toy-short")})
+        study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 10}})
         path = folder / "config/studies/toy.yaml"
         content = yaml.safe_load(path.read_text())
         arm = {"students": ["toy-xs"], "datasets": ["toy-mix-long"], "seeds": [1]}
@@ -54,7 +54,7 @@ class SlurmStudy(Study):
         """Return the command line that runs Snakemake here."""
         if self.cluster is None:
             return super().command(*options)
-        return [self.python, "-m", "snakemake", "--profile", "profiles/slurm", "profiles/own", "--", *options]
+        return [self.python, str(IMPATIENT), *PROFILES, "--", *options]
 
     def environment(self) -> dict[str, str]:
         """Return an environment that finds the clients of the cluster first."""

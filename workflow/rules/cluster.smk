@@ -29,3 +29,21 @@ def model_threads(kind):
     return lambda wildcards: (
         THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if workflow.non_local_exec else 1
     )
+
+
+def prepare_cluster():
+    """Before the first job goes to SLURM: wait for what an earlier Snakemake has left, and let it say what it refuses."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    sent = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    try:
+        slurm.check_commands()
+        if not (workflow.executor_settings.partition_config or "SNAKEMAKE_SLURM_PARTITIONS" in os.environ):
+            slurm.check_accepted((job.rule.name, job.resources, job.threads) for job in sent)
+        slurm.await_earlier(Path.cwd(), logger.info)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onstart:
+    prepare_cluster()
