@@ -72,12 +72,12 @@ def test_no_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_each_kind_of_job_is_shown_to_slurm_once_and_nothing_is_sent(client: Any) -> None:
     called = client("sbatch", "true")
-    jobs = [("train", {"gpu": 2, "gpu_model": "h100", "mem_mb": 9000, "runtime": 60, "nodes": 1}, 4)] * 3
-    jobs += [("mix", {"mem_mb": 4000, "slurm_partition": "cpu", "slurm_account": "me", "constraint": "a&b"}, 1)]
-    slurm.check_accepted(jobs)
+    jobs = [("train", {"gpu": 2, "gpu_model": "h100", "mem_mb": 9000, "nodes": 1}, 4)] * 3
+    jobs += [("mix", {"runtime": 60, "slurm_partition": "cpu", "slurm_account": "me", "constraint": "a&b"}, 1)]
+    slurm.check_accepted(jobs, "cpu,gpu")
     assert called.read_text().splitlines() == [
-        "sbatch --test-only --nodes=1 --mem=9000 --time=60 --gpus=h100:2 --cpus-per-task=4 --wrap=true",
-        "sbatch --test-only --partition=cpu --account=me --constraint=a&b --mem=4000 --cpus-per-task=1 --wrap=true",
+        "sbatch --test-only --partition=cpu,gpu --nodes=1 --mem=9000 --gpus=h100:2 --cpus-per-task=4 --wrap=true",
+        "sbatch --test-only --partition=cpu --account=me --constraint=a&b --time=60 --cpus-per-task=1 --wrap=true",
     ]
 
 

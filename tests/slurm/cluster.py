@@ -46,7 +46,8 @@ MinJobAge=600
 KillWait=30
 MailProg=/bin/true
 NodeName={host} NodeAddr=127.0.0.1 CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 RealMemory=64000 Gres=gpu:h200:2
-PartitionName=gpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=cpu Nodes={host} Default=YES MaxTime=2880 State=UP
+PartitionName=gpu Nodes={host} MaxTime=2880 State=UP
 """
 
 
@@ -145,14 +146,15 @@ class Cluster:
         env = {**os.environ, "PATH": self.path}
         return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
 
-    def jobs(self, *options: str) -> list[list[str]]:
-        """Return id, state and comment of the jobs in the queue's memory, running ones unless options say otherwise."""
-        asked = self.ask("squeue", "-h", "-o", "%i %T %k", *(options or ("-t", "RUNNING")))
-        return [line.split(maxsplit=2) for line in asked.splitlines()]
+    def jobs(self, comment: str) -> list[tuple[str, str]]:
+        """Return number and state of the jobs whose comment begins so, ended ones too, in the order they were sent."""
+        asked = self.ask("squeue", "-h", "-t", "all", "-S", "i", "-o", "%i %T %k")
+        lines = [line.split(maxsplit=2) for line in asked.splitlines()]
+        return [(number, state) for number, state, said in lines if said.startswith(comment)]
 
-    def job_of(self, rule: str) -> str | None:
-        """Return the id of a running job of a rule."""
-        return next((number for number, _, comment in self.jobs() if comment.startswith(f"rule_{rule}_")), None)
+    def comments(self, partition: str) -> list[str]:
+        """Return the comments on all jobs of a partition."""
+        return self.ask("squeue", "-h", "-t", "all", "-p", partition, "-o", "%k").splitlines()
 
     def close(self) -> None:
         """End all jobs and daemons."""

@@ -1,5 +1,6 @@
 """What the rules that run models ask for, and what a cluster is asked before the first job is sent to it."""
 
+import yaml
 from snakemake.utils import available_cpu_count
 
 THREADS = 4  # of a job with a GPU, for each of them
@@ -25,10 +26,16 @@ def asked(kind):
 
 
 def model_threads(kind):
-    """Return the threads of a rule that runs a model: on this machine one, since jobs run side by side."""
+    """Return threads for what runs a model; on this machine one, since jobs run side by side."""
     return lambda wildcards: (
         THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if workflow.non_local_exec else 1
     )
+
+
+def site_partitions():
+    """Return the partitions that the plugin chooses from, with commas; an empty text where SLURM's default is taken."""
+    path = workflow.executor_settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
+    return ",".join(yaml.safe_load(Path(path).read_text())["partitions"]) if path else ""
 
 
 def prepare_cluster():
@@ -38,8 +45,9 @@ def prepare_cluster():
     sent = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     try:
         slurm.check_commands()
-        if not (workflow.executor_settings.partition_config or "SNAKEMAKE_SLURM_PARTITIONS" in os.environ):
-            slurm.check_accepted((job.rule.name, job.resources, job.threads) for job in sent)
+        slurm.check_accepted(
+            ((job.rule.name, dict(job.resources.items()), job.threads) for job in sent), site_partitions()
+        )
         slurm.await_earlier(Path.cwd(), logger.info)
     except InputError as error:
         raise WorkflowError(str(error)) from None

@@ -66,14 +66,15 @@ def await_earlier(folder: Path, say: Callable[[str], None] = logging.info) -> No
         time.sleep(POLL_SECONDS)
 
 
-def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]]) -> None:
+def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partitions: str = "") -> None:
     """Let SLURM say whether it would take such jobs at all: rule, resources and threads of each; nothing is sent.
 
+    `partitions` (with commas) are those that a job may go to which names none.
     Raises InputError with a line for each kind of job that it would never run.
     """
     kinds: dict[tuple[str, ...], str] = {}
     for rule, resources, threads in jobs:
-        kinds.setdefault(tuple(_options(resources, threads)), rule)
+        kinds.setdefault(tuple(_options({"slurm_partition": partitions, **resources}, threads)), rule)
     refused = []
     for options, rule in kinds.items():
         asked = _run("sbatch", "--test-only", *options, "--wrap=true")
