@@ -64,7 +64,7 @@ class SlurmStudy(Study):
         """Return the command line that runs Snakemake here."""
         if self.cluster is None:
             return super().command(*options)
-        return [self.python, str(IMPATIENT), *PROFILES, "--", *options]
+        return [self.python, str(IMPATIENT), *PROFILES, *options]
 
     def environment(self) -> dict[str, str]:
         """Return an environment that finds the clients of the cluster first."""

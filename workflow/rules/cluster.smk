@@ -6,6 +6,12 @@ from snakemake.utils import available_cpu_count
 THREADS = 4  # of a job with a GPU, for each of them
 
 
+def on_cluster():
+    """Return whether jobs are sent to a cluster, would be (a dry run), or this Snakemake runs one of them there."""
+    would = workflow.dryrun and workflow.resource_settings.nodes is not None
+    return workflow.non_local_exec or workflow.remote_exec or would
+
+
 @cache
 def demanded(place):
     return demand_of(CATALOGUE, place)
@@ -27,9 +33,7 @@ def asked(kind):
 
 def model_threads(kind):
     """Return threads for what runs a model; on this machine one, since jobs run side by side."""
-    return lambda wildcards: (
-        THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if workflow.non_local_exec else 1
-    )
+    return lambda wildcards: (THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if on_cluster() else 1)
 
 
 def site_partitions():

@@ -42,7 +42,7 @@ def generate_execution(wildcards, threads):
 
 def ahead(wildcards):
     """Return what else the model is asked, for an engine that runs in the job and on this machine."""
-    if workflow.non_local_exec or answering(wildcards).engine == "openai":
+    if on_cluster() or answering(wildcards).engine == "openai":
         return "{}"
     hours = CATALOGUE.settings.hours_per_job
     return canonical_json({"hours": hours, "corpora": PLAN.asked(wildcards.model_path, wildcards.decoding)})
@@ -114,7 +114,7 @@ def training_of(wildcards):
 
 def train_threads(wildcards):
     own = training_of(wildcards).threads
-    return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
+    return own or (4 if on_cluster() or visible() else workflow.cores)
 
 
 def distil_teacher_folder(wildcards):
