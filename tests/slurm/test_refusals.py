@@ -1,7 +1,6 @@
 """What a site does not have is one line before any job is sent, and the exit is not 0."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,8 @@ TARGET = f"results/{STUDENT}/manifest.json"
 
 
 @pytest.fixture
-def study(local: SlurmStudy, tmp_path: Path) -> SlurmStudy:
-    """The finished study without one generation."""
-    study = local.copy(tmp_path / "study")
-    shutil.rmtree(study.folder / "results" / STUDENT)
-    return study
+def study(tmp_path: Path) -> SlurmStudy:
+    return SlurmStudy.make(tmp_path / "study")
 
 
 def refusal(study: SlurmStudy) -> list[str]:
@@ -65,6 +61,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(study: SlurmStudy, cluster: Clus
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("no right to mount a file system")
     place = study.folder / "results" / STUDENT
+    place.parent.mkdir(parents=True)
     try:
         place.symlink_to(small)
         done = study.on(cluster, retries=0).snakemake(TARGET)
