@@ -31,9 +31,8 @@ def refusal(study: SlurmStudy) -> list[str]:
     ("resources", "complaint"),
     [({"slurm_partition": "'nowhere'"}, "Invalid partition name specified (--partition=nowhere --nodes=1"),
      ({"gpu_model": "'b300'"}, "Requested node configuration is not available (--nodes=1"),
-     ({"gpu": 3}, "Requested node configuration is not available (--nodes=1"),
-     ({"runtime": 9999}, "Requested time limit is invalid (missing or exceeds some limit) (--nodes=1")],
-    ids=["partition", "gpu-type", "gpus", "time"],
+     ({"gpu": 3}, "Requested node configuration is not available (--nodes=1")],
+    ids=["partition", "gpu-type", "gpus"],
 )  # fmt: skip
 def test_what_the_site_does_not_have(
     study: SlurmStudy, cluster: Cluster, resources: dict[str, Any], complaint: str
