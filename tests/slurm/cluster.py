@@ -42,7 +42,7 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 MpiDefault=none
-MinJobAge=600
+MinJobAge=86400
 KillWait=30
 MailProg=/bin/true
 NodeName={host} NodeAddr=127.0.0.1 CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 RealMemory=64000 Gres=gpu:h200:2

@@ -130,3 +130,13 @@ def test_only_models_go_to_the_partition_with_gpus(cluster: Cluster) -> None:
     models = ("rule_generate", "rule_train")
     assert {c.startswith(models) for c in cluster.comments("gpu")} == {True}
     assert {c.startswith(models) for c in cluster.comments("cpu")} == {False}
+
+
+@pytest.mark.usefixtures("troubles")
+def test_short_jobs_in_a_group_ask_for_two_at_a_time(cluster: Cluster) -> None:
+    asked = cluster.ask("squeue", "-h", "-t", "all", "-o", "%k %C %m").splitlines()
+    grouped = {
+        line.split()[0]: tuple(line.split()[1:]) for line in asked if line.startswith(("rule_report", "rule_scores"))
+    }
+    assert set(grouped.values()) == {("2", "8000M")}
+    assert len(grouped) == 2
