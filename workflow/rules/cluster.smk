@@ -4,6 +4,7 @@ import yaml
 from snakemake.utils import available_cpu_count
 
 THREADS = 4  # of a job with a GPU, for each of them
+ANSWERS = "answers"  # the groups of generations
 
 
 def on_cluster():
@@ -26,9 +27,14 @@ def asked(kind):
     return {
         "gpu": lambda wildcards: demand(wildcards).gpus,
         "mem_mb": lambda wildcards, attempt: demand(wildcards).memory(attempt),
-        "runtime": lambda wildcards, attempt: demand(wildcards).runtime(attempt),
+        "runtime": lambda wildcards, attempt: demand(wildcards).runtime(attempt, start_minutes(kind)),
         "nodes": 1,  # a program uses the GPUs of one machine
     }
+
+
+def start_minutes(kind):
+    """Return the minutes that a start of the model is given; those of a group's members are added up."""
+    return MEMBER_START_MINUTES if kind is lineage.Responses and is_alone() else START_MINUTES
 
 
 def model_threads(kind):
@@ -40,6 +46,26 @@ def site_partitions():
     """Return the partitions that the plugin chooses from, with commas; an empty text where SLURM's default is taken."""
     path = workflow.executor_settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
     return ",".join(yaml.safe_load(Path(path).read_text())["partitions"]) if path else ""
+
+
+def answered_together(wildcards):
+    """Return the group of a generation: on a cluster one job answers, one by one, what a model is asked with a decoding.
+
+    Of draws that wait for verdicts it is one draw. The profile's `group-components` counts the members, for all models.
+    """
+    recipe = CATALOGUE.decodings.get(wildcards.decoding)
+    waiting = [wildcards.draw] if recipe is not None and recipe.until_correct else []
+    name = ".".join([ANSWERS, *wildcards.model_path.split("/"), wildcards.decoding, *waiting])
+    workflow.parent_groupids[name] = ANSWERS  # as Snakemake does for a group whose name holds wildcards
+    return name
+
+
+def is_alone():
+    """Whether no other job runs the model of a generation at the same time, so that it may answer for the others.
+
+    On a cluster it is alone where a profile lets the members of a group run one by one (scope `local` of `engines`).
+    """
+    return not on_cluster() or workflow.resource_scopes.is_local("engines")
 
 
 def prepare_cluster():

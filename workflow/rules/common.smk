@@ -15,7 +15,7 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 
 from distill import analyses
 from distill.config import jobs, lineage
-from distill.config.demands import demand_of
+from distill.config.demands import MEMBER_START_MINUTES, START_MINUTES, demand_of
 from distill.config.load import load
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json

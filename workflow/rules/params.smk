@@ -41,8 +41,8 @@ def generate_execution(wildcards, threads):
 
 
 def ahead(wildcards):
-    """Return what else the model is asked, for an engine that runs in the job and on this machine."""
-    if on_cluster() or answering(wildcards).engine == "openai":
+    """Return what else the model is asked, for an engine that runs in the job."""
+    if not is_alone() or answering(wildcards).engine == "openai":
         return "{}"
     hours = CATALOGUE.settings.hours_per_job
     return canonical_json({"hours": hours, "corpora": PLAN.asked(wildcards.model_path, wildcards.decoding)})

@@ -39,8 +39,10 @@ rule generate:
     conda:
         generate_environment
     threads: model_threads(lineage.Responses)
+    group: answered_together
     resources:
         **asked(lineage.Responses),
+        engines=1,  # a profile lets the members of a group run one by one
     params:
         program=program(lineage.Responses),
         recipe=recipe(lineage.Responses),

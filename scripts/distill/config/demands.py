@@ -24,6 +24,7 @@ GPU_BYTES = 60e9  # what a training's weights, gradients and moments may take of
 STATE_BYTES = 16  # per trained parameter: weight, gradient and two moments in 32 bits
 WEIGHT_BYTES = 4  # per parameter of a training, which computes on weights of 32 bits
 START_MINUTES = 30  # to load a model, and to write what came out
+MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes are added up
 WRITTEN = 2_000  # tokens per second that a GPU writes of a model of one billion parameters
 READ_FLOPS = {"float32": 2e13, "bfloat16": 1e14}  # that a GPU computes per second
 LONGEST = 1440  # minutes: few sites let a job run for longer
@@ -42,9 +43,9 @@ class Demand:
         """Return the MB that an attempt (1, 2, ...) asks for."""
         return self.mem_mb * attempt
 
-    def runtime(self, attempt: int) -> int:
-        """Return the minutes that an attempt (1, 2, ...) asks for, a day at most."""
-        return min(self.minutes * attempt, LONGEST)
+    def runtime(self, attempt: int, start: int = START_MINUTES) -> int:
+        """Return the minutes that an attempt (1, 2, ...) asks for, a day at most; `start` of them are for the start."""
+        return min((self.minutes - START_MINUTES + start) * attempt, LONGEST)
 
 
 def demand_of(catalogue: Catalogue, place: Place) -> Demand:
