@@ -127,7 +127,7 @@ def test_a_second_snakemake_in_one_checkout_is_refused(troubles: Troubles) -> No
 
 @pytest.mark.usefixtures("troubles")
 def test_only_models_go_to_the_partition_with_gpus(cluster: Cluster) -> None:
-    models = ("rule_generate", "rule_train")
+    models = ("rule_answers", "rule_train")
     assert {c.startswith(models) for c in cluster.comments("gpu")} == {True}
     assert {c.startswith(models) for c in cluster.comments("cpu")} == {False}
 

@@ -16,9 +16,9 @@ STUDENT = "responses/toy-test/students/toy-xs/base/toy-greedy/draw-0/00-of-01"
 # How the plugin's comment on the job of a place begins.
 COMMENTS = {
     TRAINING: "rule_train_wildcards",
-    TEACHER: "rule_generate_wildcards_toy-train_teachers_toy-long",
-    OTHER_TEACHER: "rule_generate_wildcards_toy-train_teachers_toy-short",
-    STUDENT: "rule_generate_wildcards_toy-test_students_toy-xs_base",
+    TEACHER: "rule_answers.teachers.toy-long.",
+    OTHER_TEACHER: "rule_answers.teachers.toy-short.",
+    STUDENT: "rule_answers.students.toy-xs.base.",
 }
 IMPATIENT = Path(__file__).with_name("impatient.py")
 PROFILES = ("--profile", "profiles/slurm", "--profile", "profiles/own")

@@ -36,10 +36,11 @@ rule generate:
         "logs/generate/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.log",
     benchmark:
         "logs/generate/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.tsv"
+    group:
+        answered_together
     conda:
         generate_environment
     threads: model_threads(lineage.Responses)
-    group: answered_together
     resources:
         **asked(lineage.Responses),
         engines=1,  # a profile lets the members of a group run one by one
