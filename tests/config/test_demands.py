@@ -110,6 +110,7 @@ def test_a_further_attempt_asks_for_more_but_not_for_more_than_a_day() -> None:
     demand = Demand(1, 9000, 500)
     assert [demand.memory(attempt) for attempt in (1, 2, 3)] == [9000, 18000, 27000]
     assert [demand.runtime(attempt) for attempt in (1, 2, 3)] == [500, 1000, 1440]
+    assert [demand.runtime(attempt, start=5) for attempt in (1, 2, 3)] == [475, 950, 1425]
 
 
 @pytest.mark.parametrize(
