@@ -128,7 +128,7 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
                                                    "judge": {"teacher": "run", "prompt": ODD}})  # fmt: skip
     done = study.snakemake("--dry-run", "--printshellcmds")
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = re.findall(r"^Shell command: (python .*)$", done.stdout + done.stderr, re.MULTILINE)
+    lines = re.findall(r"^Shell command: exec (python .*)$", done.stdout + done.stderr, re.MULTILINE)
     whole = {f"--prompt={DASH}/prompts/{name}.jinja" for name in (ODD, DASH, f"judges/{ODD}")}
     seen, met = set(), set()
     for words in map(shlex.split, lines):

@@ -18,11 +18,6 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
-def engine_gpus(answering):
-    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
-    return lambda wildcards: needed_gpus(answering(wildcards))
-
-
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
     return lambda wildcards, threads: parameter(wildcards)
@@ -46,8 +41,8 @@ def generate_execution(wildcards, threads):
 
 
 def ahead(wildcards):
-    """Return what else the model is asked, for an engine that runs in the job and on this machine."""
-    if workflow.non_local_exec or answering(wildcards).engine == "openai":
+    """Return what else the model is asked, for an engine that runs in the job."""
+    if not is_alone() or answering(wildcards).engine == "openai":
         return "{}"
     hours = CATALOGUE.settings.hours_per_job
     return canonical_json({"hours": hours, "corpora": PLAN.asked(wildcards.model_path, wildcards.decoding)})
@@ -119,7 +114,7 @@ def training_of(wildcards):
 
 def train_threads(wildcards):
     own = training_of(wildcards).threads
-    return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
+    return own or (4 if on_cluster() or visible() else workflow.cores)
 
 
 def distil_teacher_folder(wildcards):

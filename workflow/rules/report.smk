@@ -30,7 +30,7 @@ rule render_page:
         template=template,
         template_digest=template_digest,
     shell:
-        "python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
+        "exec python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
         " --template {params.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 

@@ -33,5 +33,5 @@ rule score:
         code=code(lineage.Score),
         inputs=scored_files,
     shell:
-        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
+        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

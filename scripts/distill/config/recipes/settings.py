@@ -100,7 +100,8 @@ class Settings(Recipe):
         0.5,
         ge=0,
         description="So long a job that has loaded a model begins further shards, draws and corpora of it; with 0 each "
-        "job loads its own. Not on a cluster, and not where `engine: openai` asks a server.",
+        "job loads its own. On a cluster where the profile makes them one job (profiles/slurm); not where "
+        "`engine: openai` asks a server.",
     )
 
     @model_validator(mode="after")
