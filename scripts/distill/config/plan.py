@@ -359,7 +359,7 @@ class Plan:
         Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
         """
         return [
-            f"{self.catalogue.settings.folder}/catalogue/{kind}.yaml: {name}: {complaint}"
+            f"{self.catalogue.settings.folder}/{self.catalogue.files[kind, name]}: {name}: {complaint}"
             for kind, name, path in self.local_files()
             if path
             for complaint in _complaints(Path(path))
