@@ -60,7 +60,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
 
 
 def _files(root: Path, kind: str) -> list[Path]:
-    """Return the files of a kind: `catalogue/KIND.yaml`, which must be there, and those of its name in folders below."""
+    """Return the files of a kind: `catalogue/KIND.yaml`, which must be there, and those of that name in folders."""
     first = root / "catalogue" / f"{kind}.yaml"
     return [first, *(path for path in _below(root, f"{kind}.yaml") if path != first)]
 
