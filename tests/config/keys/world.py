@@ -115,7 +115,10 @@ def _published(folder: Path) -> None:
 
 def _mixed(folder: Path) -> None:
     """Three teachers with two draws each of eight problems; a's draws differ in length, one is a loop."""
-    problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in MIXED])
+    problems_table(
+        folder / "problems.parquet",
+        [{"problem_id": i, "answer": "1", "level": f"Level {n}"} for n, i in enumerate(MIXED)],
+    )
     for teacher, wrong in WRONG.items():
         for draw, lost in enumerate(wrong):
             rows = [
