@@ -18,14 +18,12 @@ from distill.runtime.files import text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
-from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
+from distill.scores.gaps import gap_rows, gap_text, read_scores
+from distill.scores.table import SCORE_COLUMNS, score_rows
 from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
                "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
-SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
-                 "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
-                 "decoding", "golds")  # fmt: skip
 
 
 class ContrastInputs(Inputs):
