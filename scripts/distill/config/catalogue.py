@@ -67,8 +67,13 @@ class Catalogue:
         return range(published.draws if published else 0)
 
     def benchmarks(self) -> list[str]:
-        """Return the names of all corpora that are never trained on."""
-        return [name for name, corpus in self.corpora.items() if corpus.benchmark]
+        """Return the names of the benchmarks that datasets are decontaminated against."""
+        measured = {name for study in self.studies.values() for name in study.benchmarks}
+        return [
+            name
+            for name, corpus in self.corpora.items()
+            if corpus.benchmark and (corpus.always_compared or name in measured)
+        ]
 
     def decoding_of(self, teacher: str) -> str:
         """Return a teacher's decoding, or `published`."""

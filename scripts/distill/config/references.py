@@ -123,7 +123,7 @@ class References:
             why = "only `pairing: unfiltered` can use it, for nothing can be called correct"
             ways = "give the corpus an `agreement`, or let a judge decide (`policy: rule+judge`)"
             self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}; else {ways}")
-        if dataset.curation.pass_rate and settings.policy == "rule":
+        if dataset.curation.pass_rate and settings.policy != "rule+judge":
             self._add("datasets", f"{name}.curation.pass_rate", f"{dataset.corpus!r} has no gold answers to pass by")
         for teacher in dataset.teachers:
             decoding = self._c.decodings.get(self._c.decoding_of(teacher)) if teacher in self._c.teachers else None

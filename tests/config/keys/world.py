@@ -74,7 +74,8 @@ def _linked(place: Path, target: Path) -> None:
 def _corpora(folder: Path) -> None:
     rows = [
         {"id": f"p{i}", "problem": f"What is {i} and {i + 1} together?", "question": f"Compute {i}.", "answer": str(i),
-         "gold": rf"It is \boxed{{{i}}}. #### {i * 3}", "proof": f"See {i}.", "topic": "sums", "grade": f"Level {i}"}
+         "gold": rf"It is \boxed{{{i}}}. #### {i * 3}", "proof": f"See {i}.", "topic": "sums", "grade": f"Level {i}",
+         "answers": [str(i), f"x{i}"]}
         for i in range(10)
     ]  # fmt: skip
     jsonl(folder / "rows.jsonl", rows)
