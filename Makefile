@@ -10,7 +10,7 @@ export PYTHONPATH := workflow/logger
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
 
-.PHONY: demo check test test-tokenizers test-vllm test-slurm lint lock toy-models config-docs
+.PHONY: demo check test test-tokenizers test-vllm test-slurm lint lock new-study toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
@@ -45,6 +45,9 @@ toy-models: $(VENV)/demo.done ## Rebuild resources/toy/ from nothing (fixed seed
 
 config-docs: $(VENV)/demo.done ## Rewrite config/README.md and config/schema/ from the recipes.
 	PYTHONPATH=scripts python scripts/tools/document_config.py
+
+new-study: $(VENV)/demo.done ## A commented study of your own: make new-study NAME=mine
+	@python scripts/tools/new_study.py $(NAME)
 
 lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.
 	python scripts/tools/lock.py

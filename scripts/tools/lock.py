@@ -22,10 +22,20 @@ TABLES = ("pyarrow", "pydantic", "jinja2", "tqdm")
 REQUESTS = ("httpx2", "tenacity")
 MODELS = (*TABLES, "torch", "transformers", "tokenizers", "safetensors", "peft")
 STAGES = {
-    "data": (*TABLES, *REQUESTS, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy", "datasketch"),
+    "data": (
+        *TABLES,
+        *REQUESTS,
+        "datasets",
+        "huggingface_hub",
+        "math-verify",
+        "pebble",
+        "numpy",
+        "scipy",
+        "datasketch",
+    ),
     "generate": (*MODELS, *REQUESTS),
     "train": (*MODELS, "trl", "accelerate", "datasets"),
-    "report": (*TABLES, "numpy", "matplotlib"),
+    "report": (*TABLES, "numpy", "scipy", "matplotlib"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
 CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm")

@@ -21,7 +21,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     root = tmp_path_factory.mktemp("study")
     files = hand_made.results(root)
     contrasts = hand_made.tabulated(root, files)
-    return root, {**files, "scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+    tables = {name: [contrasts / f"{name}.csv"] for name in ("gaps", "means", "breakdowns")}
+    return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables}
 
 
 def section(study: Study, name: str) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:3] == ["gaps", "scores", "graders"]
+    assert analyses.names()[:3] == ["gaps", "scores", "means"]
     assert len(set(orders)) == len(orders)
 
 
@@ -183,15 +184,34 @@ def test_cost(study: Study, tmp_path: Path) -> None:
 
 def test_levels(study: Study) -> None:
     content = section(study, "levels")
-    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "level": "1", "problems": 4, "accuracy": 0.0}
+    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "by": "level", "group": "1", "problems": 4,
+                                  "accuracy": "0.0", "95 % interval": "0.0 to 100.0"}  # fmt: skip
     assert len(content["text"]) == 1
+
+
+LEVEL = {"n_problems": 1, "accuracy": 0.5, "ci_low": 0.025, "ci_high": 0.975}
+
+
+def test_subjects_stand_beside_levels(tmp_path: Path) -> None:
+    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
+    hand_made.change(path, by_subject={"algebra": {**LEVEL, "n_problems": 3}})
+    rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
+    assert [(row["by"], row["group"], row["problems"]) for row in rows] == [
+        ("level", "1", 4),
+        ("subject", "algebra", 3),
+    ]
+    assert (rows[1]["accuracy"], rows[1]["95 % interval"]) == ("50.0", "2.5 to 97.5")
+    hand_made.change(path, by_subject={str(number): LEVEL for number in range(41)})
+    content = hand_made.section(tmp_path, "levels", {"scores": [path]})
+    assert [row["by"] for row in content["rows"]] == ["level"]
+    assert "Not shown, because their problems have more than 40 subjects: b." in content["text"]
 
 
 @pytest.mark.parametrize(("levels", "rows"), [(40, 40), (41, 0)])
 def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) -> None:
     path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = [r"$\foo$", *map(str, range(1, levels))]
-    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
     content = hand_made.section(tmp_path, "levels", {"scores": [path]})
     assert len(content["rows"]) == rows
     assert (r"<!-- $\foo$ -->" in content["picture"]["svg"]) == (rows > 0)
@@ -202,9 +222,9 @@ def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) 
 def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
     path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = ["Level 10", "Level 2", "11", "9"]
-    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
     rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
-    assert [row["level"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
+    assert [row["group"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
 
 
 def test_curves(study: Study) -> None:
@@ -234,9 +254,61 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
 
 def test_scores(study: Study) -> None:
     content = section(study, "scores")
-    assert [row["accuracy"] for row in content["rows"]] == [0.0, 0.25, 0.25, 0.75, 0.75, 0.5, 0.5]
-    assert content["rows"][3]["dataset"] == "hard"
-    assert "study" not in content["rows"][0]
+    assert [row["accuracy"] for row in content["rows"]] == ["0.0", "25.0", "25.0", "75.0", "75.0", "50.0", "50.0"]
+    shown = {name: content["rows"][3][name] for name in ("dataset", "seed", "problems", "samples", "95 % interval",
+                                                         "no answer", "cut off", "loops", "tokens")}  # fmt: skip
+    assert shown == {"dataset": "hard", "seed": 1, "problems": 4, "samples": 1, "95 % interval": "0.0 to 100.0",
+                     "no answer": "25.0", "cut off": "12.5", "loops": "0.0", "tokens": 10}  # fmt: skip
+    assert not {"study", "pass@n", "golds"} & {*content["columns"]}
+    assert len(content["text"]) == 1
+
+
+def test_scores_of_several_samples_and_by_the_papers_scoring(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    half = {"accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9}
+    for path in files["scores"]:
+        measures = {
+            "pass_at_k": {"1": half, "2": {**half, "accuracy": 0.625}},
+            "maj_at_k": {"1": half, "2": {**half, "accuracy": 0.375}},
+        }
+        hand_made.change(path, n_samples=2, policy="paper_scoring", **measures)
+    table = hand_made.tabulated(tmp_path, files) / "scores.csv"
+    content = hand_made.section(tmp_path, "scores", {"scores": files["scores"], "scores_csv": [table]})
+    assert {(row["pass@n"], row["maj@n"]) for row in content["rows"]} == {("62.5", "37.5")}
+    assert content["text"][1].startswith("Of several samples")
+    assert "defects of the paper's scorer" in content["text"][2]
+
+
+def test_means(study: Study) -> None:
+    rows = {row["dataset"]: row for row in section(study, "means")["rows"]}
+    assert rows["hard"] == {"student": "s", "training": "t", "dataset": "hard", "benchmark": "b", "benchmarks": 1,
+                            "seeds": 2, "accuracy": "75.0", "95 % interval": "18.5 to 97.5", "SD of seeds": "0.0",
+                            "SD of trainings": "0.0"}  # fmt: skip
+    assert (rows["base"]["seeds"], rows["base"]["SD of seeds"], rows["base"]["SD of trainings"]) == (1, None, None)
+
+
+def test_means_of_single_seeds_on_one_benchmark_say_nothing_new(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    single = {**hand_made.STUDY["arms"][0], "seeds": [1]}
+    table = hand_made.tabulated(tmp_path, files, arms=[single]) / "means.csv"
+    content = hand_made.section(tmp_path, "means", {"means": [table]})
+    assert content["rows"] == []
+    assert content["text"][-1] == "Every arm here has one seed and one benchmark."
+
+
+def test_budgets(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    figures = {"accuracy": 0.25, "ci_low": 0.1, "ci_high": 0.9}
+    long = next(path for path in files["scores"] if "/hard/seed-1/" in str(path))
+    hand_made.change(long, by_budget={"32": figures, "1024": {**figures, "accuracy": 0.75}})
+    hand_made.change(files["scores"][0], by_budget={})  # the base's tokens are unknown
+    table = hand_made.tabulated(tmp_path, files) / "breakdowns.csv"
+    content = hand_made.section(tmp_path, "budgets", {"breakdowns": [table]})
+    rows = {row["arm"]: row for row in content["rows"]}
+    assert rows["s/t/hard/seed-1"] == {"benchmark": "b", "arm": "s/t/hard/seed-1", "32": "25.0", "1,024": "75.0"}
+    # A budget beyond the longest response of an arm changes nothing.
+    assert (rows["s/t/easy/seed-1"]["32"], rows["s/t/easy/seed-1"]["1,024"]) == ("25.0", "25.0")
+    assert "s/base" not in rows
 
 
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,

@@ -10,7 +10,7 @@ from distill.config.lineage import Arm, Score
 
 
 def score_of(*levels: str) -> dict[str, Any]:
-    by_level = {level: {"n_problems": 1, "accuracy": 0.5} for level in levels}
+    by_level = {level: {"n_problems": 1, "accuracy": 0.5, "ci_low": 0.25, "ci_high": 0.75} for level in levels}
     return {"identity": Score("b", Arm.base("s").model_path, "greedy").identity, "by_level": by_level}
 
 

@@ -55,7 +55,8 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-SCORED = analysed("gaps", "scores", "levels", "graders", "cost") | {"contrast"}
+TABULATED = analysed("gaps", "scores", "means", "budgets") | {"contrast"}
+SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
 REGRADED = analysed("verdicts", "agreement")
@@ -124,7 +125,7 @@ def layout_of_a_training(study: Study) -> set[str]:
 
 def a_declared_difference(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "  long_cot_gap:", "  long_cot_gap:\n    differs: [rows]")
-    return planned(arms("toy-xs")) | {"contrast"} | analysed("gaps", "scores")
+    return planned(arms("toy-xs")) | TABULATED
 
 
 def swapped_values(study: Study) -> set[str]:
@@ -230,7 +231,7 @@ def graders_code(study: Study) -> set[str]:
 
 
 def programs_code(study: Study) -> set[str]:
-    study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
+    study.replace("scripts/distill/scores/items.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
     return {j for j in answered([*arms(), *BASE]) if j.startswith("score")} | SCORED
 
 

@@ -1,7 +1,8 @@
 """Report: the sections of all analyses as one page, with the tables and pictures beside it.
 
 REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates
-OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, gaps.txt, *.svg, manifest.json, provenance.json}
+OUTPUTS: results/report/{index.html, scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, *.svg, manifest.json,
+provenance.json}
 """
 
 
@@ -14,6 +15,8 @@ rule render_page:
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=report("results/report/scores.csv", **caption("Tables", "scores")),
+        means=report("results/report/means.csv", **caption("Tables", "means")),
+        breakdowns=report("results/report/breakdowns.csv", **caption("Tables", "breakdowns")),
         gaps=report("results/report/gaps.csv", **caption("Tables", "gaps")),
         pictures=[report(f"results/report/{name}.svg", **caption("Pictures", name)) for name in PICTURES],
         text="results/report/gaps.txt",

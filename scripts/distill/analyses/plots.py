@@ -140,8 +140,11 @@ def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
             for place, (dataset, levels) in enumerate(by_dataset.items()):
                 style = "--" if dataset == BASE else "-"
                 heights = [level["accuracy"] for level in levels.values()]
-                axis.plot(list(levels), heights, style, marker="o", markersize=4,
-                          color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
+                below = [level["accuracy"] - level["ci_low"] for level in levels.values()]
+                above = [level["ci_high"] - level["accuracy"] for level in levels.values()]
+                colour = COLOURS[place % len(COLOURS)]
+                axis.errorbar(list(levels), heights, yerr=[below, above], linestyle=style, marker="o", markersize=4,
+                              capsize=2, elinewidth=0.7, color=colour, label=dataset)  # fmt: skip
             axis.set_ylim(0, 1.02)
             axis.set_title(name, fontsize=10)
             axis.set_xlabel("level")

@@ -90,8 +90,8 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
 
 
 def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
-    """Return what the problems of a corpus are made from: who agrees on their gold answers changes no problem."""
-    return catalogue.corpora[corpus].model_copy(update={"agreement": None})
+    """Return what the problems of a corpus are made from: who agrees on their golds, or scores them, changes none."""
+    return catalogue.corpora[corpus].model_copy(update={"agreement": None, "paper_task": "math"})
 
 
 def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
@@ -208,9 +208,11 @@ def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
     return LoglikelihoodJob(**_shown(catalogue, student))
 
 
-def score_job(catalogue: Catalogue) -> ScoreJob:
-    """Return what a score reads."""
-    return ScoreJob(policy=catalogue.settings.policy)
+def score_job(catalogue: Catalogue, corpus: str) -> ScoreJob:
+    """Return what a score reads: of several samples the grader says which answers are equal."""
+    policy, grading = catalogue.settings.policy, catalogue.settings.grading
+    task = catalogue.corpora[corpus].paper_task if policy == "paper_scoring" else "math"
+    return ScoreJob(policy=policy, paper_task=task, grading=grading)
 
 
 def similarity_job(catalogue: Catalogue, *keys: str) -> str:
@@ -332,7 +334,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case TrainedModel():
             return train_job(catalogue, place.training, place.dataset).canonical()
         case Score():
-            return score_job(catalogue).canonical()
+            return score_job(catalogue, place.corpus).canonical()
         case Contrasts():
             return contrasts_job(catalogue)
         case Report():

@@ -1,6 +1,6 @@
 """Checks across entries: names point to entries, prompts exist, the parts of a study fit each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, TemplateError, meta
@@ -15,7 +15,8 @@ from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe,
 class References:
     """Checks that names point to entries, files exist, and the parts of a study fit each other."""
 
-    def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Iterable[str]]):
+    def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Mapping[str, Path]]):
+        """Take a catalogue, the folder `config/`, and kind -> name -> file of all entries, also those with mistakes."""
         self._c, self._root, self._names = catalogue, root, names
         self._lines: list[str] = []
 
@@ -50,8 +51,10 @@ class References:
         return self._lines
 
     def _add(self, kind: str, key: str, message: str) -> None:
-        folder = "studies" if kind not in KINDS else "catalogue"
-        self._lines.append(f"{self._root / folder / kind}.yaml: {key}: {message}")
+        path = self._root / "studies" / f"{kind}.yaml"
+        if kind in KINDS:
+            path = self._names[kind][key.split(".")[0]]
+        self._lines.append(f"{path}: {key}: {message}")
 
     def _name(self, kind: str, key: str, name: str, target: str, word: str) -> bool:
         if name not in self._names[target]:
@@ -120,7 +123,7 @@ class References:
             why = "only `pairing: unfiltered` can use it, for nothing can be called correct"
             ways = "give the corpus an `agreement`, or let a judge decide (`policy: rule+judge`)"
             self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}; else {ways}")
-        if dataset.curation.pass_rate and settings.policy == "rule":
+        if dataset.curation.pass_rate and settings.policy != "rule+judge":
             self._add("datasets", f"{name}.curation.pass_rate", f"{dataset.corpus!r} has no gold answers to pass by")
         for teacher in dataset.teachers:
             decoding = self._c.decodings.get(self._c.decoding_of(teacher)) if teacher in self._c.teachers else None

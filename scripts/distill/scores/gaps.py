@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from distill import tables
-from distill.config.catalogue import arms_of
 from distill.config.gaps import Comparison, comparisons, shown
 from distill.config.lineage import Arm
 from distill.config.recipes import GapRecipe, StudyRecipe
@@ -16,7 +15,6 @@ from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
 from distill.scores.csvs import aligned
-from distill.scores.golds import described
 from distill.training.parity import NOT_COMPARABLE, loss_token_ratio, parity
 
 AVERAGE = "average"
@@ -50,34 +48,6 @@ def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
             arm, benchmark, decoding, facts, items["problem_id"].to_pylist(), means
         )
     return scores
-
-
-FIGURES = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors",
-           "ungraded")  # fmt: skip
-
-
-def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
-    """Return the rows of scores.csv, study by study. Raises InputError for a missing score."""
-    rows = []
-    for name, study in studies.items():
-        for benchmark in study.benchmarks:
-            for arm in arms_of(study):
-                facts = _score(scores, arm, benchmark, study.decoding).facts
-                rows.append(
-                    {
-                        "study": name,
-                        "student": arm.student,
-                        "training": arm.training,
-                        "dataset": arm.dataset,
-                        "seed": arm.seed,
-                        "benchmark": benchmark,
-                        **{name: facts[name] for name in FIGURES},
-                        "mean_tokens": facts["mean_tokens"],
-                        "decoding": study.decoding,
-                        "golds": described(facts.get("golds")),
-                    }
-                )
-    return rows
 
 
 def _score(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str) -> Score:

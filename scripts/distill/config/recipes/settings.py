@@ -6,9 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.answering import GenerateJob
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Positive, Recipe, Share
-from distill.config.recipes.corpora import AgreementRecipe
+from distill.config.recipes.corpora import AgreementRecipe, PaperTask
 
-Policy = Literal["rule", "rule+judge"]
+Policy = Literal["rule", "rule+judge", "paper_scoring"]
 
 
 class GradingRecipe(Recipe):
@@ -53,6 +53,8 @@ class ScoreJob(Recipe):
     """What one scoring job reads."""
 
     policy: Policy
+    paper_task: PaperTask = "math"
+    grading: GradingRecipe = GradingRecipe()
 
 
 class JudgeRecipe(Recipe):
@@ -93,7 +95,9 @@ class Settings(Recipe):
     similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
     judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")
     policy: Policy = Field(
-        "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."
+        "rule",
+        description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`. `paper_scoring` "
+        "repeats the defects of the paper's scorer, in scores alone: for comparing with its tables.",
     )
 
     hours_per_job: float = Field(
