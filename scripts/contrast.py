@@ -1,4 +1,4 @@
-"""Tabulate the scores of the selected studies, and the gaps between their arms.
+"""Tabulate the scores of the selected studies, and the contrasts of their arms.
 
 Inputs: the manifests of scores (their items lie beside them), of trained models and of rendered rows, and the studies.
 Outputs: scores.csv, gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
@@ -18,11 +18,13 @@ from distill.runtime.files import text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
-from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
+from distill.scores.gaps import gap_rows, read_scores, score_rows
+from distill.scores.readings import gap_text
 from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
-               "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
+               "n_problems", "n_seeds", "reading", "parity", "loss_token_ratio", "plus", "minus", "family", "primary",
+               "p_holm", "df", "seed_sd", "tipping_sd", "problem_se", "correlation", "expected")  # fmt: skip
 SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
                  "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
                  "decoding", "golds")  # fmt: skip
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     texts = {
         args.output.name: csv_text(rows, SCORE_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
-        "gaps.txt": gap_text(gaps) + "\n",
+        "gaps.txt": gap_text(gaps, studies) + "\n",
     }
     for name, text in texts.items():
         write_text(folder / name, text)
