@@ -43,7 +43,8 @@ class Cell:
     """One simulated design: benchmarks of (problems, mean skill), each arm's gain over that mean, and who is compared.
 
     kind: `gap` (first arm minus second), `best` (first arm against the best of the others), `students` (the gap of
-    the first two arms minus that of the others, who are another student).
+    the first two arms minus that of the others, who are another student), `pilot` (the first arm minus the second, of
+    one seed each; what chance does to a training is seen on the others alone).
     """
 
     kind: str
@@ -104,7 +105,7 @@ def simulate(cell: Cell, simulations: int, rng: np.random.Generator, table: np.n
     """Return what came of a cell."""
     own = [[skills(p + gain, cell.rho) for gain in cell.gains] for _, p in cell.benchmarks]
     truths = np.mean([[expected(s, cell.sd, table, cell.samples) for s in arms] for arms in own], axis=0)
-    truth = {"gap": truths[0] - truths[1], "best": truths[0] - truths[1:].max(),
+    truth = {"gap": truths[0] - truths[1], "pilot": truths[0] - truths[1], "best": truths[0] - truths[1:].max(),
              "students": truths[0] - truths[1] - truths[-2] + truths[-1]}[cell.kind]  # fmt: skip
     size = sum(problems for problems, _ in cell.benchmarks) * len(cell.gains) * cell.seeds
     counts, done = np.zeros(4), 0
@@ -134,6 +135,8 @@ def grades(
             skill = np.broadcast_to(_index(own)[which], shape)
         drawn = rng.integers(0, OUTCOMES, shape, dtype=np.uint16)
         found[number] = table.ravel()[skill * OUTCOMES + drawn] / np.float64(cell.samples)
+        if cell.kind == "pilot" and number < 2:
+            found[number] = found[number][:, :1]
     return found
 
 
@@ -153,19 +156,20 @@ def measured(cell: Cell, benchmarks: Sequence[dict[int, np.ndarray]]) -> tuple[A
     return found.low, found.high, found.p_value
 
 
-def cells(only: str = "") -> Iterator[Cell]:
-    """Yield the cells of the acceptance, those of one kind, or of `five` benchmarks."""
+def cells() -> Iterator[tuple[str, Cell]]:
+    """Yield the cells of the acceptance, each with the name of its group."""
     grid = itertools.product((30, 40, 400, 1319), PAIRS, (0.5, 0.9), (1, 16), SEEDS)
     for n, (plus, minus), rho, k, (seeds, sd) in grid:
-        yield from [Cell("gap", ((n, minus),), (plus - minus, 0.0), rho, k, seeds, sd)] * (only in ("", "gap"))
+        yield "gap", Cell("gap", ((n, minus),), (plus - minus, 0.0), rho, k, seeds, sd)
     for gain, (seeds, sd) in itertools.product((0.0, 0.03), ((1, 0.0), (3, 0.01), (3, 0.02))):
-        yield from [Cell("gap", FIVE, (gain, 0.0), 0.5, 1, seeds, sd)] * (only in ("", "five"))
+        yield "five", Cell("gap", FIVE, (gain, 0.0), 0.5, 1, seeds, sd)
     best = itertools.product((40, 400, 1319), (0.5, 0.9), (2, 3), (0.0, 0.03), ((1, 0.0), (3, 0.01)))
     for n, rho, others, gain, (seeds, sd) in best:
-        yield from [Cell("best", ((n, 0.5),), (gain, *[0.0] * others), rho, 1, seeds, sd)] * (only in ("", "best"))
+        yield "best", Cell("best", ((n, 0.5),), (gain, *[0.0] * others), rho, 1, seeds, sd)
     for gain, (seeds, sd) in itertools.product((0.0, 0.05), ((1, 0.0), (3, 0.01), (3, 0.03))):
-        cell = Cell("students", ((400, 0.5),), (gain, 0.0, 0.0, 0.0), 0.5, 1, seeds, sd)
-        yield from [cell] * (only in ("", "students"))
+        yield "students", Cell("students", ((400, 0.5),), (gain, 0.0, 0.0, 0.0), 0.5, 1, seeds, sd)
+    for n, gain, sd in itertools.product((400, 1319), (0.0, 0.05), (0.0, 0.01, 0.03)):
+        yield "pilot", Cell("pilot", ((n, 0.5),), (gain, 0.0, 0.0, 0.0), 0.5, 1, 3, sd)
 
 
 def goals(results: dict[Cell, Result], simulations: int) -> list[tuple[str, str, bool]]:
@@ -204,13 +208,15 @@ def main() -> None:
     """Simulate, print a row per cell and the goals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=10_000)
-    parser.add_argument("--only", choices=("gap", "five", "best", "students"), default="")
+    parser.add_argument("--only", choices=("gap", "five", "best", "pilot", "students"), default="")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
     args = parser.parse_args()
     started, tables = time.process_time(), {k: outcomes(k) for k in (1, 16)}
     print(HEADER)
     results = {}
-    for number, cell in enumerate(cells(args.only)):
+    for number, (group, cell) in enumerate(cells()):
+        if args.only not in ("", group):
+            continue
         rng = np.random.default_rng([20_250_217, number])
         results[cell] = simulate(cell, args.simulations, rng, tables[cell.samples])
         print(row(cell, results[cell]), flush=True)

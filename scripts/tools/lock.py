@@ -25,7 +25,7 @@ STAGES = {
     "data": (*TABLES, *REQUESTS, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy", "datasketch"),
     "generate": (*MODELS, *REQUESTS),
     "train": (*MODELS, "trl", "accelerate", "datasets"),
-    "report": (*TABLES, "numpy", "matplotlib"),
+    "report": (*TABLES, "numpy", "matplotlib", "scipy", "statsmodels"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
 CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt")

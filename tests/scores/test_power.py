@@ -10,6 +10,8 @@ import power as program
 import pytest
 import yaml
 from helpers import REPOSITORY
+from scipy import stats
+from scipy.special import nctdtrinc
 from statsmodels.stats.power import TTestPower
 
 from distill.config.catalogue import Catalogue
@@ -99,7 +101,7 @@ def test_what_it_would_take_is_the_least() -> None:
 
 
 ROW = {"study": "y", "gap": "g", "student": "s", "training": "t", "plus": "a", "minus": "b", "primary": "yes",
-       "n_problems": 400, "problem_se": 0.02, "seed_sd": 0.015, "correlation": 0.7}  # fmt: skip
+       "n_problems": 400, "problem_se": 0.02, "seed_sd": 0.015, "correlation": 0.7, "df": 6.0}  # fmt: skip
 
 
 def test_after_a_run_the_figures_are_those_that_were_seen() -> None:
@@ -108,6 +110,9 @@ def test_after_a_run_the_figures_are_those_that_were_seen() -> None:
     assert (before.design.seen, after.design.seen, after.correlation) == (False, True, 0.7)
     assert after.design.variances == (pytest.approx(0.02**2), pytest.approx(2 * 0.015**2 / 3))
     assert after.design.problem_variance == pytest.approx(0.02**2 * 6)  # of one seed and one sample
+    # With the degrees of freedom that the row has, of its two variances.
+    error = (0.02**2 + 2 * 0.015**2 / 3) ** 0.5
+    assert after.design.detectable() == pytest.approx(nctdtrinc(6, 0.2, stats.t.ppf(0.975, 6)) * error, rel=1e-4)
     unseen = seen(before.design, {**ROW, "seed_sd": None})
     assert unseen.seed_variance == before.design.seed_variance
     for other in ({"study": "z"}, {"primary": "no"}, {"minus": "c"}, {"n_problems": 399}):

@@ -35,7 +35,8 @@ class Design:
     """What decides how sure a contrast will be.
 
     problem_variance: of the contrast with one seed and one sample, over these problems; n_problems: of all benchmarks;
-    seed_variance: of one training; seeds, weights: of each group of arms, 0 seeds for the untouched student;
+    seed_variance: of one training; answers: what the noise of its answers adds to that of one training, with one
+    sample; seeds, weights: of each group of arms, 0 seeds for the untouched student;
     replicated: degrees of freedom of the trainings' noise, 0 where it cannot be told; seen: whether the two variances
     were measured.
     """
@@ -43,6 +44,7 @@ class Design:
     problem_variance: float
     n_problems: int
     seed_variance: float
+    answers: float
     seeds: tuple[int, ...]
     weights: tuple[float, ...]
     samples: int = 1
@@ -51,12 +53,16 @@ class Design:
     seen: bool = False
 
     @property
+    def share(self) -> float:
+        """Return the sum of squared weights over seeds of the trained groups."""
+        return sum(w**2 / seeds for w, seeds in zip(self.weights, self.seeds, strict=True) if seeds)
+
+    @property
     def variances(self) -> tuple[float, float]:
         """Return the variance of the contrast over problems, and over trainings."""
         groups = list(zip(self.weights, self.seeds, strict=True))
         share = sum(w**2 / max(seeds, 1) for w, seeds in groups) / sum(w**2 for w in self.weights)
-        of_seeds = sum(w**2 / seeds for w, seeds in groups if seeds) * self.seed_variance
-        return self.problem_variance * share / (self.samples * self.benchmarks), of_seeds
+        return self.problem_variance * share / (self.samples * self.benchmarks), self.share * self.seed_variance
 
     def detectable(self) -> float:
         """Return the smallest detectable difference, in shares."""
@@ -64,9 +70,8 @@ class Design:
         total = of_problems + of_seeds
         divisor = of_problems**2 / (self.n_problems * self.benchmarks + 1)
         if self.replicated:  # what seeds differ by is estimated with the noise of their answers in it
-            answers = self.problem_variance / sum(w**2 for w in self.weights) / (self.samples * self.benchmarks)
-            shares = sum(w**2 / seeds for w, seeds in zip(self.weights, self.seeds, strict=True) if seeds)
-            divisor += (shares * (self.seed_variance + answers)) ** 2 / self.replicated
+            answers = self.answers / (self.samples * self.benchmarks)
+            divisor += (self.share * (self.seed_variance + answers)) ** 2 / self.replicated
         df = total**2 / divisor
         return float(nctdtrinc(df, 1 - POWER, stdtrit(df, 1 - TAIL)) * total**0.5)
 
@@ -103,6 +108,7 @@ def assumed(study: StudyRecipe, contrast: Contrast, problems: Mapping[str, int],
     pools = {(arm.student, arm.training) for arm in contrast.arms if arm.is_trained}
     return Design(
         problem_variance=variance * squares / len(study.benchmarks) ** 2,
+        answers=variance / len(study.benchmarks) ** 2,
         n_problems=sum(problems[name] for name in study.benchmarks), seed_variance=power.seed_sd**2,
         seeds=tuple(len(group) if group[0].is_trained else 0 for group in contrast.groups),
         weights=contrast.weights, samples=samples, replicated=replicates(study, pools),
@@ -122,15 +128,20 @@ def replicates(study: StudyRecipe, pools: set[tuple[str, str]]) -> int:
 
 
 def seen(design: Design, row: Mapping[str, Any]) -> Design:
-    """Return the design with the variances that were measured; `row` is that of gaps.csv.
+    """Return the design with the figures that were measured; `row` is that of gaps.csv.
 
-    The noise of trainings that was not seen stays what is assumed.
+    The noise of trainings that was not seen stays what is assumed. That of answers is what gives the row's `df`.
     """
-    of_problems, _ = design.variances
-    scale = row["problem_se"] ** 2 / of_problems
-    sd = row["seed_sd"]
-    known = design.seed_variance if sd is None else sd**2
-    return replace(design, problem_variance=design.problem_variance * scale, seed_variance=known, seen=True)
+    assumed_variance, _ = design.variances
+    of_problems = row["problem_se"] ** 2
+    found = replace(design, problem_variance=design.problem_variance * of_problems / assumed_variance, seen=True)
+    if row["seed_sd"] is None or not design.replicated:
+        return found
+    total = of_problems + design.share * row["seed_sd"] ** 2
+    divisor = max(total**2 / row["df"] - of_problems**2 / (row["n_problems"] + 1), 0)
+    mean_square = (divisor * design.replicated) ** 0.5 / design.share
+    answers = max(mean_square - row["seed_sd"] ** 2, 0) * design.samples
+    return replace(found, seed_variance=row["seed_sd"] ** 2, answers=answers)
 
 
 @dataclass(frozen=True)
