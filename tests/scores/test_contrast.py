@@ -74,6 +74,14 @@ def test_seeds_are_those_of_the_trained_arm_with_the_fewest(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+def test_more_samples_make_the_pseudo_pair_smaller(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    for path in files["scores"]:
+        hand_made.change(path, n_samples=4)
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
+    assert float(row["problem_se"]) ** 2 == pytest.approx(((2 + 2 / 8 ** (2 / 3)) / 6 - (2 / 6) ** 2) / 6, abs=1e-6)
+
+
 def test_without_seeds_a_gap_is_about_these_models(tmp_path: Path) -> None:
     one = [{**BLOCK, "seeds": [1]}]
     folder = hand_made.tabulated(tmp_path, hand_made.results(tmp_path), arms=one)

@@ -95,6 +95,14 @@ def test_the_noise_of_answers_is_no_noise_of_trainings() -> None:
     assert over_two.variance == pytest.approx((9 / 32 - residual) / 4)
 
 
+def test_degrees_of_freedom_know_the_noise_of_answers_in_what_seeds_differ_by() -> None:
+    shifted = scores([1, 1, 1, 0], [0, 0, 0, 0])
+    found = gap(shifted, np.zeros((2, 4)))
+    assert 0 < found.seed_variance < 9 / 64
+    divisor = found.problem_variance**2 / 5 + (9 / 64) ** 2 / 2  # the mean square, before the residual is taken off
+    assert found.df == pytest.approx(found.error**4 / divisor)
+
+
 def test_noise_is_borrowed_from_arms_of_the_same_training_only() -> None:
     rng = np.random.default_rng(0)
     arms = {name: rng.integers(0, 2, (1, 50)).astype(float) for name in GAP}
