@@ -1,4 +1,4 @@
-"""Tabulate the scores of the selected studies, and the gaps between their arms.
+"""Tabulate the scores of the selected studies, and the contrasts of their arms.
 
 Inputs: the manifests of scores (their items lie beside them), of trained models and of rendered rows, and the studies.
 Outputs: scores.csv; means.csv (over seeds and benchmarks); breakdowns.csv (by level, subject, k samples, token budget);
@@ -19,13 +19,15 @@ from distill.runtime.files import text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
-from distill.scores.gaps import gap_rows, gap_text, read_scores
+from distill.scores.gaps import gap_rows, read_scores
 from distill.scores.means import MEAN_COLUMNS, mean_rows
+from distill.scores.readings import gap_text
 from distill.scores.table import BREAKDOWN_COLUMNS, SCORE_COLUMNS, breakdown_rows, score_rows
 from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
-               "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
+               "n_problems", "n_seeds", "reading", "parity", "loss_token_ratio", "plus", "minus", "family", "primary",
+               "p_holm", "df", "seed_sd", "tipping_sd", "problem_se", "correlation", "expected")  # fmt: skip
 
 
 class ContrastInputs(Inputs):
@@ -57,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
         "means.csv": csv_text(mean_rows(studies, scores), MEAN_COLUMNS),
         "breakdowns.csv": csv_text(breakdown_rows(studies, scores), BREAKDOWN_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
-        "gaps.txt": gap_text(gaps) + "\n",
+        "gaps.txt": gap_text(gaps, studies) + "\n",
     }
     for name, text in texts.items():
         write_text(folder / name, text)

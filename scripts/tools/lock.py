@@ -35,7 +35,7 @@ STAGES = {
     ),
     "generate": (*MODELS, *REQUESTS),
     "train": (*MODELS, "trl", "accelerate", "datasets"),
-    "report": (*TABLES, "numpy", "scipy", "matplotlib"),
+    "report": (*TABLES, "numpy", "matplotlib", "scipy", "statsmodels"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
 CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm")

@@ -53,7 +53,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:3] == ["gaps", "scores", "means"]
+    assert analyses.names()[:3] == ["gaps", "gains", "scores"]
     assert len(set(orders)) == len(orders)
 
 
@@ -312,39 +312,61 @@ def test_budgets(tmp_path: Path) -> None:
 
 
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
-       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy"}  # fmt: skip
+       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy", "family": "declared",
+       "primary": "yes", "estimate": 0.5, "ci_low": 0.25, "ci_high": 0.75, "p_value": 0.0001, "p_holm": 0.04,
+       "reading": "gain", "seed_sd": 0.01, "tipping_sd": "", "expected": ""}  # fmt: skip
 
 
-def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
-    numbers = [
-        (0.5, 0.25, 0.75, 0.0001),
-        (0.5, 0.25, 0.75, 0.0001),
-        (-0.5, -0.75, -0.25, 0.04),
-        (0.5, -0.1, 0.9, 0.5),
-        (0.5, 0.0, 0.9, 0.001),
-    ]
-    names = ("estimate", "ci_low", "ci_high", "p_value")
-    rows = [{**GAP, **dict(zip(names, each, strict=True))} for each in numbers]
-    rows[1]["parity"] = "not comparable: updates 668 vs 24"
-    columns = list(rows[0])
-    lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
-    path = tmp_path / "gaps.csv"
+def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps") -> dict[str, Any]:
+    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    path = root / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
-    assert content["marks"] == ["up", "", "down", "", ""]
-    assert [row["reading"] for row in content["rows"]] == [
-        "gain", "not comparable", "loss", "includes zero", "includes zero"]  # fmt: skip
-    assert [row["p"] for row in content["rows"]] == ["<0.001", "<0.001", "0.040", "0.500", "0.001"]
+    return hand_made.section(root, name, {"gaps": [path], "scores": []})
+
+
+def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) -> None:
+    unlike, unworded = {"parity": "not comparable: updates 668 vs 24", "p_holm": ""}, {"p_holm": "", "seed_sd": ""}
+    rows = [
+        GAP,
+        {**GAP, **unlike, "reading": "not comparable"},
+        {**GAP, "estimate": -0.5, "ci_low": -0.75, "ci_high": -0.25, "reading": "loss", "expected": "More."},
+        {**GAP, "ci_low": -0.1, "p_value": 0.5, "reading": "undecided"},
+        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.052},
+        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.0, "n_seeds": 1},
+        {
+            **GAP,
+            "estimate": "",
+            "seed_sd": "",
+            "minus": "the best of a; b",
+            "reading": "gain over all",
+            "loss_token_ratio": "",
+        },
+        {**GAP, "reading": "loss to the best"},
+        {**GAP, "reading": "gain; smaller than 3.0 points".replace(";", " and"), "benchmark": "c", "primary": "no"},
+        {**GAP, "family": "gains over base", "gap": "gain_over_base"},
+    ]
+    content = gap_section(tmp_path, rows)
+    assert content["marks"] == ["up", "", "down", "", "", "", "up", "down", ""]
+    assert content["marked"] == "points"
+    assert [row["reading"] for row in content["rows"]] == [row["reading"] for row in rows[:-1]]
     first = content["rows"][0]
-    assert (first["difference"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
-    assert (first["arms"], first["problems"], first["seeds"]) == ("hard − easy", 4, 2)  # noqa: RUF001
-    assert (first["parity"], first["loss tokens"]) == ("equal", "4.40 : 1")
-    assert content["marked"] == "difference"
+    assert (first["points"], first["95 % interval"]) == ("+50.0", "+25.0 to +75.0")
+    assert (first["contrast"], first["benchmark (problems)"]) == ("g: hard - easy", "b (4)")
+    assert (first["p (Holm)"], first["seeds (SD)"]) == ("<0.001 (0.040)", "2 (SD 1.0)")
+    assert first["parity"] == "equal; loss tokens 4.40 : 1"
+    shown = [row["seeds (SD)"] for row in content["rows"]]
+    assert shown[4:7] == ["2 (holds if SD < 5.2)", "1 (unknown)", "2"]
+    assert content["rows"][6]["parity"] == "equal"
+    assert content["rows"][3]["p (Holm)"] == "0.500 (0.040)"
+    assert content["text"][-1] == "expected of g: More."
+    gains = gap_section(tmp_path, rows, "gains")
+    assert [row["contrast"] for row in gains["rows"]] == ["gain_over_base: hard - easy"]
+    assert gains["marks"] == ["up"]
 
 
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
-    path.write_text("gap,student\n")
+    path.write_text("gap,student,family\n")
     content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
     assert (content["rows"], content["text"][-1]) == ([], "The studies name no gaps.")
     assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()

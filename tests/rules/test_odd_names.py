@@ -54,7 +54,8 @@ class OddStudy(Study):
         study.add("students", small={"model": model, "prompt": DASH})
         path = folder / config / "studies/toy.yaml"
         arms = [{"students": ["small"], "datasets": ["own"], "training": "toy-sft"}]
-        study.write(path, {**yaml.safe_load(path.read_text()), "arms": arms, "gaps": {}})
+        study.write(path, {**yaml.safe_load(path.read_text()), "arms": arms, "gaps": {},
+                             "contrasts": {}})  # fmt: skip
         study.write(folder / config / "own.yaml", {"studies": ["toy"], "folder": config})
         return study
 

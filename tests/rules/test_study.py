@@ -55,7 +55,7 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("gaps", "scores", "means", "budgets") | {"contrast"}
+TABULATED = analysed("gaps", "gains", "scores", "means", "budgets") | {"contrast"}
 SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
@@ -95,8 +95,14 @@ def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
     assert {r["n_problems"] for r in scores} == {"60"}
     with open(folder / "gaps.csv") as file:
         gaps = list(csv.DictReader(file))
-    assert [(r["gap"], r["student"]) for r in gaps] == [("long_cot_gap", "toy-xs"), ("mix_long_gain", "toy-xs")]
-    assert {r["parity"] for r in gaps} == {"equal"}
+    declared = [r for r in gaps if r["family"] == "declared"]
+    assert [(r["gap"], r["student"]) for r in declared] == [
+        ("long_cot_gap", "toy-xs"), *[("mix_long_gain", "toy-xs")] * 3,
+    ]  # fmt: skip
+    assert {r["parity"] for r in declared} == {"equal"}
+    assert {r["reading"] for r in gaps} == {"these two models", "these models"}  # one seed
+    gains = [(r["student"], r["plus"]) for r in gaps if r["family"] != "declared"]
+    assert sorted(gains) == sorted(ARMS)
     assert (folder / "index.html").stat().st_size > 50_000
 
 

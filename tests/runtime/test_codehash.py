@@ -233,7 +233,7 @@ def programs(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Return name -> (script, modules loaded by name); a program that loads some once per module."""
     found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path in root.glob("*.py"):
-        if path.stem == "check":  # makes nothing, so no artefact depends on its code
+        if path.stem in ("check", "power"):  # they make nothing, so no artefact depends on their code
             continue
         package, modules = LOADED.get(path.stem, ("", ("",)))
         for module in modules:
@@ -347,6 +347,9 @@ EDITS = [
     ("distill/datasets/budgets.py", "Fraction(1, 2)", "Fraction(1, 3)", {"mix"}),
     ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score", "contrast"}),
     ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
+    ("distill/scores/contrasts.py", "TAIL = 0.025", "TAIL = 0.05", {"contrast"}),
+    ("distill/scores/readings.py", 'ALPHA = 0.05', 'ALPHA = 0.1', {"contrast"}),
+    ("distill/config/contrasts.py", "(1.0, -1.0, -1.0, 1.0)", "(1.0, -1.0, 1.0, -1.0)", {"contrast"}),
     (f"{RECIPES}/studies.py", '("updates", "epochs"', '("epochs", "updates"',
      {"compare_plans", "contrast"} | analysis("parity")),
     ("distill/training/steps.py", "IGNORED = -100", "IGNORED = -101", {"train"}),

@@ -173,3 +173,23 @@ def caption(category, name):
     """Return what Snakemake's own report says of a table or picture."""
     label = {"Tables": "table", "Pictures": "picture"}[category]
     return {"caption": f"../report/{name}.rst", "category": category, "labels": {label: name.replace("_", " ")}}
+
+
+# Power
+
+
+def blind_studies():
+    """Return a line for each study that cannot see the smallest gap it asks for, as far as it can be said here."""
+    if not any(study.smallest_gap for study in CATALOGUE.studies.values()):
+        return []
+    try:
+        from distill.scores.power import studies_outlooks, warnings
+
+        return warnings(studies_outlooks(CATALOGUE))
+    except (ImportError, InputError) as error:
+        return [f"power: {error}"]
+
+
+if workflow.output_settings.dryrun:
+    for line in blind_studies():
+        print(line, file=sys.stderr)

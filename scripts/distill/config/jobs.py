@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.catalogue import Catalogue
+from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
 from distill.config.lineage import (
     PUBLISHED,
@@ -200,6 +201,13 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
         for compared in comparisons(study, recipe)
         if compared.student == student
     ]  # fmt: skip
+    gaps += [
+        {"study": name, "gap": slope.name, "differs": slope.differs,
+         "groups": [[arm.model_path for arm in group] for group in slope.groups]}
+        for name, study in catalogue.studies.items()
+        for slope in slopes(study)
+        if slope.student == student
+    ]  # fmt: skip
     return canonical_json({"arms": arms, "gaps": gaps, "teachers": teachers, "on_policy": on_policy})
 
 
@@ -226,8 +234,8 @@ def studies_job(catalogue: Catalogue) -> str:
 
 
 def contrasts_job(catalogue: Catalogue) -> str:
-    """Return what scores and gaps depend on of the selected studies, as canonical text; their titles do not count."""
-    studies = {name: {**study.content(), "title": name} for name, study in catalogue.studies.items()}
+    """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`."""
+    studies = {name: {**study.content(), "title": name, "power": {}} for name, study in catalogue.studies.items()}
     return canonical_json({"studies": studies})
 
 

@@ -1,5 +1,6 @@
 """Reads `config/`: the catalogue, the studies and the settings, with every mistake reported before a graph is built."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +89,26 @@ def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Pa
         catalogue.on_policy[name] = recipe.on_policy
     elif recipe is not None:
         getattr(catalogue, kind)[name] = recipe
+
+
+def chosen_settings(root: Path, text: str | None) -> dict[str, Any]:
+    """Return settings from their JSON, without one the content of config.yaml in `root`.
+
+    Raises InputError that says what is wrong with either.
+    """
+    if text is None:
+        mistakes: list[str] = []
+        settings = read_yaml(root / "config.yaml", mistakes)
+        if settings is None:
+            raise InputError(mistakes[0])
+        return settings
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"--settings: not JSON ({error})") from None
+    if not isinstance(settings, dict):
+        raise InputError('--settings: expected a JSON object such as {"studies": ["toy"]}')
+    return settings
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from jinja2 import Environment, TemplateError, meta
 
+from distill.config import contrasts
 from distill.config.catalogue import KINDS, Catalogue
-from distill.config.gaps import comparisons, dataset_of
+from distill.config.gaps import dataset_of
 from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
 from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
@@ -204,8 +205,21 @@ class References:
             strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]
             for dataset in strangers:
                 self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
-            if not strangers and not comparisons(study, recipe):
-                self._add(name, f"gaps.{gap}", "no student and training has all its arms, so it would give no number")
+        for key, message in contrasts.mistakes(study, sorted(trained)):
+            self._add(name, key, message)
+        for contrast in contrasts.contrasts(study):
+            if one_recipe := self._of_one_recipe(contrast):
+                key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
+                self._add(name, key, f"{one_recipe} are two names of one recipe; they do not differ")
+
+    def _of_one_recipe(self, contrast: contrasts.Contrast) -> str | None:
+        """Return two datasets of one recipe that a gap compares under one training, None where there are none."""
+        seen: dict[tuple[str, str, str], str] = {}
+        for arm in (group[0] for group in contrast.groups if group[0].dataset in self._c.datasets):
+            recipe = arm.student, arm.training, self._c.datasets[arm.dataset].canonical()
+            if seen.setdefault(recipe, arm.dataset) != arm.dataset:
+                return f"{seen[recipe]!r} and {arm.dataset!r}"
+        return None
 
     def _check_apart(self, name: str, study: StudyRecipe) -> None:
         """Check that no benchmark is made of the rows that a student of the study is trained on."""

@@ -10,8 +10,14 @@ def inline(name: str, svg: str) -> str:
     return re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg[svg.index("<svg") :])
 
 
-def render(title: str, studies: Sequence[str], sections: Mapping[str, Mapping[str, Any]], template: str) -> str:
-    """Return the page; `sections` maps an analysis to its section (see `analyses.section`), in the page's order."""
+def render(
+    title: str, studies: Sequence[str], sections: Mapping[str, Mapping[str, Any]], template: str,
+    asked: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """Return the page; `sections` maps an analysis to its section (see `analyses.section`), in the page's order.
+
+    `studies` and `asked` are lines: the names of the studies, and what they ask and expect.
+    """
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True)
@@ -24,5 +30,7 @@ def render(title: str, studies: Sequence[str], sections: Mapping[str, Mapping[st
         name: {**section, "rows": [{column: row[column] for column in section["columns"]} for row in section["rows"]]}
         for name, section in sections.items()
     }
-    page = environment.from_string(template).render(title=title, studies=studies, sections=ordered, pictures=pictures)
+    page = environment.from_string(template).render(
+        title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures
+    )
     return page + "\n"
