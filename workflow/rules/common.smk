@@ -1,6 +1,5 @@
 """What the rules share. Decided in scripts/distill/config: `plan` (what studies need), `jobs` (what one job reads)."""
 
-import os
 import re
 import sys
 from functools import cache
@@ -15,12 +14,10 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 
 from distill import analyses
 from distill.config import jobs, lineage
-from distill.config.demands import demand_of
 from distill.config.load import load
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
-from distill.runtime import slurm
 from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
