@@ -1,6 +1,10 @@
 """What the rules that run models ask for, and what a cluster is asked before the first job is sent to it."""
 
+import os
+
 import yaml
+from distill.config.demands import MEMBER_START_MINUTES, START_MINUTES, demand_of
+from distill.runtime import slurm
 from snakemake.utils import available_cpu_count
 
 THREADS = 4  # of a job with a GPU, for each of them
