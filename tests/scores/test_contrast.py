@@ -3,14 +3,18 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from analyses import hand_made
 from helpers import manifest
 from scipy import stats
 
+from distill.config.catalogue import arms_of
 from distill.config.lineage import Contrasts
+from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
+from distill.scores.gaps import Score, gap_rows
 
 BLOCK = {"students": ["s"], "datasets": list(hand_made.DATASETS), "training": "t", "seeds": [1, 2]}
 HARD_GAP = {"gaps": {"hard_gap": hand_made.STUDY["gaps"]["hard_gap"]}}
@@ -218,3 +222,37 @@ def test_arms_that_answered_different_problems_are_refused(tmp_path: Path) -> No
     (other,) = (path for path in files["scores"] if "/easy/seed-2/" in str(path))
     hand_made.items(other, ["0", "1", "2", "9"], [1, 0, 0, 0])
     refused(tmp_path, files, r"s on b: the arms of a gap answered different problems")
+
+
+@pytest.mark.parametrize("students", [["s", "z"], ["z", "s"]])
+def test_a_gap_between_gaps_is_as_fair_as_the_less_fair_of_them(students: list[str]) -> None:
+    study = StudyRecipe.model_validate({
+        **hand_made.STUDY, "arms": [{**BLOCK, "students": ["s", "z"], "seeds": [1, 2]}], **HARD_GAP,
+        "contrasts": {"between": {"gap": "hard_gap", "students": students}},
+    })  # fmt: skip
+    share = {"hard": 0.75, "easy": 0.5, "mixed": 0.5, "base": 0.25}
+    scores = {
+        (arm, "b", "greedy"): Score(arm, "b", "greedy", {"n_samples": 1}, [f"{i:02d}" for i in range(40)],
+                                    (np.arange(40) < 40 * share[arm.dataset]).astype(float))
+        for arm in arms_of(study)
+    }  # fmt: skip
+    facts = {arm: {"loss_tokens": 9, "epochs": 2.0} for arm in arms_of(study) if arm.is_trained}
+    (fair,) = (row for row in gap_rows({"y": study}, scores, facts) if row["gap"] == "between")
+    assert (fair["parity"], fair["student"], fair["estimate"]) == ("equal", " - ".join(students), 0)
+    for arm in facts:
+        if (arm.student, arm.dataset) == ("z", "hard"):
+            facts[arm]["epochs"] = 4.0
+    rows = {(row["gap"], row["student"]): row for row in gap_rows({"y": study}, scores, facts)}
+    unlike = "not comparable: epochs 4.0 vs 2.0"
+    assert rows["hard_gap", "s"]["parity"] == "equal"
+    assert rows["hard_gap", "z"]["parity"] == rows["between", " - ".join(students)]["parity"] == unlike
+    assert rows["between", " - ".join(students)]["reading"] == "not comparable"
+    # What one student's gap declares, however much it is, is fairer than what the other's does not.
+    declared = {"hard_gap": {**HARD_GAP["gaps"]["hard_gap"], "differs": ["updates", "rows"]}}
+    study = StudyRecipe.model_validate({**study.model_dump(), "gaps": declared})
+    for arm in facts:
+        many = (arm.student, arm.dataset) == ("s", "hard")
+        facts[arm] |= {"updates": 9 if many else 3, "rows": 9 if many else 3}
+    rows = {(row["gap"], row["student"]): row for row in gap_rows({"y": study}, scores, facts)}
+    assert rows["hard_gap", "s"]["parity"] == "as declared: updates 9 vs 3; rows 9 vs 3"
+    assert rows["between", " - ".join(students)]["parity"] == unlike
