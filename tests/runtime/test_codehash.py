@@ -299,7 +299,7 @@ EDITS = [
      each("check_golds", "fetch_problems", "find_agreement", "initialise", "judge", "mix", "score", "verify")),
     ("distill/config/shards.py", "def stable_hash(*parts: object) -> int:\n",
      "def stable_hash(*parts: object) -> int:\n    parts += (1,)\n",
-     each("generate", "fetch_responses", "mix", "fetch_statements")),
+     each("generate", "fetch_problems", "fetch_responses", "mix", "fetch_statements")),
     (f"{RECIPES}/base.py", "ensure_ascii=False", "ensure_ascii=True",
      ALL - {"count_repeats", "render_page"}),
     (f"{RECIPES}/trainings.py", "warmup: Share = Field(0.0", "warmup: Share = Field(0.1",
