@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from distill.scores.pass_at_k import mean_share, pass_at_k, sizes
 from distill.scores.voting import Ballot, Cast, ballots, majority
+from distill.verdicts.agreement import forms_of
 from distill.verdicts.grading import Grade, grade
 
 Row = tuple[str, str, str]
@@ -152,3 +153,35 @@ def test_the_grader_says_the_same_of_plain_numbers(one: str, other: str) -> None
     votes = casts((one, False), (other, False), ("y", True))
     is_same = grade(one, rf"\boxed{{{other}}}", "stop").verdict == "correct"
     assert ballots([votes], grader)[0].votes[0] == 1 + is_same
+
+
+TERMS = st.tuples(st.sampled_from("xyna"), st.integers(2, 9), st.integers(1, 9)).flatmap(
+    lambda t: st.sampled_from(
+        [f"{t[0]}+{t[2]}", f"{t[1]}{t[0]}", rf"\frac{{{t[0]}}}{{{t[1]}}}", f"{t[0]}^{{{t[1]}}}-{t[2]}"]
+    )
+)
+CLOSED = st.sampled_from(["3", "-0.5", r"\frac{7}{2}", r"2\sqrt{3}", r"\frac{\pi}{4}", "10"])
+
+
+@given(TERMS, CLOSED)
+@settings(max_examples=40)
+def test_a_term_is_no_number_without_the_grader_and_the_grader_says_so_too(term: str, number: str) -> None:
+    votes = casts((term, False), (number, False), ("y=2", True))
+    assert ballots([votes], unasked)[0].votes == (1, 1, 1)
+    for gold, answer in ((term, number), (number, term)):
+        assert grade(gold, rf"\boxed{{{answer}}}", "stop").verdict != "correct"
+
+
+@pytest.mark.parametrize(
+    "answer", ["x=3", "3 m", r"3\text{ cm}", "3e^0", "three", r"x \in \{3\}", "3^\\circ", "300\\%"]
+)
+def test_what_may_be_a_number_in_other_words_is_left_to_the_grader(answer: str) -> None:
+    asked = []
+
+    def noting(rows: Iterable[Row]) -> Iterator[Grade]:
+        for row in rows:
+            asked.append(row)
+            yield grade(*row)
+
+    ballots([casts((answer, False), ("3", False), ("7", True))], noting)
+    assert len(forms_of(Counter([answer, "3"]))) == 1 or asked

@@ -2,12 +2,12 @@ r"""maj@k: how likely the most frequent answer of k samples of a problem is corr
 
 Each sample has a vote for the answer in its last box, if it ended by itself; the others take a place among the k and
 vote for nothing. Equal answers are one class by the grader, not by their spelling: all that it calls equal to the gold
-answer, and of the others those that it calls equal to each other (`distill.verdicts.agreement` says how; plain numbers
-are compared here). Where no vote is correct nothing hangs on that, and spellings with one normal form are a class. Of
-several classes with most votes each is taken equally often: a tie counts by the share that it would get right. A class
-whose votes are not all graded alike (a judge sees each response for itself) counts by the share of them that is
-correct. The figure is the mean over all choices of k among the n samples, computed exactly; without any vote a choice
-is not correct.
+answer, and of the others those that it calls equal to each other (`distill.verdicts.agreement` says how; it is not
+asked about two plain numbers, nor about a number and a term in a variable). Where no vote is correct nothing hangs on
+that, and spellings with one normal form are a class. Of several classes with most votes each is taken equally often: a
+tie counts by the share that it would get right. A class whose votes are not all graded alike (a judge sees each
+response for itself) counts by the share of them that is correct. The figure is the mean over all choices of k among the
+n samples, computed exactly; without any vote a choice is not correct.
 """
 
 import re
@@ -22,8 +22,16 @@ from typing import NamedTuple
 import numpy as np
 
 from distill.verdicts.agreement import Grader, Votes, classes_of, common, equal_pairs, forms_of
+from distill.verdicts.answers import normalise
+from distill.verdicts.values import read
 
 _PLAIN = re.compile(r"(-?)(?:([0-9]{1,40}(?:\.[0-9]{1,40})?)|\\d?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\})")
+
+
+_COMMAND = re.compile(r"\\[a-zA-Z]+")
+_VARIABLE = re.compile("[abfjknpqruvwxyz]")
+_IN_TERMS = {r"\frac", r"\sqrt", r"\cdot", r"\pi"}
+_TERM = re.compile(r"(?:[0-9.+\-*/^(){} ]|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z]))*")
 
 
 class Ballot(NamedTuple):
@@ -50,7 +58,7 @@ def ballots(problems: Sequence[Sequence[Cast]], grade: Grader) -> list[Ballot]:
     others = [_other_forms(casts) if any(cast.is_correct for cast in casts) else [] for casts in problems]
     equal = [_equal_numbers(forms) for forms in others]
     # One problem for each pair that only the grader can tell: `equal_pairs` asks about all pairs of a problem.
-    open_pairs = [(n, i, j) for n, forms in enumerate(others) for i, j in _not_both_numbers(forms)]
+    open_pairs = [(n, i, j) for n, forms in enumerate(others) for i, j in _open_pairs(forms)]
     asked = [[common(others[n][i]), common(others[n][j])] for n, i, j in open_pairs]
     for (n, i, j), found in zip(open_pairs, equal_pairs(asked, grade), strict=True):
         equal[n] |= {(i, j)} if found else set()
@@ -68,9 +76,25 @@ def _equal_numbers(forms: Sequence[Votes]) -> set[tuple[int, int]]:
     return {(i, j) for i, j in pairs if numbers[i] is not None and numbers[i] == numbers[j]}
 
 
-def _not_both_numbers(forms: Sequence[Votes]) -> list[tuple[int, int]]:
-    numbers = [_number(form) for form in forms]
-    return [(i, j) for i, j in combinations(range(len(forms)), 2) if numbers[i] is None or numbers[j] is None]
+def _open_pairs(forms: Sequence[Votes]) -> list[tuple[int, int]]:
+    """Return the pairs that only the grader can tell: not two plain numbers, nor a closed-form number and a term."""
+    spelled = [normalise(common(form)) for form in forms]
+    plain, terms = [_number(form) is not None for form in forms], [_is_term(text) for text in spelled]
+    closed = [known or read(text) is not None for known, text in zip(plain, spelled, strict=True)]
+    return [
+        (i, j)
+        for i, j in combinations(range(len(forms)), 2)
+        if not (plain[i] and plain[j]) and not (closed[i] and terms[j]) and not (terms[i] and closed[j])
+    ]
+
+
+def _is_term(text: str) -> bool:
+    """Whether an answer in normal spelling is a term in some variable, and no equation, set, unit or word.
+
+    Letters that may be a number or a unit are not looked at; a term whose variables cancel counts as one.
+    """
+    rest, commands = _COMMAND.sub("", text), set(_COMMAND.findall(text))
+    return commands <= _IN_TERMS and bool(_TERM.fullmatch(rest)) and bool(_VARIABLE.search(rest))
 
 
 def _number(form: Votes) -> Fraction | None:
