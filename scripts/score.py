@@ -39,7 +39,7 @@ from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
 from distill.scores.items import correct_shares, items, summary
 from distill.scores.samples import PAPER, Grading, Sample, read_samples
-from distill.scores.voting import Ballot, ballots
+from distill.scores.voting import Ballot, Cast, ballots
 from distill.tables.golds import read_golds, stated_golds
 from distill.verdicts.workers import grade_all
 
@@ -65,7 +65,10 @@ def read_ballots(
     grading = recipe.grading
     limits = {"timeout_seconds": grading.timeout_seconds, "deadline_seconds": grading.deadline_seconds}
     grade = partial(grade_all, workers=workers, memory_mb=grading.memory_mb, **limits)
-    return ballots([[(each.answer, each.is_correct) for each in samples[i]] for i in problem_ids], grade)
+    casts = [
+        [Cast(each.answer, each.is_correct, "rule" in each.correct_by) for each in samples[i]] for i in problem_ids
+    ]
+    return ballots(casts, grade)
 
 
 def main(argv: list[str] | None = None) -> None:

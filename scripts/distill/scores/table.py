@@ -18,6 +18,7 @@ BREAKDOWN_COLUMNS = (*WHO, "measure", "part", "n_problems", "accuracy", "ci_low"
 # Manifest's key -> the word for it in breakdowns.csv.
 MEASURES = {"by_level": "level", "by_subject": "subject", "pass_at_k": "pass@k", "maj_at_k": "maj@k",
             "by_budget": "tokens"}  # fmt: skip
+NUMBERED = ("pass_at_k", "maj_at_k", "by_budget")
 
 
 def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
@@ -56,6 +57,8 @@ def breakdown_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Scor
     for who, score in told:
         for key, measure in MEASURES.items():
             parts = score.facts[key]
+            if key in NUMBERED:
+                parts = {part: parts[part] for part in sorted(parts, key=int)}
             if key == "by_budget" and parts:
                 most = parts[max(parts, key=int)]
                 parts = {str(budget): parts.get(str(budget), most) for budget in sorted(budgets[who["benchmark"]])}
