@@ -77,7 +77,9 @@ def by_level(levels: dict[str, str | None], teachers: list[str], **keys: Any) ->
     return {i: teacher for i, (teacher, _) in chosen.items()}
 
 
-@pytest.mark.parametrize("teachers", [["a-hard", "easy"], ["z-hard", "easy"], ["z-hard", "easy", "m-idle"]])
+@pytest.mark.parametrize(
+    "teachers", [["a-hard", "easy"], ["z-hard", "easy"], ["z-hard", "easy", "m-idle"], ["m-hard", "z-easy", "a-idle"]]
+)
 def test_the_first_teacher_has_the_hardest_problems_whatever_the_names(teachers: list[str]) -> None:
     owners = by_level(LEVELS, teachers)
     assert {i for i, teacher in owners.items() if teacher == teachers[0]} == {"b", "d", "f"}

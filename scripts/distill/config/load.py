@@ -60,37 +60,6 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     return catalogue
 
 
-def _files(root: Path, kind: str) -> list[Path]:
-    """Return the files of a kind: `catalogue/KIND.yaml`, which must be there, and those of that name in folders."""
-    first = root / "catalogue" / f"{kind}.yaml"
-    return [first, *(path for path in _below(root, f"{kind}.yaml") if path != first)]
-
-
-def _below(root: Path, pattern: str) -> list[Path]:
-    """Return the files below `catalogue/` of a pattern, sorted; the examples there are to be copied, not read."""
-    folder = root / "catalogue"
-    return sorted(p for p in folder.rglob(pattern) if p.relative_to(folder).parts[0] != EXAMPLES)
-
-
-def _unread(root: Path) -> list[str]:
-    """Return a line for each YAML file of the catalogue that is of no kind: nothing would read it."""
-    strangers = [path for path in _below(root, "*.y*ml") if path.suffix != ".yaml" or path.stem not in KINDS]
-    return [
-        f"{path}: {unknown(path.name, 'file of the catalogue', (f'{k}.yaml' for k in KINDS))}" for path in strangers
-    ]
-
-
-def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Path, mistakes: list[str]) -> None:
-    """Check an entry of a catalogue file, and put its recipe into the catalogue."""
-    others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
-    own = others[0] if others else KINDS[kind]
-    recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
-    if isinstance(recipe, OnPolicyTraining):
-        catalogue.on_policy[name] = recipe.on_policy
-    elif recipe is not None:
-        getattr(catalogue, kind)[name] = recipe
-
-
 def chosen_settings(root: Path, text: str | None) -> dict[str, Any]:
     """Return settings from their JSON, without one the content of config.yaml in `root`.
 
@@ -187,3 +156,34 @@ def _check_no_circle(data: Any, around: tuple[int, ...]) -> None:
             raise ValueError("an alias holds itself")
         for part in data.values() if isinstance(data, dict) else data:
             _check_no_circle(part, (*around, id(data)))
+
+
+def _files(root: Path, kind: str) -> list[Path]:
+    """Return the files of a kind: `catalogue/KIND.yaml`, which must be there, and those of that name in folders."""
+    first = root / "catalogue" / f"{kind}.yaml"
+    return [first, *(path for path in _below(root, f"{kind}.yaml") if path != first)]
+
+
+def _below(root: Path, pattern: str) -> list[Path]:
+    """Return the files below `catalogue/` of a pattern, sorted; the examples there are to be copied, not read."""
+    folder = root / "catalogue"
+    return sorted(p for p in folder.rglob(pattern) if p.relative_to(folder).parts[0] != EXAMPLES)
+
+
+def _unread(root: Path) -> list[str]:
+    """Return a line for each YAML file of the catalogue that is of no kind: nothing would read it."""
+    strangers = [path for path in _below(root, "*.y*ml") if path.suffix != ".yaml" or path.stem not in KINDS]
+    return [
+        f"{path}: {unknown(path.name, 'file of the catalogue', (f'{k}.yaml' for k in KINDS))}" for path in strangers
+    ]
+
+
+def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Path, mistakes: list[str]) -> None:
+    """Check an entry of a catalogue file, and put its recipe into the catalogue."""
+    others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
+    own = others[0] if others else KINDS[kind]
+    recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
+    if isinstance(recipe, OnPolicyTraining):
+        catalogue.on_policy[name] = recipe.on_policy
+    elif recipe is not None:
+        getattr(catalogue, kind)[name] = recipe
