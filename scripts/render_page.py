@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     studies = dict(sorted(record.recipe["studies"].items()))
     title = " and ".join(study["title"] for study in studies.values())
     named = [f"study {name}: {len(study['benchmarks'])} benchmark(s)" for name, study in studies.items()]
-    page = render(title, named, sections, args.template.read_text())
+    benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
+    page = render(title, named, sections, args.template.read_text(), benchmarks)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
     digests = {name: text_digest((folder / name).read_text()) for name in TABLES}
