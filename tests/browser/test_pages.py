@@ -17,7 +17,7 @@ WIDTHS = (1200, 420)
 MEDIA = ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"media": "print"})
 ARM, OTHER = (next(arm for arm in hand_made.ARMS if arm.dataset == name) for name in ("hard", "easy"))
 # What stands out of the window, or is shown in part only.
-CUT_OFF = """() => [...document.querySelectorAll('td, th, p, h1, h2, h4, dd, summary, label, nav a, .box, .text')]
+CUT_OFF = """() => [...document.querySelectorAll('td, th, p, h1, h2, h3, h4, dd, summary, label, nav a, .box, .text')]
 .filter((e) => e.checkVisibility() && !e.closest('thead') && !e.closest('.hidden')).filter((e) => {
 const box = e.getBoundingClientRect();
 return box.right > window.innerWidth + 1 || box.left < -1 || (e.localName === 'td' && (e.scrollWidth > e.clientWidth + 1
@@ -78,8 +78,9 @@ def test_long_names_cut_nothing_off(page: Any, tmp_path: Path, width: int) -> No
     looked_at(page, "long", width, {"color_scheme": "light"})
     shown = page.locator("tbody").first.inner_text()
     assert all(text in shown for text in ("0.1235", "1.235e+04", "5000", "64"))
-    is_table = page.evaluate("[...document.querySelectorAll('tbody tr')].map((e) => getComputedStyle(e).display)")
-    assert set(is_table) == {"table-row" if width >= 1200 else "grid"}
+    shown = [page.locator("tbody tr").nth(row).evaluate("(e) => getComputedStyle(e).display") for row in (0, 3)]
+    # The table of scores has a column more here than a study with gold answers, and needs more than 1200 pixels.
+    assert shown == {1200: ["grid", "table-row"], 1920: ["table-row"] * 2}.get(width, ["grid"] * 2)
 
 
 def test_a_number_of_the_report_is_that_of_the_responses_behind_it(page: Any, site: Path) -> None:
@@ -138,11 +139,10 @@ def test_axe_finds_nothing(page: Any, site: Path, name: str, width: int, media: 
             if summary.locator("..").get_attribute("open") is None and summary.is_visible():
                 summary.click()
     page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        "async () => (await axe.run(document)).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
-    )
-    assert found == []
-    assert page.evaluate("async () => (await axe.run(document)).passes.length") > 20
+    # Else axe asks for style sheets once more, which the page's policy forbids.
+    found = page.evaluate("async () => await axe.run(document, { preload: false })")
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+    assert len(found["passes"]) > 20
 
 
 def test_who_wants_less_motion_gets_none(page: Any, site: Path) -> None:

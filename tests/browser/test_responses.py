@@ -129,7 +129,7 @@ def test_one_problem_with_all_draws_of_both_arms(page: Any, site: Path) -> None:
             side = page.locator(".side").nth(place)
             rows = [row for row in browsed.raw(root_of(site), arm) if row["problem_id"] == problem_id]
             correct = sum("correct" in browsed.counts(row) for row in rows)
-            assert side.locator("h4").inner_text() == arm.path
+            assert side.locator("h3").inner_text() == arm.path
             assert side.locator("> p").inner_text() == f"{correct} of {len(rows)} correct"
             draws = side.locator("> details")
             assert draws.count() == len(rows) == browsed.DRAWS
@@ -189,7 +189,7 @@ def test_all_arms_on_one_problem(page: Any, site: Path) -> None:
         assert row["extracted"].split("; ") == list(dict.fromkeys(said(each["extracted"]) for each in own))
     page.locator("#problem table a", has_text=OTHER.path).click()
     settled(page)
-    assert page.locator(".side h4").all_inner_texts() == [ARM.path, OTHER.path]
+    assert page.locator(".side h3").all_inner_texts() == [ARM.path, OTHER.path]
 
 
 # The elements of texts and answers, and those of their attributes that could do something; a title is shown only.

@@ -153,15 +153,16 @@ def test_the_page_links_numbers_of_its_benchmarks(empty: Path) -> None:
 
 
 def test_a_table_is_a_row_of_cards_below_the_width_that_its_columns_need(empty: Path) -> None:
-    rows = [{"first_column": "a-word/another", "n": 123456789}]
-    letters = 7 * 0.7 + 9 * 0.62 + 2 * 0.85  # `column` in bold is less than `another` and its `_`; the number is whole
-    assert width_of(rows, False).rem == 4 * math.ceil(max(letters, 0) * 0.88 / 4) == 12
+    number = -1.2345e-07  # shown with ten signs, and not broken at its hyphens
+    rows = [{"first_column": "a-word/another", "a": number, "b": number, "c": number}]
+    letters = (7 + 3 * 10) * 0.62 + 4 * 0.82  # `another`, which is more than `column` in bold, and the numbers
+    assert width_of(rows, False).rem == 4 * math.ceil(letters * 0.88 / 4) == 24
     wide = [{f"column{i}": "x" * 20 for i in range(7)}]
     assert (width_of(wide, False).dense, width_of(wide, False).rem) == (True, 72)
     assert (width_of(wide[:0], True).rem, width_of([{"a": None}], False).rem) == (0, 4)
     page = rendered(empty, [section(empty, "one", rows=rows), section(empty, "two", rows=wide)])
-    assert re.findall(r"@container \(max-width: (\d+)rem\)", page) == ["12", "72"]
-    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w12", "w72 dense"]
+    assert re.findall(r"@container \(max-width: (\d+)rem\)", page) == ["24", "72"]
+    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24", "w72 dense"]
 
 
 def test_a_section_without_rows_says_so(empty: Path) -> None:

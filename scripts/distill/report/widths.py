@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 STEP = 4  # rem; so many widths share a rule of the page's style
-FULL = 72  # rem; the page's own width
+FULL = 72  # rem; what a page of 1200 pixels has
 FONT, DENSE_FONT = 0.88, 0.76  # rem
 # In the size of the font, in the widest of the fonts that systems have for pages (DejaVu Sans).
-LETTER, BOLD_LETTER, PADDING = 0.62, 0.7, 0.85
+LETTER, BOLD_LETTER, PADDING, DENSE_PADDING = 0.62, 0.7, 0.82, 0.62
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,11 @@ def pieces(text: str) -> list[str]:
 
 def width_of(rows: Sequence[Mapping[str, Any]], dense: bool) -> Width:
     """Return the width that a table needs; it is `dense` if it must be, to fit the page."""
-    letters = sum(_letters(column, [row[column] for row in rows]) for column in (rows[0] if rows else ()))
-    dense = dense or letters * FONT > FULL
-    return Width(-int(-letters * (DENSE_FONT if dense else FONT) // STEP) * STEP, dense)
+    columns = list(rows[0]) if rows else []
+    letters = sum(_letters(column, [row[column] for row in rows]) for column in columns)
+    dense = dense or (letters + len(columns) * PADDING) * FONT > FULL
+    font, padding = (DENSE_FONT, DENSE_PADDING) if dense else (FONT, PADDING)
+    return Width(-int(-(letters + len(columns) * padding) * font // STEP) * STEP, dense)
 
 
 def _letters(column: str, values: Sequence[Any]) -> float:
@@ -44,4 +46,4 @@ def _letters(column: str, values: Sequence[Any]) -> float:
     whole = [shown(value) for value in values if isinstance(value, (int, float))]
     broken = [piece for value in values for piece in pieces(shown(value))]
     head = max(map(len, pieces(column)))
-    return max(max(map(len, [*whole, *broken])) * LETTER, head * BOLD_LETTER) + PADDING
+    return max(max(map(len, [*whole, *broken])) * LETTER, head * BOLD_LETTER)

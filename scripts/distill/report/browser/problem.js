@@ -38,7 +38,7 @@ const problem = (() => {
   function making(title, facts, folder) {
     const link = make("a", { href: encodeURI(`../../../${folder}/provenance.json`) }, `${folder}/provenance.json`);
     const versions = Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", ");
-    return make("div", {}, make("h5", {}, title), list([["program", facts.program], ["code", facts.code],
+    return make("div", {}, make("h4", {}, title), list([["program", facts.program], ["code", facts.code],
       ["versions", versions], ["record", link]]), make("pre", { class: "recipe", tabindex: "0",
       "aria-label": `recipe: ${title}` }, JSON.stringify(facts.recipe, null, 1)));
   }
@@ -88,7 +88,7 @@ const problem = (() => {
     const arm = index.arms[index.groups[group].arm];
     const rows = [...columns.columns.problem.keys()].filter((row) => columns.columns.problem[row] === place);
     const correct = rows.filter((row) => filter.isCorrect(columns, row)).length;
-    return make("section", { class: "side", "aria-label": arm.path }, make("h4", {}, arm.path),
+    return make("section", { class: "side", "aria-label": arm.path }, make("h3", {}, arm.path),
       make("p", { class: "soft" }, `${correct} of ${rows.length} correct`),
       ...rows.map((row) => drawOf(index, group, columns, row, String(columns.columns.draw[row]) === draw)));
   }
