@@ -139,6 +139,17 @@ def test_one_problem_with_all_draws_of_both_arms(page: Any, site: Path) -> None:
                 check_draw(draws.nth(number), row)
 
 
+def test_the_first_and_the_last_text_of_every_page(page: Any, site: Path) -> None:
+    index = browsed.data(site / "browser/index.html", "index")
+    group = next(n for n, each in enumerate(index["groups"]) if index["arms"][each["arm"]]["path"] == ARM.path)
+    starts = browsed.data(site / "browser/index.html", f"rows-{group}")["pages"][1:]
+    assert len(starts) >= 3
+    rows = browsed.raw(root_of(site), ARM)
+    open_at(page, site, arm=ARM.path)
+    for number in sorted({0, len(rows) - 1, *starts, *(start - 1 for start in starts)}):
+        assert page.evaluate(f"browse.text({group}, {number})") == rows[number]["response"], number
+
+
 def check_draw(draw: Any, row: Row) -> None:
     """Compare one draw as it is shown with its row."""
     draw.locator(".text").wait_for(state="attached")
@@ -164,6 +175,7 @@ def test_file_row_recipe_versions_and_seed_are_two_clicks_away(page: Any, site: 
     page.locator("#rows a").first.click()
     page.locator("details", has_text=f"Draw {row['draw']}").locator("summary", has_text="How it was made").first.click()
     made = page.locator(".side details details").first
+    made.locator("dl").first.wait_for()
     text = made.inner_text()
     assert row["file"] in text
     assert f"row\n{row['number']}\n" in text
