@@ -10,7 +10,7 @@ export PYTHONPATH := workflow/logger
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
 
-.PHONY: demo check test test-browser test-tokenizers test-vllm lint lock toy-models config-docs
+.PHONY: demo check test test-browser test-tokenizers test-vllm test-slurm lint lock new-study toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
@@ -33,6 +33,11 @@ test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
 	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm
 
+test-slurm: $(VENV)/test.done ## Jobs on a real SLURM of one node, from Debian's packages; skipped where it cannot be had.
+	@command -v slurmctld >/dev/null || test "$$(id -u)" -ne 0 || { apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -q -y slurm-wlm munge; } || true
+	pytest tests/slurm
+
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .
 	ruff format --check .
@@ -44,6 +49,9 @@ toy-models: $(VENV)/demo.done ## Rebuild resources/toy/ from nothing (fixed seed
 
 config-docs: $(VENV)/demo.done ## Rewrite config/README.md and config/schema/ from the recipes.
 	PYTHONPATH=scripts python scripts/tools/document_config.py
+
+new-study: $(VENV)/demo.done ## A commented study of your own: make new-study NAME=mine
+	@python scripts/tools/new_study.py $(NAME)
 
 lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.
 	python scripts/tools/lock.py

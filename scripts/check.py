@@ -8,37 +8,14 @@ Run as: python scripts/check.py --settings '{"studies": ["toy"]}' --folder confi
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from distill.audit.findings import Audit
-from distill.config.load import load, read_yaml
+from distill.config.load import chosen_settings, load
 from distill.config.plan import Plan
-from distill.runtime.errors import InputError
 from distill.runtime.run import run
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Return the content of config.yaml. Raises InputError that says what is wrong with it."""
-    mistakes: list[str] = []
-    settings = read_yaml(path, mistakes)
-    if settings is None:
-        raise InputError(mistakes[0])
-    return settings
-
-
-def parse_settings(text: str) -> dict[str, Any]:
-    """Return settings from their JSON. Raises InputError when it is no object."""
-    try:
-        settings = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"--settings: not JSON ({error})") from None
-    if not isinstance(settings, dict):
-        raise InputError('--settings: expected a JSON object such as {"studies": ["toy"]}')
-    return settings
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -51,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.threads < 1:
         parser.error("--threads: expected 1 or more")
 
-    settings = read_settings(args.folder / "config.yaml") if args.settings is None else parse_settings(args.settings)
+    settings = chosen_settings(args.folder, args.settings)
     audit = Audit(Plan(load(args.folder, settings)), Path(__file__).resolve().parent)
     findings = audit.findings(args.threads)
     for folder in audit.orphans():

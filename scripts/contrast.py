@@ -1,7 +1,8 @@
-"""Tabulate the scores of the selected studies, and the gaps between their arms.
+"""Tabulate the scores of the selected studies, and the contrasts of their arms.
 
 Inputs: the manifests of scores (their items lie beside them), of trained models and of rendered rows, and the studies.
-Outputs: scores.csv, gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
+Outputs: scores.csv; means.csv (over seeds and benchmarks); breakdowns.csv (by level, subject, k samples, token budget);
+gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
 
 Run as: python scripts/contrast.py --inputs '{"scores": [...], "models": [...], "rendered": [...]}' --recipe JSON \
             --output results/contrasts/scores.csv
@@ -18,14 +19,15 @@ from distill.runtime.files import text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
-from distill.scores.gaps import gap_rows, gap_text, read_scores, score_rows
+from distill.scores.gaps import gap_rows, read_scores
+from distill.scores.means import MEAN_COLUMNS, mean_rows
+from distill.scores.readings import gap_text
+from distill.scores.table import BREAKDOWN_COLUMNS, SCORE_COLUMNS, breakdown_rows, score_rows
 from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",
-               "n_problems", "n_seeds", "parity", "loss_token_ratio", "plus", "minus")  # fmt: skip
-SCORE_COLUMNS = ("study", "student", "training", "dataset", "seed", "benchmark", "n_problems", "n_samples", "accuracy",
-                 "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors", "ungraded", "mean_tokens",
-                 "decoding", "golds")  # fmt: skip
+               "n_problems", "n_seeds", "reading", "parity", "loss_token_ratio", "plus", "minus", "family", "primary",
+               "p_holm", "df", "seed_sd", "tipping_sd", "problem_se", "correlation", "expected")  # fmt: skip
 
 
 class ContrastInputs(Inputs):
@@ -54,8 +56,10 @@ def main(argv: list[str] | None = None) -> None:
     gaps = gap_rows(studies, scores, trained_facts(inputs.models, inputs.rendered))
     texts = {
         args.output.name: csv_text(rows, SCORE_COLUMNS),
+        "means.csv": csv_text(mean_rows(studies, scores), MEAN_COLUMNS),
+        "breakdowns.csv": csv_text(breakdown_rows(studies, scores), BREAKDOWN_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
-        "gaps.txt": gap_text(gaps) + "\n",
+        "gaps.txt": gap_text(gaps, studies) + "\n",
     }
     for name, text in texts.items():
         write_text(folder / name, text)

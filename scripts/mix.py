@@ -21,6 +21,8 @@ from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.tables.golds import read_golds, stated_golds
 
+PROBLEM_COLUMNS = ["problem_id", "problem", "origin", "level"]
+
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, mix, write the table and its ledger."""
@@ -39,12 +41,12 @@ def main(argv: list[str] | None = None) -> None:
     inputs, folder = MixInputs.read(args.inputs), args.output.parent
     inputs.check(recipe)
     record = Record(__file__, args.recipe, {"problems": args.problems, **inputs.files()}, folder, identity(folder))
-    problems = tables.read(args.problems, tables.PROBLEMS, ["problem_id", "problem", "origin"]).to_pylist()
+    problems = tables.read(args.problems, tables.PROBLEMS, PROBLEM_COLUMNS).to_pylist()
     golds = stated_golds(read_golds(args.problems), inputs.agreement, judged=bool(inputs.judgements))
-    problem_ids = [problem["problem_id"] for problem in problems]
-    excluded = read_excluded_problems(problem_ids, inputs, recipe.curation)
+    levels = {problem["problem_id"]: problem["level"] for problem in problems}
+    excluded = read_excluded_problems(list(levels), inputs, recipe.curation)
     draws = {teacher: read_draws(inputs, teacher, recipe) for teacher in recipe.teachers}
-    selection = select(problem_ids, draws, excluded, recipe, folder.name)
+    selection = select(levels, draws, excluded, recipe, folder.name)
     texts = dict[str, str]()
     for each in selection.contributions:
         texts |= read_texts(inputs.responses[each.teacher], each.draws)

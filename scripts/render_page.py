@@ -17,14 +17,14 @@ from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 
-TABLES = ("scores.csv", "gaps.csv", "gaps.txt")
+TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, write tables, pictures and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sections", type=Path, nargs="+", required=True)
-    parser.add_argument("--contrasts", type=Path, required=True, help="folder of scores.csv, gaps.csv, gaps.txt")
+    parser.add_argument("--contrasts", type=Path, required=True, help="folder of scores.csv, gaps.csv and so on")
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument("--recipe", required=True, help='JSON: {"studies": {"name": study}}')
     parser.add_argument("--output", type=Path, required=True)
@@ -45,8 +45,14 @@ def main(argv: list[str] | None = None) -> None:
     studies = dict(sorted(record.recipe["studies"].items()))
     title = " and ".join(study["title"] for study in studies.values())
     named = [f"study {name}: {len(study['benchmarks'])} benchmark(s)" for name, study in studies.items()]
+    asked = [
+        f"{word.capitalize()}: {study[word]}"
+        for study in studies.values()
+        for word in ("question", "expected")
+        if study.get(word)
+    ]
     benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
-    page = render(title, named, sections, args.template.read_text(), benchmarks)
+    page = render(title, named, sections, args.template.read_text(), asked, benchmarks)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
     digests = {name: text_digest((folder / name).read_text()) for name in TABLES}

@@ -44,6 +44,7 @@ class Study:
         small = {**block, "students": ["toy-xs"], "datasets": ["toy-long-arm", "toy-short-arm", "toy-mix-long"]}
         content["arms"] = [small, {**block, "students": ["toy-m"], "datasets": ["toy-short-arm"], "seeds": [1]}]
         content["gaps"] = {n: g for n, g in content["gaps"].items() if n in ("long_cot_gap", "mix_long_gain")}
+        content["contrasts"] = {}
         path.write_text(yaml.safe_dump(content))
         return study
 

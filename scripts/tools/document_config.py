@@ -25,10 +25,11 @@ INTRODUCTION = """# Configuration
 Written by `make config-docs` from `scripts/distill/config/recipes/`; do not edit.
 
 `config.yaml` names the studies to run. A study (`studies/*.yaml`) is a list of names and the gaps to report. The names
-stand in the catalogue (`catalogue/*.yaml`), one file per kind, each entry `name: recipe`. Names are lower-case words
-with hyphens; they become folders under `results/`. A changed recipe re-makes what was made with it: give a new recipe
-a new name unless you want that. Keys marked *execution* re-make nothing that exists. Unknown keys are refused, and
-every mistake is reported before anything runs.
+stand in the catalogue (`catalogue/*.yaml`), one file per kind, each entry `name: recipe`; folders there may hold more
+files of the same names (those of `examples/` are not read). Names are lower-case words with hyphens; they become
+folders under `results/`. A changed recipe re-makes what was made with it: give a new recipe a new name unless you want
+that. Keys marked *execution* re-make nothing that exists. Unknown keys are refused, and every mistake is reported
+before anything runs.
 
 `snakemake -n` says what a change would re-make, and why. `snakemake --touch FILES` accepts results as they are after
 a change you know to be harmless.

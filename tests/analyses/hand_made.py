@@ -58,7 +58,9 @@ def score(root: Path, benchmark: str, arm: lineage.Arm) -> Path:
              "no_answer": 0.25, "cut_off": 0.125, "errors": 0.0, "lenient": share, "ungraded": 0.0,
              "mean_tokens": 9.5, "policy": "rule",
              "by_grader": {"rule": share, "matcher": 0.125},
-             "by_level": {"1": {"n_problems": len(correct), "accuracy": share}}}  # fmt: skip
+             "by_level": {"1": {"n_problems": len(correct), "accuracy": share, "ci_low": 0.0, "ci_high": 1.0}},
+             "by_subject": {}, "pass_at_k": {}, "maj_at_k": {}, "loops": 0.0,
+             "by_budget": {"32": {"accuracy": share, "ci_low": 0.0, "ci_high": 1.0}}}  # fmt: skip
     path = put(root, lineage.Score(benchmark, arm.model_path, "greedy"), "score", 0.25, **facts)
     items(path, [str(i) for i in range(len(correct))], correct)
     return path

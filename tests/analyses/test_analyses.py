@@ -21,7 +21,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     root = tmp_path_factory.mktemp("study")
     files = hand_made.results(root)
     contrasts = hand_made.tabulated(root, files)
-    return root, {**files, "scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+    tables = {name: [contrasts / f"{name}.csv"] for name in ("gaps", "means", "breakdowns")}
+    return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables}
 
 
 def section(study: Study, name: str) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:3] == ["gaps", "scores", "graders"]
+    assert analyses.names()[:3] == ["gaps", "gains", "scores"]
     assert len(set(orders)) == len(orders)
 
 
@@ -183,15 +184,34 @@ def test_cost(study: Study, tmp_path: Path) -> None:
 
 def test_levels(study: Study) -> None:
     content = section(study, "levels")
-    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "level": "1", "problems": 4, "accuracy": 0.0}
+    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "by": "level", "group": "1", "problems": 4,
+                                  "accuracy": "0.0", "95 % interval": "0.0 to 100.0"}  # fmt: skip
     assert len(content["text"]) == 1
+
+
+LEVEL = {"n_problems": 1, "accuracy": 0.5, "ci_low": 0.025, "ci_high": 0.975}
+
+
+def test_subjects_stand_beside_levels(tmp_path: Path) -> None:
+    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
+    hand_made.change(path, by_subject={"algebra": {**LEVEL, "n_problems": 3}})
+    rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
+    assert [(row["by"], row["group"], row["problems"]) for row in rows] == [
+        ("level", "1", 4),
+        ("subject", "algebra", 3),
+    ]
+    assert (rows[1]["accuracy"], rows[1]["95 % interval"]) == ("50.0", "2.5 to 97.5")
+    hand_made.change(path, by_subject={str(number): LEVEL for number in range(41)})
+    content = hand_made.section(tmp_path, "levels", {"scores": [path]})
+    assert [row["by"] for row in content["rows"]] == ["level"]
+    assert "Not shown, because their problems have more than 40 subjects: b." in content["text"]
 
 
 @pytest.mark.parametrize(("levels", "rows"), [(40, 40), (41, 0)])
 def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) -> None:
     path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = [r"$\foo$", *map(str, range(1, levels))]
-    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
     content = hand_made.section(tmp_path, "levels", {"scores": [path]})
     assert len(content["rows"]) == rows
     assert (r"<!-- $\foo$ -->" in content["picture"]["svg"]) == (rows > 0)
@@ -202,9 +222,9 @@ def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) 
 def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
     path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = ["Level 10", "Level 2", "11", "9"]
-    hand_made.change(path, by_level={name: {"n_problems": 1, "accuracy": 0.5} for name in names})
+    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
     rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
-    assert [row["level"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
+    assert [row["group"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
 
 
 def test_curves(study: Study) -> None:
@@ -234,45 +254,119 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
 
 def test_scores(study: Study) -> None:
     content = section(study, "scores")
-    assert [row["accuracy"] for row in content["rows"]] == [0.0, 0.25, 0.25, 0.75, 0.75, 0.5, 0.5]
-    assert content["rows"][3]["dataset"] == "hard"
-    assert "study" not in content["rows"][0]
+    assert [row["accuracy"] for row in content["rows"]] == ["0.0", "25.0", "25.0", "75.0", "75.0", "50.0", "50.0"]
+    shown = {name: content["rows"][3][name] for name in ("dataset", "seed", "problems", "samples", "95 % interval",
+                                                         "no answer", "cut off", "loops", "tokens")}  # fmt: skip
+    assert shown == {"dataset": "hard", "seed": 1, "problems": 4, "samples": 1, "95 % interval": "0.0 to 100.0",
+                     "no answer": "25.0", "cut off": "12.5", "loops": "0.0", "tokens": 10}  # fmt: skip
+    assert not {"study", "pass@n", "golds"} & {*content["columns"]}
+    assert len(content["text"]) == 1
+
+
+def test_scores_of_several_samples_and_by_the_papers_scoring(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    half = {"accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9}
+    for path in files["scores"]:
+        measures = {
+            "pass_at_k": {"1": half, "2": {**half, "accuracy": 0.625}},
+            "maj_at_k": {"1": half, "2": {**half, "accuracy": 0.375}},
+        }
+        hand_made.change(path, n_samples=2, policy="paper_scoring", **measures)
+    table = hand_made.tabulated(tmp_path, files) / "scores.csv"
+    content = hand_made.section(tmp_path, "scores", {"scores": files["scores"], "scores_csv": [table]})
+    assert {(row["pass@n"], row["maj@n"]) for row in content["rows"]} == {("62.5", "37.5")}
+    assert content["text"][1].startswith("Of several samples")
+    assert "defects of the paper's scorer" in content["text"][2]
+
+
+def test_means(study: Study) -> None:
+    rows = {row["dataset"]: row for row in section(study, "means")["rows"]}
+    assert rows["hard"] == {"student": "s", "training": "t", "dataset": "hard", "benchmark": "b", "benchmarks": 1,
+                            "seeds": 2, "accuracy": "75.0", "95 % interval": "18.5 to 97.5", "SD of seeds": "0.0",
+                            "SD of trainings": "0.0"}  # fmt: skip
+    assert (rows["base"]["seeds"], rows["base"]["SD of seeds"], rows["base"]["SD of trainings"]) == (1, None, None)
+
+
+def test_means_of_single_seeds_on_one_benchmark_say_nothing_new(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    single = {**hand_made.STUDY["arms"][0], "seeds": [1]}
+    table = hand_made.tabulated(tmp_path, files, arms=[single]) / "means.csv"
+    content = hand_made.section(tmp_path, "means", {"means": [table]})
+    assert content["rows"] == []
+    assert content["text"][-1] == "Every arm here has one seed and one benchmark."
+
+
+def test_budgets(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    figures = {"accuracy": 0.25, "ci_low": 0.1, "ci_high": 0.9}
+    long = next(path for path in files["scores"] if "/hard/seed-1/" in str(path))
+    hand_made.change(long, by_budget={"32": figures, "1024": {**figures, "accuracy": 0.75}})
+    hand_made.change(files["scores"][0], by_budget={})  # the base's tokens are unknown
+    table = hand_made.tabulated(tmp_path, files) / "breakdowns.csv"
+    content = hand_made.section(tmp_path, "budgets", {"breakdowns": [table]})
+    rows = {row["arm"]: row for row in content["rows"]}
+    assert rows["s/t/hard/seed-1"] == {"benchmark": "b", "arm": "s/t/hard/seed-1", "32": "25.0", "1,024": "75.0"}
+    # A budget beyond the longest response of an arm changes nothing.
+    assert (rows["s/t/easy/seed-1"]["32"], rows["s/t/easy/seed-1"]["1,024"]) == ("25.0", "25.0")
+    assert "s/base" not in rows
 
 
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
-       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy"}  # fmt: skip
+       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy", "family": "declared",
+       "primary": "yes", "estimate": 0.5, "ci_low": 0.25, "ci_high": 0.75, "p_value": 0.0001, "p_holm": 0.04,
+       "reading": "gain", "seed_sd": 0.01, "tipping_sd": "", "expected": ""}  # fmt: skip
 
 
-def test_gaps_are_read_and_marked(tmp_path: Path) -> None:
-    numbers = [
-        (0.5, 0.25, 0.75, 0.0001),
-        (0.5, 0.25, 0.75, 0.0001),
-        (-0.5, -0.75, -0.25, 0.04),
-        (0.5, -0.1, 0.9, 0.5),
-        (0.5, 0.0, 0.9, 0.001),
-    ]
-    names = ("estimate", "ci_low", "ci_high", "p_value")
-    rows = [{**GAP, **dict(zip(names, each, strict=True))} for each in numbers]
-    rows[1]["parity"] = "not comparable: updates 668 vs 24"
-    columns = list(rows[0])
-    lines = [columns, *([str(row[name]) for name in columns] for row in rows)]
-    path = tmp_path / "gaps.csv"
+def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps") -> dict[str, Any]:
+    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    path = root / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
-    assert content["marks"] == ["up", "", "down", "", ""]
-    assert [row["reading"] for row in content["rows"]] == [
-        "gain", "not comparable", "loss", "includes zero", "includes zero"]  # fmt: skip
-    assert [row["p"] for row in content["rows"]] == ["<0.001", "<0.001", "0.040", "0.500", "0.001"]
+    return hand_made.section(root, name, {"gaps": [path], "scores": []})
+
+
+def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) -> None:
+    unlike, unworded = {"parity": "not comparable: updates 668 vs 24", "p_holm": ""}, {"p_holm": "", "seed_sd": ""}
+    rows = [
+        GAP,
+        {**GAP, **unlike, "reading": "not comparable"},
+        {**GAP, "estimate": -0.5, "ci_low": -0.75, "ci_high": -0.25, "reading": "loss", "expected": "More."},
+        {**GAP, "ci_low": -0.1, "p_value": 0.5, "reading": "undecided"},
+        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.052},
+        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.0, "n_seeds": 1},
+        {
+            **GAP,
+            "estimate": "",
+            "seed_sd": "",
+            "minus": "the best of a; b",
+            "reading": "gain over all",
+            "loss_token_ratio": "",
+        },
+        {**GAP, "reading": "loss to the best"},
+        {**GAP, "reading": "gain; smaller than 3.0 points".replace(";", " and"), "benchmark": "c", "primary": "no"},
+        {**GAP, "family": "gains over base", "gap": "gain_over_base"},
+    ]
+    content = gap_section(tmp_path, rows)
+    assert content["marks"] == ["up", "", "down", "", "", "", "up", "down", ""]
+    assert content["marked"] == "points"
+    assert [row["reading"] for row in content["rows"]] == [row["reading"] for row in rows[:-1]]
     first = content["rows"][0]
-    assert (first["difference"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
-    assert (first["arms"], first["problems"], first["seeds"]) == ("hard − easy", 4, 2)  # noqa: RUF001
-    assert (first["parity"], first["loss tokens"]) == ("equal", "4.40 : 1")
-    assert content["marked"] == "difference"
+    assert (first["points"], first["95 % interval"]) == ("+50.0", "+25.0 to +75.0")
+    assert (first["contrast"], first["benchmark (problems)"]) == ("g: hard - easy", "b (4)")
+    assert (first["p (Holm)"], first["seeds (SD)"]) == ("<0.001 (0.040)", "2 (SD 1.0)")
+    assert first["parity"] == "equal; loss tokens 4.40 : 1"
+    shown = [row["seeds (SD)"] for row in content["rows"]]
+    assert shown[4:7] == ["2 (holds if SD < 5.2)", "1 (unknown)", "2"]
+    assert content["rows"][6]["parity"] == "equal"
+    assert content["rows"][3]["p (Holm)"] == "0.500 (0.040)"
+    assert content["text"][-1] == "expected of g: More."
+    gains = gap_section(tmp_path, rows, "gains")
+    assert [row["contrast"] for row in gains["rows"]] == ["gain_over_base: hard - easy"]
+    assert gains["marks"] == ["up"]
 
 
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
-    path.write_text("gap,student\n")
+    path.write_text("gap,student,family\n")
     content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
     assert (content["rows"], content["text"][-1]) == ([], "The studies name no gaps.")
     assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()

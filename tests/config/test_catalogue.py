@@ -105,6 +105,14 @@ def test_an_on_policy_training_is_one_that_goes_on_from_another(project: Path) -
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  share_of: tokens\n  characters: 90",
          "toy-long-arm: `share_of: tokens` does not go with a budget in `characters`; use one unit for both"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  share_of: token", "toy-long-arm.share_of: "),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  assignment: by_level",
+         "datasets.yaml: toy-long-arm: `assignment: by_level` needs two teachers with a share, and `pairing: both_"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 0.5\n  assignment: by_level\n  pairing: own_correct",
+         "toy-long-arm: `assignment: by_level` needs two teachers with a share, and `pairing: both_correct`"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 0.5\n  assignment: by_level\n  rows: 9",
+         "toy-long-arm: `assignment: by_level` goes with no budget and with shares of rows"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 0.5\n  assignment: by_level\n  share_of: tokens",
+         "toy-long-arm: `assignment: by_level` goes with no budget and with shares of rows"),
         ("catalogue/datasets.yaml", "teachers: [toy-long, toy-short]\n  alpha: 1.0",
          "teachers: [toy-long]\n  share_of: tokens", "toy-long-arm: `share_of: tokens` belongs to several teachers"),
         ("catalogue/datasets.yaml", "0.25, 0.25]", "0.25, 0.25]\n  share_of: characters",
@@ -193,3 +201,52 @@ def test_a_recipe_text_ignores_order_and_execution_and_notices_swapped_values(pr
     data["toy-train"]["columns"] = {"problem_id": "level", "level": "id"}
     path.write_text(yaml.safe_dump(data))
     assert load(project / "config", {"studies": ["toy"]}).corpora["toy-train"].canonical() != before
+
+
+FURTHER_ENTRY = {"further": {"max_new_tokens": 9}}
+
+
+def test_entries_stand_in_files_of_folders_below_too(project: Path) -> None:
+    folder = project / "config/catalogue/mine/deep"
+    folder.mkdir(parents=True)
+    (folder / "decodings.yaml").write_text(yaml.safe_dump(FURTHER_ENTRY))
+    catalogue = load(project / "config", {"studies": ["toy"]})
+    assert catalogue.decodings["further"].max_new_tokens == 9
+    assert catalogue.decodings.keys() > {"further", "toy-greedy"}
+    assert catalogue.files["decodings", "further"] == Path("catalogue/mine/deep/decodings.yaml")
+    assert catalogue.files["decodings", "toy-greedy"] == Path("catalogue/decodings.yaml")
+
+
+def test_a_mistake_names_the_file_that_the_entry_stands_in(project: Path) -> None:
+    (project / "config/catalogue/mine").mkdir()
+    path = project / "config/catalogue/mine/students.yaml"
+    path.write_text(yaml.safe_dump({"mine": {"model": {"path": "x"}, "prompt": "plane"}}))
+    with pytest.raises(InputError, match=f"^{path}: mine.prompt: 'plane' is no known prompt"):
+        load(project / "config", {"studies": ["toy"]})
+
+
+def test_a_name_has_one_recipe(project: Path) -> None:
+    (project / "config/catalogue/mine").mkdir()
+    path = project / "config/catalogue/mine/decodings.yaml"
+    path.write_text(yaml.safe_dump({"toy-greedy": {"max_new_tokens": 9}}))
+    first = project / "config/catalogue/decodings.yaml"
+    with pytest.raises(InputError) as error:
+        load(project / "config", {"studies": ["toy"]})
+    assert str(error.value) == f"{path}: toy-greedy: stands in {first} too; a name has one recipe"
+
+
+@pytest.mark.parametrize("name", ["decoding.yaml", "mine/decodings.yml", "mine/decoding.yaml"])
+def test_a_file_of_the_catalogue_that_nothing_reads_is_told(project: Path, name: str) -> None:
+    path = project / "config/catalogue" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(FURTHER_ENTRY))
+    with pytest.raises(InputError) as error:
+        load(project / "config", {"studies": ["toy"]})
+    told = f"{path}: {path.name!r} is no known file of the catalogue; did you mean 'decodings.yaml'?"
+    assert str(error.value) == told
+
+
+def test_the_examples_are_not_read(project: Path) -> None:
+    path = project / "config/catalogue/examples/decodings.yaml"
+    path.write_text(yaml.safe_dump(FURTHER_ENTRY))
+    assert "further" not in load(project / "config", {"studies": ["toy"]}).decodings

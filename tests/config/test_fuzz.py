@@ -148,7 +148,12 @@ STUDY = {
     "decoding": "d",
     "benchmarks": ["b"],
     "arms": [{"students": ["s"], "datasets": ["x", "y"], "training": "t", "seeds": [1, 2]}],
-    "gaps": {"g": {"plus": "x", "minus": ["y"]}},
+    "gaps": {"g": {"plus": "x", "minus": ["y"], "expected": "More."}},
+    "contrasts": {"c": {"gap": "g", "students": ["s", "z"], "expected": "More."}},
+    "question": "Which?",
+    "expected": "This.",
+    "smallest_gap": 0.02,
+    "power": {"correlation": 0.4, "seed_sd": 0.02},
 }
 SETTINGS = {
     "studies": ["toy"],
@@ -182,7 +187,13 @@ def leaves(model: type[BaseModel], entry: dict[str, Any], path: tuple[Any, ...] 
         if inner is None or isinstance(value, str):
             yield here, set(_leaves(annotation))
             continue
-        parts = value.items() if name == "gaps" else enumerate(value) if isinstance(value, list) else [(None, value)]
+        parts = (
+            value.items()
+            if name in ("gaps", "contrasts")
+            else enumerate(value)
+            if isinstance(value, list)
+            else [(None, value)]
+        )
         for key, part in parts:
             if isinstance(part, str):
                 yield (*here, key), set(_leaves(annotation))
@@ -200,7 +211,7 @@ def variants() -> Iterator[tuple[str, type[Recipe], dict[str, Any], str]]:
                     yield kind, model, changed(right, path, value), str(path[-1])
         for path in [(), *((name,) for name, value in right.items() if isinstance(value, dict) and name != "where")]:
             for name in ("x", "lr2", "Path", "prompts"):
-                if path not in {("gaps",), ("extra_body",)}:
+                if path not in {("gaps",), ("contrasts",), ("extra_body",)}:
                     yield kind, model, changed(right, (*path, name), 1), name
 
 
@@ -317,7 +328,7 @@ def test_an_empty_catalogue_switches_no_check_off(project: Path) -> None:
 
 def study_with(project: Path, **keys: Any) -> None:
     study = yaml.safe_load((project / "studies/toy.yaml").read_text())
-    (project / "studies/toy.yaml").write_text(yaml.safe_dump({**study, **keys}))
+    (project / "studies/toy.yaml").write_text(yaml.safe_dump({**study, "contrasts": {}, **keys}))
 
 
 BLOCK = {"students": ["toy-xs"], "datasets": ["toy-long-arm"], "training": "toy-sft", "seeds": [1]}
@@ -335,7 +346,41 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
         },
         "no student and training has all its arms",
     ),
-}
+    "arm twice": ({"arms": [{**BLOCK, "seeds": [1, 2]}, {**BLOCK, "seeds": [2, 3]}], "gaps": {}},
+                  "toy-xs/toy-sft/toy-long-arm/seed-2 stands in an earlier block, too"),
+    "arm under two names": ({"arms": [BLOCK], "gaps": {"g": {
+        "plus": "toy-long-arm", "minus": [{"dataset": "toy-long-arm", "training": "toy-sft"}]}}},
+        "gaps.g: no student and training has all its arms, or two of its sides are one arm"),
+    "gain under a reserved name": ({"arms": [BLOCK], "gaps": {"gain_over_base": {
+        "plus": "toy-long-arm", "minus": ["base"]}}}, "gaps: 'gain_over_base' is reported of every arm"),
+    "contrast of no gap": ({"contrasts": {"c": {"gap": "long_gap", "students": ["toy-xs", "toy-m"]}}},
+                           "contrasts.c: 'long_gap' is no gap of this study; known are large_teacher_gap,"),
+    "contrast of a mix": ({"contrasts": {"c": {"gap": "mix_long_gain", "students": ["toy-xs", "toy-m"]}}},
+                          "contrasts.c: 'mix_long_gain' has several `minus`"),
+    "student without an arm": (
+        {"arms": [{**BLOCK, "datasets": ["toy-long-arm", "toy-short-arm"]}, {**BLOCK, "students": ["toy-m"]}],
+         "gaps": {"g": {"plus": "toy-long-arm", "minus": ["toy-short-arm"]}},
+         "contrasts": {"c": {"gap": "g", "students": ["toy-xs", "toy-m"]}}},
+        "contrasts.c: 'toy-m' lacks an arm of 'g'"),
+    "students without a training in common": (
+        {"arms": [{**BLOCK, "datasets": ["toy-long-arm", "toy-short-arm"]},
+                  {**BLOCK, "datasets": ["toy-long-arm", "toy-short-arm"], "students": ["toy-m"],
+                   "training": "toy-sft-tokens"}],
+         "gaps": {"g": {"plus": "toy-long-arm", "minus": ["toy-short-arm"]}},
+         "contrasts": {"c": {"gap": "g", "students": ["toy-xs", "toy-m"]}}},
+        "contrasts.c: no student and training has all its arms"),
+    "one name of two": ({"contrasts": {"long_cot_gap": {"slope": {"toy-short-arm": 0, "toy-long-arm": 1}}}},
+                        "contrasts.long_cot_gap: a gap has this name, too"),
+    "slope over a stranger": ({"contrasts": {"c": {"slope": {"toy-short-arm": 0, "gsm8k-large": 1}}}},
+                              "contrasts.c: 'gsm8k-large' is no dataset of this study"),
+    "slope at one place": ({"contrasts": {"c": {"slope": {"toy-short-arm": 1, "toy-long-arm": 1}}}},
+                           "at two x or more"),
+    "gap and slope": ({"contrasts": {"c": {"gap": "long_cot_gap", "slope": {"toy-short-arm": 0, "toy-long-arm": 1}}}},
+                      "either `gap` and two `students`, or `slope`"),
+    "gap of one student": ({"contrasts": {"c": {"gap": "long_cot_gap", "students": ["toy-xs"]}}}, "two `students`"),
+    "gap of one student twice": ({"contrasts": {"c": {"gap": "long_cot_gap", "students": ["toy-xs", "toy-xs"]}}},
+                                 "'toy-xs' stands twice"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("keys", "message"), TOGETHER.values(), ids=TOGETHER)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ def draws(outcomes: str, rejected: str = "") -> list[Draw]:
 def selected(excluded: dict[str, str] | None = None, problems: str = "abcdefgh", **keys: Any) -> Selection:
     recipe = DatasetRecipe.model_validate({"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.6, **keys})
     teachers = {"hard": draws("nsawcccc", "e"), "easy": draws("ccccccwc")}
-    return select(list(problems), teachers, excluded or {}, recipe, "d")
+    return select(dict.fromkeys(problems), teachers, excluded or {}, recipe, "d")
 
 
 def facts_of(selection: Selection, **keys: Any) -> dict[str, Any]:
@@ -63,6 +64,40 @@ def test_what_is_over_the_budget() -> None:
     assert facts["ledger_by_teacher"]["easy"]["lost"]["over_budget"] == 6
 
 
+LEVELS = {"a": "Level 2", "b": "Level 5", "c": "Level ?", "d": "Level 5", "e": "Level 1", "f": "Level 10", "g": None,
+          "h": "Level 2", "i": "Level 3", "j": "Level 4"}  # fmt: skip
+
+
+def by_level(levels: dict[str, str | None], teachers: list[str], **keys: Any) -> dict[str, str]:
+    """Return problem_id -> teacher of a mix of 0.3 of the first teacher; every teacher is right everywhere."""
+    shares = [0.3, 0.7, *[0.0] * (len(teachers) - 2)]
+    recipe = {"corpus": "c", "teachers": teachers, "shares": shares, "assignment": "by_level", **keys}
+    given = {teacher: draws("c" * 10) for teacher in teachers}
+    chosen = select(levels, given, {}, DatasetRecipe.model_validate(recipe), "d").chosen()
+    return {i: teacher for i, (teacher, _) in chosen.items()}
+
+
+@pytest.mark.parametrize("teachers", [["a-hard", "easy"], ["z-hard", "easy"], ["z-hard", "easy", "m-idle"]])
+def test_the_first_teacher_has_the_hardest_problems_whatever_the_names(teachers: list[str]) -> None:
+    owners = by_level(LEVELS, teachers)
+    assert {i for i, teacher in owners.items() if teacher == teachers[0]} == {"b", "d", "f"}
+    seeded = by_level(LEVELS, teachers, assignment="seeded")
+    assert owners.keys() == seeded.keys() == LEVELS.keys()
+    assert sorted(owners.values()) == sorted(seeded.values())
+    assert owners != seeded
+
+
+def test_problems_of_a_level_stand_in_the_order_of_the_seed() -> None:
+    alike = dict.fromkeys(IDS, "3")
+    assert by_level(alike, ["hard", "easy"]) == by_level(alike, ["hard", "easy"], assignment="seeded")
+    assert by_level(alike, ["hard", "easy"]) != by_level(alike, ["hard", "easy"], seed=1)
+
+
+def test_levels_without_a_number_assign_nothing() -> None:
+    with pytest.raises(InputError, match="no problem has a level with a number"):
+        by_level({**dict.fromkeys(IDS), "a": "hard"}, ["hard", "easy"])
+
+
 def test_train_rows_hold_question_and_chosen_response() -> None:
     problems = [{"problem_id": i, "problem": f"Q {i}", "origin": f"o{i}"} for i in "ab"]
     (row,) = train_rows(problems, {"b": ("hard", 3)}, {"b": "B"})
@@ -90,7 +125,7 @@ def test_every_problem_is_given_or_lost_once_and_the_funnel_only_narrows(
     keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": alpha, "pairing": pairing}
     teachers = {"hard": hard, "easy": easy}
     try:
-        selection = select(list(IDS), teachers, excluded, DatasetRecipe.model_validate(keys), "d")
+        selection = select(dict.fromkeys(IDS), teachers, excluded, DatasetRecipe.model_validate(keys), "d")
     except InputError:  # a teacher has nothing
         return
     facts = facts_of(selection)  # its ledgers add up or it raises

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from helpers import PROMPTS
+from helpers import PROMPTS, REPOSITORY
 
 from distill.models.prompts import Prompt
 from distill.models.rendering import REMEDIES, Refusal, RenderedRow, Renderer, Unrenderable
@@ -200,3 +200,13 @@ def test_the_tokenizer_adds_nothing_to_a_template_s_text() -> None:
     assert len(known.tokenizer("7")["input_ids"]) == 3
     assert known.render(PROBLEM, "7") == alone
     assert known.template.prompt_ids(known.prompt.messages(PROBLEM)) == alone.ids[: alone.prompt]
+
+
+@pytest.mark.parametrize("name", ["qwen-base", "llama-base"])
+def test_the_templates_of_base_students_end_a_response_with_their_own_stop_token(name: str) -> None:
+    turns = ("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+    plain = renderer(tokens=turns)
+    plain.tokenizer.chat_template = (REPOSITORY / f"config/templates/{name}.jinja").read_text()
+    known = Renderer(ChatTemplate(plain.tokenizer), plain.stops, plain.prompt)
+    assert taught(known, "3 up 4 = 7.") == "3 up 4 = 7.<|end|>"
+    assert taught(known, THOUGHT) == THOUGHT + "<|end|>"

@@ -60,7 +60,12 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     added = {"min": 1, "max": 1, "total": 2, "texts": {"<think>": 2}}
     hand_made.change(files["rendered"][0], added_by_template=added)
     contrasts = hand_made.tabulated(tmp_path, files)
-    files |= {"scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
+    files |= {
+        "scores_csv": [contrasts / "scores.csv"],
+        "gaps": [contrasts / "gaps.csv"],
+        "means": [contrasts / "means.csv"],
+        "breakdowns": [contrasts / "breakdowns.csv"],
+    }
     made = {name: hand_made.section(tmp_path, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
             for name in analyses.names()}  # fmt: skip
     paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]

@@ -93,7 +93,7 @@ def test_a_config_file_of_ones_own_and_a_folder_of_ones_own(elsewhere: Path) -> 
     (elsewhere / "config").rename(elsewhere / "mine")
     study = yaml.safe_load((elsewhere / "mine/studies/toy.yaml").read_text())
     study["arms"] = [{**study["arms"][0], "students": ["toy-xs"], "datasets": ["toy-long-arm"]}]
-    study["gaps"] = {}
+    study["gaps"] = study["contrasts"] = {}
     (elsewhere / "mine/studies/small.yaml").write_text(yaml.safe_dump(study))
     (elsewhere / "mine/own.yaml").write_text("studies: [small]\nfolder: mine\n")
     options = ["--snakefile", str(REPOSITORY / "workflow/Snakefile"), "--directory", str(elsewhere)]

@@ -54,7 +54,8 @@ class OddStudy(Study):
         study.add("students", small={"model": model, "prompt": DASH})
         path = folder / config / "studies/toy.yaml"
         arms = [{"students": ["small"], "datasets": ["own"], "training": "toy-sft"}]
-        study.write(path, {**yaml.safe_load(path.read_text()), "arms": arms, "gaps": {}})
+        study.write(path, {**yaml.safe_load(path.read_text()), "arms": arms, "gaps": {},
+                             "contrasts": {}})  # fmt: skip
         study.write(folder / config / "own.yaml", {"studies": ["toy"], "folder": config})
         return study
 
@@ -128,7 +129,7 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
                                                    "judge": {"teacher": "run", "prompt": ODD}})  # fmt: skip
     done = study.snakemake("--dry-run", "--printshellcmds")
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = re.findall(r"^Shell command: (python .*)$", done.stdout + done.stderr, re.MULTILINE)
+    lines = re.findall(r"^Shell command: exec (python .*)$", done.stdout + done.stderr, re.MULTILINE)
     whole = {f"--prompt={DASH}/prompts/{name}.jinja" for name in (ODD, DASH, f"judges/{ODD}")}
     seen, met = set(), set()
     for words in map(shlex.split, lines):

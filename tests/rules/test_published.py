@@ -37,8 +37,9 @@ def test_real_solutions_go_from_problems_to_the_report(tmp_path: Path) -> None:
     large, small = (json.loads((results / f"datasets/gsm8k-{d}/manifest.json").read_text()) for d in ("large", "small"))
     assert large["problems_digest"] == small["problems_digest"]
     with open(results / "report/gaps.csv") as file:
-        (gap,) = csv.DictReader(file)
+        gap, *gains = csv.DictReader(file)
     assert (gap["gap"], gap["n_problems"], gap["parity"]) == ("large_teacher_gap", "12", "equal")
+    assert [row["plus"] for row in gains] == ["gsm8k-four", "gsm8k-large", "gsm8k-small"]
     page = (results / "report/index.html").read_text()
     assert "1319 of 1319" in page
 

@@ -55,7 +55,8 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-SCORED = analysed("gaps", "scores", "levels", "graders", "cost") | {"contrast"}
+TABULATED = analysed("gaps", "gains", "scores", "means", "budgets") | {"contrast"}
+SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
 REGRADED = analysed("verdicts", "agreement")
@@ -94,8 +95,14 @@ def test_the_report_holds_every_arm_and_gap(finished: Study) -> None:
     assert {r["n_problems"] for r in scores} == {"60"}
     with open(folder / "gaps.csv") as file:
         gaps = list(csv.DictReader(file))
-    assert [(r["gap"], r["student"]) for r in gaps] == [("long_cot_gap", "toy-xs"), ("mix_long_gain", "toy-xs")]
-    assert {r["parity"] for r in gaps} == {"equal"}
+    declared = [r for r in gaps if r["family"] == "declared"]
+    assert [(r["gap"], r["student"]) for r in declared] == [
+        ("long_cot_gap", "toy-xs"), *[("mix_long_gain", "toy-xs")] * 3,
+    ]  # fmt: skip
+    assert {r["parity"] for r in declared} == {"equal"}
+    assert {r["reading"] for r in gaps} == {"these two models", "these models"}  # one seed
+    gains = [(r["student"], r["plus"]) for r in gaps if r["family"] != "declared"]
+    assert sorted(gains) == sorted(ARMS)
     assert (folder / "index.html").stat().st_size > 50_000
 
 
@@ -124,7 +131,7 @@ def layout_of_a_training(study: Study) -> set[str]:
 
 def a_declared_difference(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "  long_cot_gap:", "  long_cot_gap:\n    differs: [rows]")
-    return planned(arms("toy-xs")) | {"contrast"} | analysed("gaps", "scores")
+    return planned(arms("toy-xs")) | TABULATED
 
 
 def swapped_values(study: Study) -> set[str]:
@@ -232,7 +239,7 @@ def graders_code(study: Study) -> set[str]:
 
 
 def programs_code(study: Study) -> set[str]:
-    study.replace("scripts/score.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
+    study.replace("scripts/distill/scores/items.py", 'NO_LEVEL = "none given"', 'NO_LEVEL = "none"')
     return {j for j in answered([*arms(), *BASE]) if j.startswith("score")} | SCORED
 
 

@@ -233,7 +233,7 @@ def programs(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Return name -> (script, modules loaded by name); a program that loads some once per module."""
     found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path in root.glob("*.py"):
-        if path.stem == "check":  # makes nothing, so no artefact depends on its code
+        if path.stem in ("check", "power"):  # they make nothing, so no artefact depends on their code
             continue
         package, modules = LOADED.get(path.stem, ("", ("",)))
         for module in modules:
@@ -332,13 +332,13 @@ EDITS = [
     ("distill/responses/endpoint.py", "no answer within", "nothing within", engine("openai")),  # stands in the row
     ("distill/responses/batch.py", "class Batch:", "class Batch(object):", engine("transformers")),
     ("distill/responses/repeats.py", "digest_size=12", "digest_size=13", {"count_repeats"}),
-    ("distill/verdicts/matcher.py", 'if text == "0.5"', 'if text == ".5"', {"verify"}),
+    ("distill/verdicts/matcher.py", 'if text == "0.5"', 'if text == ".5"', {"score", "verify"}),
     ("distill/verdicts/lenient.py", "_FEW = 4", "_FEW = 5", {"verify"}),
     ("distill/verdicts/grading.py", "class Comparison(NamedTuple):", "class Comparison(NamedTuple):\n    more: int",
-     {"check_golds", "find_agreement", "verify"}),
+     {"check_golds", "find_agreement", "score", "verify"}),
     ("distill/verdicts/answers.py", '_BOX_WORDS = (', '_BOX_WORDS = ("",',
-     {"check_golds", "fetch_problems", "fetch_statements", "find_agreement", "verify"}),
-    ("distill/verdicts/agreement.py", "(True, False)", "(False, True)", {"find_agreement"}),
+     {"check_golds", "fetch_problems", "fetch_statements", "find_agreement", "score", "verify"}),
+    ("distill/verdicts/agreement.py", "(True, False)", "(False, True)", {"find_agreement", "score"}),
     ("distill/tables/words.py", "Verdict.TIMEOUT, Verdict.ERROR)", "Verdict.ERROR)",
      each("generate", "judge", "mix", "render_browser", "score")),
     ("distill/datasets/similarity.py", "PERMUTATIONS = 128", "PERMUTATIONS = 64", {"find_duplicates"}),
@@ -346,14 +346,19 @@ EDITS = [
      {"find_contamination", "find_duplicates"}),
     ("distill/datasets/mixing.py", 'stable_hash("mix"', 'stable_hash("mixed"', {"mix"}),
     ("distill/datasets/budgets.py", "Fraction(1, 2)", "Fraction(1, 3)", {"mix"}),
-    ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score"}),
+    ("distill/scores/accuracy.py", "centre = share + z", "centre = z + share", {"score", "contrast"}),
     ("distill/scores/accuracy.py", "class Interval:", "class Interval(object):", {"score", "contrast"}),
+    ("distill/scores/contrasts.py", "TAIL = 0.025", "TAIL = 0.05", {"contrast"}),
+    ("distill/scores/readings.py", 'ALPHA = 0.05', 'ALPHA = 0.1', {"contrast"}),
+    ("distill/config/contrasts.py", "(1.0, -1.0, -1.0, 1.0)", "(1.0, -1.0, 1.0, -1.0)", {"contrast"}),
     (f"{RECIPES}/studies.py", '("updates", "epochs"', '("epochs", "updates"',
      {"compare_plans", "contrast", "render_browser"} | analysis("parity")),
     ("distill/report/browsing.py", "chr(92)", "chr(93)", {"render_browser"}),
     ("distill/report/links.py", '"points"', '"score"', {"render_page"}),
     ("distill/training/steps.py", "IGNORED = -100", "IGNORED = -101", {"train"}),
-    ("score.py", "float(counts.sum()) / total", "float(counts.sum()) // total", {"score"}),
+    ("distill/scores/voting.py", "other in others:", "other in [*others]:", {"score"}),
+    ("distill/scores/means.py", "seeds, weight = len", "weight, seeds = 1, len", {"contrast"}),
+    ("score.py", "if recipe.policy == PAPER else {}", "if recipe.policy != PAPER else {}", {"score"}),
 ]  # fmt: skip
 
 

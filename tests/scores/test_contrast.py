@@ -1,26 +1,47 @@
 """contrast.py on hand-made scores: scores, gaps, parity, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 from analyses import hand_made
 from helpers import manifest
+from scipy import stats
 
 from distill.config.lineage import Contrasts
 from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
 
+BLOCK = {"students": ["s"], "datasets": list(hand_made.DATASETS), "training": "t", "seeds": [1, 2]}
 HARD_GAP = {"gaps": {"hard_gap": hand_made.STUDY["gaps"]["hard_gap"]}}
 
 
 def test_scores_and_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = hand_made.tabulated(tmp_path, hand_made.results(tmp_path))
-    gain, hard, mix = hand_made.rows_of(folder / "gaps.csv")
-    assert (hard["gap"], hard["estimate"], hard["p_value"]) == ("hard_gap", "0.500000", "0.500000")
-    assert (hard["n_problems"], hard["n_seeds"], hard["parity"]) == ("4", "2", "equal")
+    gain, hard, mix, over_easy, over_best, *gains = hand_made.rows_of(folder / "gaps.csv")
+    assert (hard["gap"], hard["estimate"], hard["reading"]) == ("hard_gap", "0.500000", "undecided")
+    assert (hard["n_problems"], hard["n_seeds"], hard["parity"], hard["df"]) == ("4", "2", "equal", "5.000000")
+    # Two problems differ, and a pseudo pair of (1 sample x 2 seeds) ** (-1/3); both seeds answer alike.
+    variance = ((2 + 2 / 2 ** (2 / 3)) / 6 - (2 / 6) ** 2) / 6
+    assert float(hard["problem_se"]) == pytest.approx(variance**0.5, abs=1e-6)
+    assert float(hard["p_value"]) == pytest.approx(2 * stats.t.sf(0.5 / variance**0.5, 5), abs=1e-6)
+    assert float(hard["ci_low"]) == pytest.approx(0.5 - stats.t.ppf(0.975, 5) * variance**0.5, abs=1e-6)
+    assert (hard["ci_high"], hard["seed_sd"], hard["tipping_sd"]) == ("1.000000", "0.000000", "")
     assert (mix["plus"], mix["minus"], mix["estimate"], mix["parity"]) == ("mixed", "hard", "-0.250000", "equal")
-    assert mix["p_value"] == "1.000000"  # one problem differs; two teachers to choose from
-    assert (gain["estimate"], gain["p_value"], gain["parity"]) == ("0.750000", "0.250000", "base")
-    assert float(hard["ci_low"]) <= 0.5 <= float(hard["ci_high"])
+    assert (over_easy["minus"], over_easy["estimate"]) == ("easy", "0.250000")
+    assert (over_best["minus"], over_best["estimate"]) == ("the best of hard, easy", "")
+    assert over_best["ci_low"] == mix["ci_low"] < over_best["ci_high"] < over_easy["ci_high"]
+    assert float(over_best["p_value"]) == pytest.approx(2 * float(mix["p_value"]), abs=2e-6)
+    assert (gain["estimate"], gain["parity"], gain["family"]) == ("0.750000", "base", "declared")
+    # The gain of `hard` is declared; those of the other arms are reported without.
+    assert [(r["gap"], r["plus"], r["minus"], r["estimate"]) for r in gains] == [
+        ("gain_over_base", "easy", "base", "0.250000"), ("gain_over_base", "mixed", "base", "0.500000"),
+    ]  # fmt: skip
+    assert {r["family"] for r in gains} == {"gains over base"}
+    # Holm: five declared rows with a reading, and two gains by themselves.
+    assert float(gain["p_holm"]) == pytest.approx(5 * float(gain["p_value"]), abs=5e-6)
+    assert float(hard["p_holm"]) == pytest.approx(4 * float(hard["p_value"]), abs=5e-6)
+    assert float(gains[1]["p_holm"]) == pytest.approx(2 * float(gains[1]["p_value"]), abs=5e-6)
     scores = hand_made.rows_of(folder / "scores.csv")
     assert [(r["dataset"], r["seed"], r["accuracy"]) for r in scores] == [
         ("base", "0", "0.000000"), ("easy", "1", "0.250000"), ("easy", "2", "0.250000"), ("hard", "1", "0.750000"),
@@ -29,31 +50,104 @@ def test_scores_and_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[s
     shown = {name: scores[0][name] for name in ("study", "student", "benchmark", "no_answer", "cut_off", "mean_tokens")}
     assert shown == {"study": "study", "student": "s", "benchmark": "b", "no_answer": "0.250000",
                      "cut_off": "0.125000", "mean_tokens": "9.500000"}  # fmt: skip
-    header, *lines = (folder / "gaps.txt").read_text().splitlines()
-    assert header.startswith("gap ")
-    assert [line.split()[0] for line in lines] == ["gain", "hard_gap", "mix_gain"]
-    assert "hard - easy" in lines[1]
-    assert "+0.500 [" in lines[1]
-    assert "p=0.500" in lines[1]
+    lines = (folder / "gaps.txt").read_text().splitlines()
+    assert lines[:3] == ["study study", "", "contrasts in points of accuracy"]
+    assert lines[3].split()[:5] == ["gap", "student", "benchmark", "arms", "points"]
+    assert [line.split()[0] for line in lines[4:9]] == ["gain", "hard_gap", *["mix_gain"] * 3]
+    cells = re.split(r"  +", lines[5])
+    assert cells[:7] == ["hard_gap", "s", "b", "hard - easy", "+50.0", "-19.0 to +100.0", "undecided"]
+    assert cells[7:] == ["0.122", "0.486", "2", "SD 0.0", "1.00 : 1", "equal"]
+    assert lines[10] == "gains over base"
     assert capsys.readouterr().out == ""
     facts = manifest(folder / "gaps.csv")
-    assert (facts["scores"], facts["gaps"], facts["identity"]) == (7, 3, {"kind": "contrasts"})
+    assert (facts["scores"], facts["gaps"], facts["identity"]) == (7, 7, {"kind": "contrasts"})
 
 
-def test_seeds_are_those_of_the_arm_with_the_fewest(tmp_path: Path) -> None:
-    rows = hand_made.rows_of(hand_made.tabulated(tmp_path, hand_made.results(tmp_path)) / "gaps.csv")
-    assert [row["n_seeds"] for row in rows] == ["1", "2", "2"]  # the student before training has one
+def test_seeds_are_those_of_the_trained_arm_with_the_fewest(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    rows = hand_made.rows_of(hand_made.tabulated(tmp_path, files) / "gaps.csv")
+    assert {row["n_seeds"] for row in rows} == {"2"}  # the student before training is never trained
+    uneven = [{**BLOCK, "datasets": ["easy"], "seeds": [1]}, {**BLOCK, "datasets": ["hard"]}]
+    rows = hand_made.rows_of(hand_made.tabulated(tmp_path, files, arms=uneven, **HARD_GAP) / "gaps.csv")
+    assert [(row["gap"], row["n_seeds"], row["reading"]) for row in rows] == [
+        ("hard_gap", "1", "undecided"), ("gain_over_base", "1", "undecided"), ("gain_over_base", "2", "undecided"),
+    ]  # fmt: skip
+
+
+def test_more_samples_make_the_pseudo_pair_smaller(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    for path in files["scores"]:
+        hand_made.change(path, n_samples=4)
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
+    assert float(row["problem_se"]) ** 2 == pytest.approx(((2 + 2 / 8 ** (2 / 3)) / 6 - (2 / 6) ** 2) / 6, abs=1e-6)
+
+
+def test_without_seeds_a_gap_is_about_these_models(tmp_path: Path) -> None:
+    one = [{**BLOCK, "seeds": [1]}]
+    folder = hand_made.tabulated(tmp_path, hand_made.results(tmp_path), arms=one)
+    rows = hand_made.rows_of(folder / "gaps.csv")
+    assert [row["reading"] for row in rows] == [*["these two models"] * 4, "these models", *["these two models"] * 2]
+    assert {(row["p_holm"], row["seed_sd"]) for row in rows} == {("", "")}
+    assert [bool(row["tipping_sd"]) for row in rows] == [True] * 4 + [False] + [True] * 2
+    assert "unknown" in (folder / "gaps.txt").read_text()
+
+
+def test_a_word_follows_holms_p_and_the_smallest_gap(tmp_path: Path) -> None:
+    many = {"hard": [1] * 40 + [0] * 20, "easy": [0] * 40 + [0] * 20, "mixed": [1] * 40 + [0] * 20}
+    files = hand_made.results(tmp_path)
+    for path in files["scores"]:
+        dataset = read_json(path)["identity"]["dataset"]
+        hand_made.items(path, [f"{i:02d}" for i in range(60)], many.get(dataset, [0] * 60))
+    gaps = {"up": {"plus": "hard", "minus": ["easy"]}, "down": {"plus": "easy", "minus": ["hard"]},
+            "alike": {"plus": "mixed", "minus": ["hard"]}, "over": {"plus": "mixed", "minus": ["base", "easy"]},
+            "under": {"plus": "easy", "minus": ["hard", "base"]}}  # fmt: skip
+    folder = hand_made.tabulated(tmp_path, files, gaps=gaps, smallest_gap=0.05)
+    found = {(row["gap"], row["minus"]): row["reading"] for row in hand_made.rows_of(folder / "gaps.csv")}
+    assert found["up", "easy"] == "gain"
+    assert found["down", "hard"] == "loss"
+    assert found["alike", "hard"] == "smaller than 5.0 points"
+    assert found["over", "the best of base, easy"] == "gain over all"
+    assert found["under", "the best of hard, base"] == "loss to the best"
+    folder = hand_made.tabulated(tmp_path, files, gaps=gaps, smallest_gap=0.03)
+    assert "smaller" not in (folder / "gaps.txt").read_text()
+
+
+def test_a_study_says_what_it_asks_and_expects(tmp_path: Path) -> None:
+    gaps = {"hard_gap": {**HARD_GAP["gaps"]["hard_gap"], "expected": "More."}}
+    asked = {"question": "Which?", "expected": "The hard one."}
+    folder = hand_made.tabulated(tmp_path, hand_made.results(tmp_path), gaps=gaps, **asked)
+    lines = (folder / "gaps.txt").read_text().splitlines()
+    assert lines[:3] == ["study study", "question: Which?", "expected: The hard one."]
+    assert "expected of hard_gap: More." in lines
+    assert [row["expected"] for row in hand_made.rows_of(folder / "gaps.csv")] == ["More.", "", "", ""]
+
+
+def test_a_slope(tmp_path: Path) -> None:
+    slope = {"contrasts": {"share": {"slope": {"easy": 0, "mixed": 0.5, "hard": 1}}}, "gaps": {}}
+    files = hand_made.results(tmp_path)
+    for path in files["models"]:
+        if "/hard/" in str(path):
+            hand_made.change(path, loss_tokens=176)
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **slope) / "gaps.csv")
+    assert (row["gap"], row["estimate"], row["loss_token_ratio"]) == ("share", "0.500000", "4.400000")
+    assert (row["plus"], row["minus"]) == ("slope over easy at 0, mixed at 0.5, hard at 1", "")
+    hand_made.change(files["models"][2], updates=7)
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **slope) / "gaps.csv")
+    assert row["reading"] == "not comparable"
+    slope["contrasts"]["share"]["differs"] = ["updates"]
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **slope) / "gaps.csv")
+    assert (row["reading"], row["parity"]) == ("undecided", "as declared: updates 7 vs 10")
 
 
 def test_two_benchmarks_and_their_average(tmp_path: Path) -> None:
     benchmarks = ("b", "c")
     files = hand_made.results(tmp_path, benchmarks)
     folder = hand_made.tabulated(tmp_path, files, benchmarks=list(benchmarks), **HARD_GAP)
-    rows = [tuple(row[name] for name in ("benchmark", "estimate", "p_value", "n_problems"))
-             for row in hand_made.rows_of(folder / "gaps.csv")]  # fmt: skip
-    # The average weighs benchmarks alike, not problems; four problems differ, all one way: 2 / 2**4.
-    assert rows == [("b", "0.500000", "0.500000", "4"), ("c", "1.000000", "0.500000", "2"),
-                     ("average", "0.750000", "0.125000", "6")]  # fmt: skip
+    rows = [tuple(row[name] for name in ("benchmark", "estimate", "n_problems", "primary", "reading"))
+             for row in hand_made.rows_of(folder / "gaps.csv") if row["gap"] == "hard_gap"]  # fmt: skip
+    # The average weighs benchmarks alike, not problems, and alone has a reading.
+    assert rows == [("b", "0.500000", "4", "no", ""), ("c", "1.000000", "2", "no", ""),
+                     ("average", "0.750000", "6", "yes", "gain")]  # fmt: skip
     assert len(hand_made.rows_of(folder / "scores.csv")) == 14
 
 
@@ -73,11 +167,14 @@ def test_unequal_arms_are_said_to_be(tmp_path: Path) -> None:
         if "/easy/" in str(path):
             hand_made.change(path, updates=7)
     rows = hand_made.rows_of(hand_made.tabulated(tmp_path, files) / "gaps.csv")
-    assert [row["parity"] for row in rows] == ["base", *["not comparable: updates 10 vs 7"] * 2]
+    unlike = "not comparable: updates 10 vs 7"
+    assert [row["parity"] for row in rows] == ["base", unlike, "equal", unlike, unlike, "base", "base"]
+    assert [row["reading"] == "not comparable" for row in rows] == ["not" in row["parity"] for row in rows]
+    assert [row["p_holm"] == "" for row in rows] == ["not" in row["parity"] for row in rows]
     lines = (tmp_path / "results/contrasts/gaps.txt").read_text().splitlines()
-    assert ["not comparable" in line for line in lines[1:]] == [False, True, True]
+    assert sum("not comparable" in line for line in lines) == 3
     declared = {"gaps": {"hard_gap": {**hand_made.STUDY["gaps"]["hard_gap"], "differs": ["updates"]}}}
-    (row,) = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **declared) / "gaps.csv")
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **declared) / "gaps.csv")
     assert row["parity"] == "as declared: updates 10 vs 7"
 
 
@@ -88,14 +185,14 @@ def test_loss_tokens_are_shown_as_a_ratio(tmp_path: Path) -> None:
             hand_made.change(path, loss_tokens=176)
     folder = hand_made.tabulated(tmp_path, files)
     ratios = [row["loss_token_ratio"] for row in hand_made.rows_of(folder / "gaps.csv")]
-    assert ratios == ["", "4.400000", "0.227273"]  # 176 and 40; the better minus of the mix is the hard one
-    assert "4.40" in (folder / "gaps.txt").read_text()
+    assert ratios == ["", "4.400000", "0.227273", "1.000000", "", "", ""]  # 176 and 40; none with base or several
+    assert "4.40 : 1" in (folder / "gaps.txt").read_text()
 
 
 def test_another_cutoff_is_said_to_be(tmp_path: Path) -> None:
     files = hand_made.results(tmp_path)
     hand_made.change(files["rendered"][1], cutoff=32)
-    (row,) = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
     assert row["parity"] == "not comparable: cutoff 64 vs 32"
 
 

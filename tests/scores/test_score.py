@@ -49,7 +49,11 @@ def test_one_draw_by_hand(tmp_path: Path) -> None:
     assert (facts["accuracy"], facts["ci_low"], facts["ci_high"]) == (0.25, round(low, 6), round(high, 6))
     assert (facts["n_problems"], facts["n_samples"], facts["mean_tokens"]) == (4, 1, 5)
     assert (facts["no_answer"], facts["cut_off"]) == (0.5, 0.25)
-    assert facts["by_level"] == {"1": {"n_problems": 2, "accuracy": 0.5}, "2": {"n_problems": 2, "accuracy": 0.0}}
+    (low, high), none = wilson(0.5, 2), wilson(0, 2)
+    one = {"n_problems": 2, "accuracy": 0.5, "ci_low": round(low, 6), "ci_high": round(high, 6)}
+    two = {"n_problems": 2, "accuracy": 0.0, "ci_low": 0.0, "ci_high": round(none[1], 6)}
+    assert facts["by_level"] == {"1": one, "2": two}
+    assert (facts["by_subject"], facts["pass_at_k"], facts["maj_at_k"], facts["loops"]) == ({}, {}, {}, 0)
 
 
 def test_draws_are_counted_per_problem(tmp_path: Path) -> None:

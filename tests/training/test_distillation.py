@@ -23,8 +23,9 @@ from distill.config.recipes import Distillation
 from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 from distill.training.distillation import Taught, TeacherLogprobs
+from distill.training.loss import summed_loss
 from distill.training.parity import parity, trained_facts
-from distill.training.steps import summed_loss, tensors
+from distill.training.steps import tensors
 
 # The loss
 

@@ -20,16 +20,15 @@ from transformers import (
 
 from distill import tables
 from distill.runtime.errors import InputError
+from distill.training.loss import IGNORED, summed_loss
 from distill.training.steps import (
-    IGNORED,
     Layout,
     Tokens,
     attention_share,
     cheaper,
     check_isolation,
     lay_out,
-    of_device,  # fmt: skip
-    summed_loss,
+    of_device,
     tensors,
 )
 

@@ -1,7 +1,7 @@
 """Analyses: the tables of scores and gaps, and what else can be said of the results, each as a section of the report.
 
 REQUIRED INPUTS: the manifests (and small tables) of the stages that an analysis needs
-OUTPUTS: results/contrasts/{scores.csv, gaps.csv, gaps.txt, manifest.json, provenance.json};
+OUTPUTS: results/contrasts/{scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, manifest.json, provenance.json};
 results/analyses/{analysis}/{section.json, table.csv, manifest.json, provenance.json}, one per module of
 scripts/distill/analyses
 """
@@ -19,6 +19,8 @@ rule contrast:
         [path for kind in CONTRASTED for path in files_of(kind)],
     output:
         scores="results/contrasts/scores.csv",
+        means="results/contrasts/means.csv",
+        breakdowns="results/contrasts/breakdowns.csv",
         gaps="results/contrasts/gaps.csv",
         text="results/contrasts/gaps.txt",
         manifest="results/contrasts/manifest.json",
@@ -33,7 +35,7 @@ rule contrast:
         code=code(lineage.Contrasts),
         inputs=contrast_files,
     shell:
-        "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
+        "exec python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
 
 
 rule analyse:
@@ -55,5 +57,5 @@ rule analyse:
         code=code(lineage.Analysis),
         inputs=analysis_inputs,
     shell:
-        "python {params.program:q} --analysis {wildcards.analysis} --inputs {params.inputs:q}"
+        "exec python {params.program:q} --analysis {wildcards.analysis} --inputs {params.inputs:q}"
         " --output {output.section} 2> {log}"

@@ -10,7 +10,7 @@ rule check:
     log:
         "logs/check.log",
     localrule: True
-    threads: workflow.cores
+    threads: lambda wildcards: min(workflow.cores, available_cpu_count())
     params:
         python=sys.executable,
         program=lambda wildcards, threads: script("check", spawned=True),

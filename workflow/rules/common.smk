@@ -1,11 +1,17 @@
 """What the rules share. Decided in scripts/distill/config: `plan` (what studies need), `jobs` (what one job reads)."""
 
+import gc
+import os
 import re
 import sys
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+# A graph of thousands of jobs is millions of objects that all stay: to look through them again and again took a quarter
+# of the time of planning.
+gc.set_threshold(10_000_000)
 
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 if {*"{}"} & {*str(SCRIPTS)}:
@@ -14,10 +20,12 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 
 from distill import analyses
 from distill.config import jobs, lineage
+from distill.config.demands import MEMBER_START_MINUTES, START_MINUTES, demand_of
 from distill.config.load import load
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
-from distill.config.recipes import canonical_json, needed_gpus
+from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
+from distill.runtime import slurm
 from distill.runtime.codehash import code_hash
 from distill.runtime.devices import visible
 from distill.runtime.errors import InputError

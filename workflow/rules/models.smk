@@ -36,7 +36,7 @@ rule fetch_model:
         recipe=recipe(lineage.BaseModel),
         code=code(lineage.BaseModel),
     shell:
-        "python {params.program:q} --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
+        "exec python {params.program:q} --recipe {params.recipe:q} --output {output.manifest} 2> {log}"
 
 
 rule initialise:
@@ -58,7 +58,7 @@ rule initialise:
         recipe=recipe(lineage.BaseModel),
         code=code(lineage.BaseModel),
     shell:
-        "python {params.program:q} --problems {input.tables} --recipe {params.recipe:q}"
+        "exec python {params.program:q} --problems {input.tables} --recipe {params.recipe:q}"
         " --output {output.weights} 2> {log}"
 
 
@@ -84,7 +84,7 @@ rule compare_plans:
         code=code(lineage.Plans),
         inputs=planned_files,
     shell:
-        "python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "exec python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule compute_teacher_logprobs:
@@ -103,15 +103,16 @@ rule compute_teacher_logprobs:
         "logs/compute_teacher_logprobs/{student}/{training}/{dataset}.log",
     conda:
         "../../envs/train.yaml"
+    threads: model_threads(lineage.TeacherLogprobs)
     resources:
-        gpu=1,
+        **asked(lineage.TeacherLogprobs),
     params:
         program=program(lineage.TeacherLogprobs),
         recipe=recipe(lineage.TeacherLogprobs),
         code=code(lineage.TeacherLogprobs),
         teacher=untracked(distil_teacher_folder),
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --teacher {params.teacher}"
+        "exec python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --teacher {params.teacher}"
         " --student results/models/{wildcards.student}/base --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -140,7 +141,7 @@ rule train:
         "../../envs/train.yaml"
     threads: train_threads
     resources:
-        gpu=1,
+        **asked(lineage.TrainedModel),
     params:
         program=program(lineage.TrainedModel),
         recipe=recipe(lineage.TrainedModel),
@@ -149,7 +150,7 @@ rule train:
         logprobs=untracked(teacher_logprobs_option),
         refusal=untracked(refusal),
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
+        "exec python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " {params.logprobs} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
         " --execution {params.execution:q} --output {output.weights} 2> {log}"
 
@@ -179,7 +180,7 @@ rule train_on_policy:
         "../../envs/train.yaml"
     threads: train_threads
     resources:
-        gpu=1,
+        **asked(lineage.TrainedModel),
     params:
         program=program(lineage.TrainedModel),
         recipe=recipe(lineage.TrainedModel),
@@ -189,6 +190,6 @@ rule train_on_policy:
         teacher=untracked(distil_teacher_folder),
         refusal=untracked(refusal),
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --start {params.start}"
+        "exec python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --start {params.start}"
         " --teacher {params.teacher} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
         " --execution {params.execution:q} --output {output.weights} 2> {log}"

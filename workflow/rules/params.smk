@@ -18,11 +18,6 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
-def engine_gpus(answering):
-    """Return a resource: the GPUs of the engine of the recipe `answering(wildcards)`."""
-    return lambda wildcards: needed_gpus(answering(wildcards))
-
-
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
     return lambda wildcards, threads: parameter(wildcards)
@@ -46,8 +41,8 @@ def generate_execution(wildcards, threads):
 
 
 def ahead(wildcards):
-    """Return what else the model is asked, for an engine that runs in the job and on this machine."""
-    if workflow.non_local_exec or answering(wildcards).engine == "openai":
+    """Return what else the model is asked, for an engine that runs in the job."""
+    if not is_alone() or answering(wildcards).engine == "openai":
         return "{}"
     hours = CATALOGUE.settings.hours_per_job
     return canonical_json({"hours": hours, "corpora": PLAN.asked(wildcards.model_path, wildcards.decoding)})
@@ -119,7 +114,7 @@ def training_of(wildcards):
 
 def train_threads(wildcards):
     own = training_of(wildcards).threads
-    return own or (4 if workflow.non_local_exec or visible() else workflow.cores)
+    return own or (4 if on_cluster() or visible() else workflow.cores)
 
 
 def distil_teacher_folder(wildcards):
@@ -190,3 +185,23 @@ def caption(category, name):
     """Return what Snakemake's own report says of a table or picture."""
     label = {"Tables": "table", "Pictures": "picture"}[category]
     return {"caption": f"../report/{name}.rst", "category": category, "labels": {label: name.replace("_", " ")}}
+
+
+# Power
+
+
+def blind_studies():
+    """Return a line for each study that cannot see the smallest gap it asks for, as far as it can be said here."""
+    if not any(study.smallest_gap for study in CATALOGUE.studies.values()):
+        return []
+    try:
+        from distill.scores.power import studies_outlooks, warnings
+
+        return warnings(studies_outlooks(CATALOGUE))
+    except (ImportError, InputError) as error:
+        return [f"power: {error}"]
+
+
+if workflow.output_settings.dryrun:
+    for line in blind_studies():
+        print(line, file=sys.stderr)

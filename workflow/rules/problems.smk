@@ -30,7 +30,7 @@ rule fetch_problems:
         recipe=recipe(lineage.Problems),
         code=code(lineage.Problems),
     shell:
-        "python {params.program:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "exec python {params.program:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 # Read from the file and not from the problems table: Snakemake looks at no parameter of a job below one that runs again.
@@ -52,5 +52,5 @@ rule fetch_statements:
         recipe=untracked(recipe(lineage.Statements)),
         statements=shard_fingerprint,
     shell:
-        "python {params.program:q} --recipe {params.recipe:q} --shard {wildcards.shard}"
+        "exec python {params.program:q} --recipe {params.recipe:q} --shard {wildcards.shard}"
         " --output {output.table} 2> {log}"

@@ -34,5 +34,5 @@ rule render:
         recipe=recipe(lineage.Rendered),
         code=code(lineage.Rendered),
     shell:
-        "python {params.program:q} --dataset {input.table} --model results/models/{wildcards.student}/base"
+        "exec python {params.program:q} --dataset {input.table} --model results/models/{wildcards.student}/base"
         " --prompt={input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"

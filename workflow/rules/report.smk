@@ -2,7 +2,8 @@
 
 REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates; of the browser
 problems, responses, verdicts and judgements of the benchmarks, and its files in scripts/distill/report/browser
-OUTPUTS: results/report/{index.html, scores.csv, gaps.csv, gaps.txt, *.svg, manifest.json, provenance.json};
+OUTPUTS: results/report/{index.html, scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, *.svg, manifest.json,
+provenance.json};
 results/report/browser/{index.html, data/, its scripts and style, manifest.json, provenance.json}
 """
 
@@ -16,6 +17,8 @@ rule render_page:
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),
         scores=report("results/report/scores.csv", **caption("Tables", "scores")),
+        means=report("results/report/means.csv", **caption("Tables", "means")),
+        breakdowns=report("results/report/breakdowns.csv", **caption("Tables", "breakdowns")),
         gaps=report("results/report/gaps.csv", **caption("Tables", "gaps")),
         pictures=[report(f"results/report/{name}.svg", **caption("Pictures", name)) for name in PICTURES],
         text="results/report/gaps.txt",
@@ -32,7 +35,7 @@ rule render_page:
         template=template,
         template_digest=template_digest,
     shell:
-        "python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
+        "exec python {params.program:q} --sections {input.sections} --contrasts results/contrasts"
         " --template {params.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
@@ -57,7 +60,7 @@ rule render_browser:
         assets=browser_assets,
         assets_digest=browser_digest,
     shell:
-        "python {params.program:q} --assets {params.assets:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
+        "exec python {params.program:q} --assets {params.assets:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
 rule report:

@@ -36,10 +36,14 @@ rule generate:
         "logs/generate/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.log",
     benchmark:
         "logs/generate/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}.tsv"
+    group:
+        answered_together
     conda:
         generate_environment
+    threads: model_threads(lineage.Responses)
     resources:
-        gpu=engine_gpus(answering),
+        **asked(lineage.Responses),
+        engines=1,  # a profile lets the members of a group run one by one
     params:
         program=program(lineage.Responses),
         recipe=recipe(lineage.Responses),
@@ -48,7 +52,7 @@ rule generate:
         code=code(lineage.Responses),
         model=answering_folder,
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model:q} --prompt={input.prompt:q}"
+        "exec python {params.program:q} --gpus {resources.gpu} --statements {input.table} --model {params.model:q} --prompt={input.prompt:q}"
         " --responses {input.responses} --verdicts {input.verdicts} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --execution {params.execution:q} --ahead {params.ahead:q} --output {output.table} 2> {log}"
 
@@ -74,7 +78,7 @@ rule fetch_responses:
         recipe=recipe(lineage.Responses),
         code=code(lineage.Responses),
     shell:
-        "python {params.program:q} --statements {input.tables} --draw {wildcards.draw} --shard {wildcards.shard}"
+        "exec python {params.program:q} --statements {input.tables} --draw {wildcards.draw} --shard {wildcards.shard}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -95,4 +99,4 @@ rule count_repeats:
         program=program(lineage.Repeats),
         code=code(lineage.Repeats),
     shell:
-        "python {params.program:q} --responses {input.responses} --output {output.manifest} 2> {log}"
+        "exec python {params.program:q} --responses {input.responses} --output {output.manifest} 2> {log}"

@@ -27,11 +27,12 @@ rule score:
         "logs/score/{corpus}/{model_path}/{decoding}.log",
     conda:
         "../../envs/data.yaml"
+    threads: 1
     params:
         program=program(lineage.Score),
         recipe=recipe(lineage.Score),
         code=code(lineage.Score),
         inputs=scored_files,
     shell:
-        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
-        " --output {output.table} 2> {log}"
+        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
+        " --recipe {params.recipe:q} --output {output.table} 2> {log}"

@@ -34,7 +34,7 @@ rule find_contamination:
         code=code(lineage.Contamination),
         inputs=benchmark_files,
     shell:
-        "python {params.program:q} --statements {input.tables} --inputs {params.inputs:q}"
+        "exec python {params.program:q} --statements {input.tables} --inputs {params.inputs:q}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -55,7 +55,7 @@ rule find_duplicates:
         recipe=recipe(lineage.Duplicates),
         code=code(lineage.Duplicates),
     shell:
-        "python {params.program:q} --statements {input.tables} --recipe {params.recipe:q}"
+        "exec python {params.program:q} --statements {input.tables} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"
 
 
@@ -78,13 +78,14 @@ rule compute_loglikelihood:
         decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         "../../envs/generate.yaml"
+    threads: model_threads(lineage.Loglikelihoods)
     resources:
-        gpu=1,
+        **asked(lineage.Loglikelihoods),
     params:
         program=program(lineage.Loglikelihoods),
         recipe=recipe(lineage.Loglikelihoods),
         code=code(lineage.Loglikelihoods),
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
+        "exec python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
         " --model results/models/{wildcards.student}/base --prompt={input.prompt:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

@@ -41,7 +41,7 @@ rule find_agreement:
         code=code(lineage.Agreement),
         inputs=voters_files,
     shell:
-        "python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
+        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -65,7 +65,7 @@ rule check_golds:
         recipe=recipe(lineage.Golds),
         code=code(lineage.Golds),
     shell:
-        "python {params.program:q} --problems {input.table} --agreement {input.agreement} --workers {threads}"
+        "exec python {params.program:q} --problems {input.table} --agreement {input.agreement} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -93,7 +93,7 @@ rule verify:
         recipe=recipe(lineage.Verdicts),
         code=code(lineage.Verdicts),
     shell:
-        "python {params.program:q} --problems {input.table} --responses {input.responses} --agreement {input.agreement}"
+        "exec python {params.program:q} --problems {input.table} --responses {input.responses} --agreement {input.agreement}"
         " --workers {threads} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -121,8 +121,9 @@ rule judge:
         decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
         judge_environment
+    threads: model_threads(lineage.Judgements)
     resources:
-        gpu=engine_gpus(judging),
+        **asked(lineage.Judgements),
     params:
         program=program(lineage.Judgements),
         recipe=recipe(lineage.Judgements),
@@ -130,6 +131,6 @@ rule judge:
         code=code(lineage.Judgements),
         model=judge_folder,
     shell:
-        "python {params.program:q} --gpus {resources.gpu} --problems {input.table} --responses {input.responses}"
+        "exec python {params.program:q} --gpus {resources.gpu} --problems {input.table} --responses {input.responses}"
         " --verdicts {input.verdicts} --agreement {input.agreement} --prompt={input.prompt:q} --model {params.model:q}"
         " --recipe {params.recipe:q} --execution {params.execution:q} --output {output.table} 2> {log}"

@@ -1,8 +1,9 @@
-"""Accuracy by difficulty, where problems have a level."""
+"""Accuracy by difficulty and by subject, where problems have them."""
 
 import re
 from typing import Any
 
+from distill.analyses.numbers import interval, points
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
@@ -11,34 +12,41 @@ from distill.scores.golds import notes
 NEEDS = ("scores",)
 ORDER = 30
 MOST = 40  # levels that a picture can show; more are no levels but ids
+GROUPS = {"level": "by_level", "subject": "by_subject"}
 
 
 def analyse(inputs: Inputs) -> Section:
-    """Return the section on levels, from the scores' manifests."""
+    """Return the section on levels and subjects, from the scores' manifests."""
     from distill.analyses import plots
 
     scores = sorted(
         map(_ordered, map(read_json, inputs["scores"])), key=lambda m: (m["identity"]["corpus"], Arm.of(m["identity"]))
     )
+    crowded = {
+        group: sorted({m["identity"]["corpus"] for m in scores if len(m[key]) > MOST}) for group, key in GROUPS.items()
+    }
     rows = [
-        {"benchmark": m["identity"]["corpus"], "arm": Arm.of(m["identity"]).path, "level": level,
-         "problems": facts["n_problems"], "accuracy": facts["accuracy"]}
+        {"benchmark": m["identity"]["corpus"], "arm": Arm.of(m["identity"]).path, "by": group, "group": name,
+         "problems": facts["n_problems"], "accuracy": points(facts["accuracy"]), "95 % interval": interval(facts)}
         for m in scores
-        for level, facts in m["by_level"].items()
+        for group, key in GROUPS.items()
+        if m["identity"]["corpus"] not in crowded[group]
+        for name, facts in m[key].items()
     ]  # fmt: skip
-    crowded = sorted({m["identity"]["corpus"] for m in scores if len(m["by_level"]) > MOST})
-    text = ["Accuracy by the level of the problems, of the first seed of each arm in the picture.", *notes(scores)]
-    if crowded:
-        text.append(f"Not shown, because their problems have more than {MOST} levels: {', '.join(crowded)}.")
-    shown = [m for m in scores if m["identity"]["corpus"] not in crowded]
-    kept = [row for row in rows if row["benchmark"] not in crowded]
-    return Section("Levels", tuple(text), kept, Picture("accuracy_by_level", plots.accuracy_by_level(shown)))
+    text = ["Accuracy in points by the level and the subject of the problems; in the picture by level, of the first "
+            "seed of each arm, with 95 % intervals.", *notes(scores)]  # fmt: skip
+    for group, names in crowded.items():
+        if names:
+            text.append(f"Not shown, because their problems have more than {MOST} {group}s: {', '.join(names)}.")
+    shown = [m for m in scores if m["identity"]["corpus"] not in crowded["level"]]
+    return Section("Levels", tuple(text), rows, Picture("accuracy_by_level", plots.accuracy_by_level(shown)))
 
 
 def _ordered(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return a score's manifest with its levels in a reader's order: level 10 comes after level 2."""
-    levels = manifest["by_level"]
-    return {**manifest, "by_level": {level: levels[level] for level in sorted(levels, key=_natural)}}
+    """Return a score's manifest with its levels and subjects in a reader's order: level 10 comes after level 2."""
+    groups = {key: {name: manifest[key][name] for name in sorted(manifest[key], key=_natural)}
+              for key in GROUPS.values()}  # fmt: skip
+    return {**manifest, **groups}
 
 
 def _natural(level: str) -> list[tuple[bool, int, str]]:

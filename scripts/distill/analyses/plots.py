@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.config.lineage import BASE, Arm
+from distill.scores.readings import side
 from distill.training.parity import NOT_COMPARABLE
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
@@ -51,31 +52,49 @@ def _draw(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
 
 
 def gap_by_student(gaps: Sequence[Mapping[str, Any]]) -> str:
-    """Return an SVG with one panel per gap on one scale: its estimate and interval by student, zero marked."""
+    """Return an SVG with one panel per gap on one scale: its estimate and interval by student, in points, zero marked.
+
+    A filled dot is a gain or a loss by its reading; blue has a reading, black is about the models only, grey is not
+    comparable. Against the best of several there is an interval without a dot.
+    """
     names = list(dict.fromkeys(g["gap"] for g in gaps))
-    ends = [0.0, *(g["ci_low"] for g in gaps), *(g["ci_high"] for g in gaps)]
-    margin = 0.05 * (max(ends) - min(ends)) or 0.05
+    ends = [0.0, *(100 * g["ci_low"] for g in gaps), *(100 * g["ci_high"] for g in gaps)]
+    margin = 0.05 * (max(ends) - min(ends)) or 5
+    tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
 
     def draw(axes: list[Any]) -> None:
         for axis, name in zip(axes, names, strict=True):
             rows = [g for g in gaps if g["gap"] == name]
             for place, row in enumerate(rows):
-                spread = [[row["estimate"] - row["ci_low"]], [row["ci_high"] - row["estimate"]]]
-                fair = not row["parity"].startswith(NOT_COMPARABLE)
-                colour = COLOURS[0] if fair else COLOURS[6]
-                sure = fair and (row["ci_low"] > 0 or row["ci_high"] < 0)
-                axis.errorbar([row["estimate"]], [place], xerr=spread, fmt="o", capsize=4,
-                              color=colour, mfc=colour if sure else "white")  # fmt: skip
+                colour, filled = _look(row)
+                low, high = 100 * row["ci_low"], 100 * row["ci_high"]
+                axis.errorbar([(low + high) / 2], [place], xerr=(high - low) / 2, fmt="none", capsize=4, ecolor=colour)
+                if row["estimate"] is not None:
+                    axis.plot([100 * row["estimate"]], [place], "o", color=colour, mfc=colour if filled else "white")
             axis.axvline(0, color="#333333", linewidth=1)
-            axis.set_yticks(range(len(rows)), [f"{r['student']}\n{r['benchmark']}\n{_fairness(r)}" for r in rows])
-            axis.set_ylim(len(rows) - 0.5, -0.5)
+            axis.set_yticks(range(len(rows)), [_label(row, rows) for row in rows], fontsize=8)
+            axis.set_ylim(tallest - 0.5, -0.5)
             axis.set_xlim(min(ends) - margin, max(ends) + margin)
             axis.set_title(name, fontsize=10)
-            axis.set_xlabel("difference in accuracy")
+            axis.set_xlabel("points of accuracy")
 
-    tallest = max((sum(g["gap"] == n for g in gaps) for n in names), default=1)
     rows = max(math.ceil(len(names) / MOST_GAPS), 1)
-    return _draw((4.0 * min(max(len(names), 1), MOST_GAPS), rows * (1.2 + 0.7 * tallest)), len(names), draw, rows)
+    return _draw((4.4 * min(max(len(names), 1), MOST_GAPS), rows * (1.2 + 0.7 * tallest)), len(names), draw, rows)
+
+
+def _look(row: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the colour of a gap and whether its dot is filled."""
+    if row["parity"].startswith(NOT_COMPARABLE):
+        return COLOURS[6], False
+    return (COLOURS[7], False) if row["p_holm"] is None else (COLOURS[0], side(row) != 0)
+
+
+def _label(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a gap's student, what it is compared with where that is not one arm, its reading and its fairness."""
+    several = len({each["minus"] for each in rows if each["student"] == row["student"]}) > 1
+    versus = f" over {row['minus'].split(' of ')[0]}" if several else ""
+    seeds = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] != 1)}"
+    return f"{row['student']}{versus}\n{row['reading']}, {seeds}\n{_fairness(row)}"
 
 
 def _fairness(gap: Mapping[str, Any]) -> str:
@@ -140,8 +159,11 @@ def accuracy_by_level(scores: Sequence[Mapping[str, Any]]) -> str:
             for place, (dataset, levels) in enumerate(by_dataset.items()):
                 style = "--" if dataset == BASE else "-"
                 heights = [level["accuracy"] for level in levels.values()]
-                axis.plot(list(levels), heights, style, marker="o", markersize=4,
-                          color=COLOURS[place % len(COLOURS)], label=dataset)  # fmt: skip
+                below = [level["accuracy"] - level["ci_low"] for level in levels.values()]
+                above = [level["ci_high"] - level["accuracy"] for level in levels.values()]
+                colour = COLOURS[place % len(COLOURS)]
+                axis.errorbar(list(levels), heights, yerr=[below, above], linestyle=style, marker="o", markersize=4,
+                              capsize=2, elinewidth=0.7, color=colour, label=dataset)  # fmt: skip
             axis.set_ylim(0, 1.02)
             axis.set_title(name, fontsize=10)
             axis.set_xlabel("level")

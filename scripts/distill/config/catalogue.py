@@ -1,6 +1,7 @@
 """The catalogue: all recipes by kind and name, the selected studies, and the settings."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from distill.config.lineage import BASE, PUBLISHED, Arm
 from distill.config.recipes import (
@@ -36,6 +37,7 @@ class Catalogue:
     """All recipes by kind and name, the selected studies, and the settings.
 
     on_policy: the entries of trainings.yaml that are on-policy; `trainings` are the others.
+    files: (kind, name) -> the file of an entry, relative to the folder `config/`.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Catalogue:
     on_policy: dict[str, OnPolicyRecipe] = field(default_factory=dict)
     decodings: dict[str, DecodingRecipe] = field(default_factory=dict)
     studies: dict[str, StudyRecipe] = field(default_factory=dict)
+    files: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     def arms(self, study: str) -> list[Arm]:
         """Return the arms of a study."""
@@ -64,8 +67,13 @@ class Catalogue:
         return range(published.draws if published else 0)
 
     def benchmarks(self) -> list[str]:
-        """Return the names of all corpora that are never trained on."""
-        return [name for name, corpus in self.corpora.items() if corpus.benchmark]
+        """Return the names of the benchmarks that datasets are decontaminated against."""
+        measured = {name for study in self.studies.values() for name in study.benchmarks}
+        return [
+            name
+            for name, corpus in self.corpora.items()
+            if corpus.benchmark and (corpus.always_compared or name in measured)
+        ]
 
     def decoding_of(self, teacher: str) -> str:
         """Return a teacher's decoding, or `published`."""

@@ -39,7 +39,7 @@ def comparisons(study: StudyRecipe, gap: GapRecipe) -> list[Comparison]:
     """Return what a gap compares, for each student and each training that has all its arms.
 
     A side without a training takes each training that all such sides have; the blocks of arms they stand in do not
-    count.
+    count. Where two sides are one arm, there is nothing to compare.
     """
     arms = arms_of(study)
     students = dict.fromkeys(student for block in study.arms for student in block.students)
@@ -47,7 +47,8 @@ def comparisons(study: StudyRecipe, gap: GapRecipe) -> list[Comparison]:
         Comparison(student, training, groups)
         for student in students
         for training in _trainings(study, gap)
-        if all(groups := tuple(_group(arms, student, side, training) for side in (gap.plus, *gap.minus)))
+        if all(groups := tuple(group_of(arms, student, side, training) for side in (gap.plus, *gap.minus)))
+        and len(set(groups)) == len(groups)
     ]
     return list(dict.fromkeys(found))
 
@@ -61,7 +62,8 @@ def _trainings(study: StudyRecipe, gap: GapRecipe) -> Iterator[str]:
     yield from dict.fromkeys(block.training for block in study.arms)
 
 
-def _group(arms: list[Arm], student: str, side: str | GapArm, training: str) -> tuple[Arm, ...]:
+def group_of(arms: list[Arm], student: str, side: str | GapArm, training: str) -> tuple[Arm, ...]:
+    """Return the arms of a side, which differ in their seeds; none where the study has none."""
     dataset = dataset_of(side)
     if dataset == BASE:
         return (Arm.base(student),)

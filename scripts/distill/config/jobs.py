@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.config.catalogue import Catalogue
+from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
 from distill.config.lineage import (
     PUBLISHED,
@@ -91,8 +92,8 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
 
 
 def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
-    """Return what the problems of a corpus are made from: who agrees on their gold answers changes no problem."""
-    return catalogue.corpora[corpus].model_copy(update={"agreement": None})
+    """Return what the problems of a corpus are made from: who agrees on their golds, or scores them, changes none."""
+    return catalogue.corpora[corpus].model_copy(update={"agreement": None, "paper_task": "math"})
 
 
 def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
@@ -201,6 +202,13 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
         for compared in comparisons(study, recipe)
         if compared.student == student
     ]  # fmt: skip
+    gaps += [
+        {"study": name, "gap": slope.name, "differs": slope.differs,
+         "groups": [[arm.model_path for arm in group] for group in slope.groups]}
+        for name, study in catalogue.studies.items()
+        for slope in slopes(study)
+        if slope.student == student
+    ]  # fmt: skip
     return canonical_json({"arms": arms, "gaps": gaps, "teachers": teachers, "on_policy": on_policy})
 
 
@@ -209,9 +217,11 @@ def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
     return LoglikelihoodJob(**_shown(catalogue, student))
 
 
-def score_job(catalogue: Catalogue) -> ScoreJob:
-    """Return what a score reads."""
-    return ScoreJob(policy=catalogue.settings.policy)
+def score_job(catalogue: Catalogue, corpus: str) -> ScoreJob:
+    """Return what a score reads: of several samples the grader says which answers are equal."""
+    policy, grading = catalogue.settings.policy, catalogue.settings.grading
+    task = catalogue.corpora[corpus].paper_task if policy == "paper_scoring" else "math"
+    return ScoreJob(policy=policy, paper_task=task, grading=grading)
 
 
 def similarity_job(catalogue: Catalogue, *keys: str) -> str:
@@ -248,8 +258,8 @@ def browser_job(catalogue: Catalogue) -> str:
 
 
 def contrasts_job(catalogue: Catalogue) -> str:
-    """Return what scores and gaps depend on of the selected studies, as canonical text; their titles do not count."""
-    studies = {name: {**study.content(), "title": name} for name, study in catalogue.studies.items()}
+    """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`."""
+    studies = {name: {**study.content(), "title": name, "power": {}} for name, study in catalogue.studies.items()}
     return canonical_json({"studies": studies})
 
 
@@ -357,7 +367,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case TrainedModel():
             return train_job(catalogue, place.training, place.dataset).canonical()
         case Score():
-            return score_job(catalogue).canonical()
+            return score_job(catalogue, place.corpus).canonical()
         case Contrasts():
             return contrasts_job(catalogue)
         case Report():

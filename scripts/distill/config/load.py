@@ -1,5 +1,6 @@
 """Reads `config/`: the catalogue, the studies and the settings, with every mistake reported before a graph is built."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from distill.config.recipes import OnPolicyTraining, Settings, StudyRecipe
 from distill.config.references import References
 from distill.runtime.errors import InputError, first_line
 
+EXAMPLES = "examples"  # a folder of the catalogue
+
 
 def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     """Read and check `root` (the folder `config/`) for the given settings (the content of config.yaml).
@@ -24,21 +27,22 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     if checked is None:
         raise InputError("\n".join(mistakes))
     catalogue = Catalogue(settings=checked)
-    names: dict[str, list[str]] = {}  # also of entries with mistakes, so that one mistake is not told twice
-    for kind, model in KINDS.items():
-        path = root / "catalogue" / f"{kind}.yaml"
-        entries = read_yaml(path, mistakes)
-        if entries is None:
+    # Kind -> name -> file, also of entries with mistakes, so that one mistake is not told twice.
+    names: dict[str, dict[str, Path]] = {}
+    for kind in KINDS:
+        read = [(path, read_yaml(path, mistakes)) for path in _files(root, kind)]
+        if any(entries is None for _, entries in read):
             continue
-        names[kind] = list(entries)
-        for name, entry in entries.items():
-            others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
-            own = others[0] if others else model
-            recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
-            if isinstance(recipe, OnPolicyTraining):
-                catalogue.on_policy[name] = recipe.on_policy
-            elif recipe is not None:
-                getattr(catalogue, kind)[name] = recipe
+        names[kind] = {}
+        for path, entries in read:
+            for name, entry in (entries or {}).items():
+                if first := names[kind].get(name):
+                    mistakes.append(f"{path}: {name}: stands in {first} too; a name has one recipe")
+                    continue
+                names[kind][name] = path
+                _read_entry(catalogue, kind, name, entry, path, mistakes)
+        catalogue.files |= {(kind, name): path.relative_to(root) for name, path in names[kind].items()}
+    mistakes += _unread(root)
     studies = sorted(p.stem for p in (root / "studies").glob("*.yaml"))
     for name in checked.studies:
         if name not in studies:
@@ -54,6 +58,57 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
     return catalogue
+
+
+def _files(root: Path, kind: str) -> list[Path]:
+    """Return the files of a kind: `catalogue/KIND.yaml`, which must be there, and those of that name in folders."""
+    first = root / "catalogue" / f"{kind}.yaml"
+    return [first, *(path for path in _below(root, f"{kind}.yaml") if path != first)]
+
+
+def _below(root: Path, pattern: str) -> list[Path]:
+    """Return the files below `catalogue/` of a pattern, sorted; the examples there are to be copied, not read."""
+    folder = root / "catalogue"
+    return sorted(p for p in folder.rglob(pattern) if p.relative_to(folder).parts[0] != EXAMPLES)
+
+
+def _unread(root: Path) -> list[str]:
+    """Return a line for each YAML file of the catalogue that is of no kind: nothing would read it."""
+    strangers = [path for path in _below(root, "*.y*ml") if path.suffix != ".yaml" or path.stem not in KINDS]
+    return [
+        f"{path}: {unknown(path.name, 'file of the catalogue', (f'{k}.yaml' for k in KINDS))}" for path in strangers
+    ]
+
+
+def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Path, mistakes: list[str]) -> None:
+    """Check an entry of a catalogue file, and put its recipe into the catalogue."""
+    others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
+    own = others[0] if others else KINDS[kind]
+    recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
+    if isinstance(recipe, OnPolicyTraining):
+        catalogue.on_policy[name] = recipe.on_policy
+    elif recipe is not None:
+        getattr(catalogue, kind)[name] = recipe
+
+
+def chosen_settings(root: Path, text: str | None) -> dict[str, Any]:
+    """Return settings from their JSON, without one the content of config.yaml in `root`.
+
+    Raises InputError that says what is wrong with either.
+    """
+    if text is None:
+        mistakes: list[str] = []
+        settings = read_yaml(root / "config.yaml", mistakes)
+        if settings is None:
+            raise InputError(mistakes[0])
+        return settings
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"--settings: not JSON ({error})") from None
+    if not isinstance(settings, dict):
+        raise InputError('--settings: expected a JSON object such as {"studies": ["toy"]}')
+    return settings
 
 
 class _Loader(yaml.SafeLoader):

@@ -45,7 +45,7 @@ from distill.config.recipes.base import namable
 from distill.config.shards import shard_names
 
 CONTRASTED = ("scores", "models", "rendered")  # the kinds of files that contrasts are made from
-CONTRAST_TABLES = ("scores.csv", "gaps.csv", "gaps.txt")  # and what they are
+CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")  # and what they are
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
     BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
@@ -354,7 +354,7 @@ class Plan:
             return [place.file("train_log.parquet") for place in self.trained()]
         if kind == "provenance":
             return [place.file("provenance.json") for places in stages.values() for place in places()]
-        if kind in ("scores_csv", "gaps"):
+        if kind in ("scores_csv", "means", "breakdowns", "gaps"):
             return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
         return [place.manifest for place in stages[kind]()]
 
@@ -384,7 +384,7 @@ class Plan:
         Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
         """
         return [
-            f"{self.catalogue.settings.folder}/catalogue/{kind}.yaml: {name}: {complaint}"
+            f"{self.catalogue.settings.folder}/{self.catalogue.files[kind, name]}: {name}: {complaint}"
             for kind, name, path in self.local_files()
             if path
             for complaint in _complaints(Path(path))

@@ -1,12 +1,13 @@
 """Checks across entries: names point to entries, prompts exist, the parts of a study fit each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, TemplateError, meta
 
+from distill.config import contrasts
 from distill.config.catalogue import KINDS, Catalogue
-from distill.config.gaps import comparisons, dataset_of
+from distill.config.gaps import dataset_of
 from distill.config.lineage import BASE
 from distill.config.mistakes import unknown
 from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
@@ -15,7 +16,8 @@ from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe,
 class References:
     """Checks that names point to entries, files exist, and the parts of a study fit each other."""
 
-    def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Iterable[str]]):
+    def __init__(self, catalogue: Catalogue, root: Path, names: Mapping[str, Mapping[str, Path]]):
+        """Take a catalogue, the folder `config/`, and kind -> name -> file of all entries, also those with mistakes."""
         self._c, self._root, self._names = catalogue, root, names
         self._lines: list[str] = []
 
@@ -50,8 +52,10 @@ class References:
         return self._lines
 
     def _add(self, kind: str, key: str, message: str) -> None:
-        folder = "studies" if kind not in KINDS else "catalogue"
-        self._lines.append(f"{self._root / folder / kind}.yaml: {key}: {message}")
+        path = self._root / "studies" / f"{kind}.yaml"
+        if kind in KINDS:
+            path = self._names[kind][key.split(".")[0]]
+        self._lines.append(f"{path}: {key}: {message}")
 
     def _name(self, kind: str, key: str, name: str, target: str, word: str) -> bool:
         if name not in self._names[target]:
@@ -120,7 +124,7 @@ class References:
             why = "only `pairing: unfiltered` can use it, for nothing can be called correct"
             ways = "give the corpus an `agreement`, or let a judge decide (`policy: rule+judge`)"
             self._add("datasets", f"{name}.pairing", f"{dataset.corpus!r} has no gold answers; {why}; else {ways}")
-        if dataset.curation.pass_rate and settings.policy == "rule":
+        if dataset.curation.pass_rate and settings.policy != "rule+judge":
             self._add("datasets", f"{name}.curation.pass_rate", f"{dataset.corpus!r} has no gold answers to pass by")
         for teacher in dataset.teachers:
             decoding = self._c.decodings.get(self._c.decoding_of(teacher)) if teacher in self._c.teachers else None
@@ -201,8 +205,21 @@ class References:
             strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]
             for dataset in strangers:
                 self._add(name, f"gaps.{gap}", unknown(dataset, "dataset of this study", trained))
-            if not strangers and not comparisons(study, recipe):
-                self._add(name, f"gaps.{gap}", "no student and training has all its arms, so it would give no number")
+        for key, message in contrasts.mistakes(study, sorted(trained)):
+            self._add(name, key, message)
+        for contrast in contrasts.contrasts(study):
+            if one_recipe := self._of_one_recipe(contrast):
+                key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
+                self._add(name, key, f"{one_recipe} are two names of one recipe; they do not differ")
+
+    def _of_one_recipe(self, contrast: contrasts.Contrast) -> str | None:
+        """Return two datasets of one recipe that a gap compares under one training, None where there are none."""
+        seen: dict[tuple[str, str, str], str] = {}
+        for arm in (group[0] for group in contrast.groups if group[0].dataset in self._c.datasets):
+            recipe = arm.student, arm.training, self._c.datasets[arm.dataset].canonical()
+            if seen.setdefault(recipe, arm.dataset) != arm.dataset:
+                return f"{seen[recipe]!r} and {arm.dataset!r}"
+        return None
 
     def _check_apart(self, name: str, study: StudyRecipe) -> None:
         """Check that no benchmark is made of the rows that a student of the study is trained on."""

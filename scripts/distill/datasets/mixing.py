@@ -3,10 +3,12 @@
 Pure functions on ids; `budgets` says which of the paired problems a dataset holds, and from whom.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from distill.config.shards import stable_hash
+from distill.runtime.errors import InputError
 from distill.tables.words import Outcome
 
 
@@ -65,16 +67,36 @@ def select_draws(problem_ids: Iterable[str], draws: Iterable[Draw], pairing: str
     )
 
 
-def candidates(usable: Mapping[str, Iterable[str]], pairing: str, seed: int) -> dict[str, list[str]]:
-    """Return teacher -> its candidate problems in the dataset's seeded order; teachers stand in the order of names.
+def level_ranks(levels: Mapping[str, str | None], hardest_first: bool) -> dict[str, int]:
+    """Return problem_id -> rank of its level, the least first: the first whole number in it, without one the lowest.
 
-    `both_correct` keeps problems that every teacher can fill; the other pairings keep each teacher's own.
+    Raises InputError where no level has a number.
     """
+    found = {i: re.search(r"\d+", level or "") for i, level in levels.items()}
+    if not any(found.values()):
+        raise InputError("`assignment: by_level`, but no problem has a level with a number; name `columns.level`")
+    numbers = {i: int(match[0]) if match else -1 for i, match in found.items()}
+    return {i: -number if hardest_first else number for i, number in numbers.items()}
+
+
+def candidates(
+    usable: Mapping[str, Iterable[str]], pairing: str, seed: int, ranks: Mapping[str, int] | None = None
+) -> dict[str, list[str]]:
+    """Return teacher -> its candidate problems in the dataset's order; teachers stand in the order of names.
+
+    `both_correct` keeps problems that every teacher can fill; the other pairings keep each teacher's own. The order is
+    that of the `ranks` of problems, and of the seed among those of the same rank.
+    """
+    ranks = ranks or {}
     sets = {teacher: set(ids) for teacher, ids in usable.items()}
     if pairing == "both_correct":
         common = set.intersection(*sets.values())
         sets = dict.fromkeys(sets, common)
-    return {t: sorted(ids, key=lambda i: (stable_hash("mix", seed, i), i)) for t, ids in sorted(sets.items())}
+
+    def place(problem_id: str) -> tuple[int, int, str]:
+        return ranks.get(problem_id, 0), stable_hash("mix", seed, problem_id), problem_id
+
+    return {teacher: sorted(ids, key=place) for teacher, ids in sorted(sets.items())}
 
 
 def lost_reasons(

@@ -118,21 +118,24 @@ class Selection:
 
 
 def select(
-    problem_ids: list[str],
+    levels: Mapping[str, str | None],
     draws: Mapping[str, Iterable[Draw]],
     excluded_problems: dict[str, str],
     recipe: DatasetRecipe,
     name: str,
 ) -> Selection:
-    """Return who gives which problem to the dataset `name`; `draws` is teacher -> its draws, the recipe's teachers.
+    """Return who gives which problem to the dataset `name`.
 
-    Raises InputError when the teachers cannot fill the budget.
+    `levels` is problem_id -> level of all problems, `draws` teacher -> its draws, the recipe's teachers. Raises
+    InputError when the teachers cannot fill the budget, or an assignment by level finds none.
     """
+    problem_ids = list(levels)
     available = {
         teacher: mixing.select_draws(problem_ids, draws[teacher], recipe.pairing) for teacher in recipe.teachers
     }
     usable = {t: [i for i in each.usable if i not in excluded_problems] for t, each in available.items()}
-    candidates = mixing.candidates(usable, recipe.pairing, recipe.seed)
+    ranks = mixing.level_ranks(levels, hard_is_first(recipe)) if recipe.assignment == "by_level" else None
+    candidates = mixing.candidates(usable, recipe.pairing, recipe.seed, ranks)
     lengths = {t: {i: getattr(draw, recipe.unit) for i, draw in available[t].usable.items()} for t in candidates
                if recipe.unit}  # fmt: skip
     assigned = budgets.mix(candidates, lengths, recipe, name)
@@ -147,6 +150,12 @@ def select(
         for teacher, each in available.items()
     ]
     return Selection(problem_ids, excluded_problems, contributions)
+
+
+def hard_is_first(recipe: DatasetRecipe) -> bool:
+    """Whether the first of two teachers with a share comes first in the order of names, in which they take problems."""
+    own = [teacher for teacher, share in zip(recipe.teachers, recipe.shares, strict=True) if share]
+    return own[0] == min(own)
 
 
 def train_rows(

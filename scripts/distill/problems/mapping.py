@@ -3,10 +3,12 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from string import Formatter, ascii_uppercase
 from typing import Any
 
 from distill.config.recipes import CorpusRecipe
-from distill.problems.cells import Row
+from distill.config.shards import stable_hash
+from distill.problems.cells import Row, cell_text
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.verdicts.answers import last_box
@@ -23,8 +25,12 @@ class Corpus:
 
 def read_corpus(recipe: CorpusRecipe) -> Corpus:
     """Read and map a corpus. Raises InputError when its rows cannot be had, or too many are unusable."""
-    columns = [c for c in recipe.columns.model_dump().values() if c]
-    source = read_rows(recipe, columns, recipe.start, recipe.stop)
+    source = read_rows(recipe, recipe.columns.names(), recipe.start, recipe.stop)
+    if recipe.size is not None and len(source) != recipe.size:
+        raise InputError(
+            f"{origin_name(recipe)}: {len(source)} rows, and `size` says {recipe.size}; look at what has changed, then "
+            "correct or remove `size`"
+        )
     rows, lost = split_usable(problem_rows(source, recipe), recipe)
     return Corpus(rows, lost, len(source))
 
@@ -51,11 +57,10 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
     columns, rows = recipe.columns, []
     optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
     for row in source:
-        statement = row.text(columns.problem)
-        for rewrite in recipe.rewrites:
-            statement = rewrite.apply(statement)
-        if not (statement := statement.strip()):
-            raise InputError(f"{row.place} has an empty {columns.problem!r}")
+        statement = _statement(row, recipe)
+        gold = gold_of(row, recipe) if columns.answer else ""
+        if columns.wrong_answers and gold:
+            statement, gold = _choice(row, recipe, statement, gold)
         problem_id = row.text(columns.problem_id) if columns.problem_id else _text_id(statement)
         if not problem_id.strip():
             raise InputError(f"{row.place} has an empty {columns.problem_id!r}")
@@ -63,12 +68,57 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
             {
                 "problem_id": problem_id,
                 "problem": statement,
-                "answer": gold_answer(row.text(columns.answer), recipe.answer_format) if columns.answer else "",
+                "answer": gold,
                 "origin": origin_name(recipe),
                 **{n: row.text(c) or None if c else None for n, c in optional.items()},
             }
         )
     return rows
+
+
+def _statement(row: Row, recipe: CorpusRecipe) -> str:
+    """Return the statement of a row, rewritten. Raises InputError where there is none."""
+    columns = recipe.columns
+    pieces = Formatter().parse(columns.problem_template or "{problem}")
+    texts = {name: row.text(name) for name in columns.problem_columns()}
+    named = texts if columns.problem_template else {"problem": texts[columns.problem]}
+    statement = "".join(text + (named[name] if name else "") for text, name, _, _ in pieces)
+    if not any(text.strip() for text in texts.values()):
+        statement = ""
+    for rewrite in recipe.rewrites:
+        statement = rewrite.apply(statement)
+    if not (statement := statement.strip()):
+        raise InputError(f"{row.place} has an empty {', '.join(map(repr, texts))}")
+    return statement
+
+
+def gold_of(row: Row, recipe: CorpusRecipe) -> str:
+    """Return the bare gold answer of a row, rewritten; '' where there is none."""
+    name, answers = str(recipe.columns.answer), row.cells[str(recipe.columns.answer)]
+    if isinstance(answers, (list, tuple)) and len(answers) > 1 and recipe.several_answers != "refused":
+        texts = [cell_text(each, f"{row.place}, column {name!r}", name) for each in answers]
+    else:
+        texts = [row.text(name)]
+    golds = []
+    for text in texts if recipe.several_answers == "joined" else texts[:1]:
+        gold = gold_answer(text, recipe.answer_format)
+        for rewrite in recipe.answer_rewrites:
+            gold = rewrite.apply(gold)
+        golds.append(gold.strip())
+    return ", ".join(gold for gold in golds if gold)
+
+
+def _choice(row: Row, recipe: CorpusRecipe, statement: str, right: str) -> tuple[str, str]:
+    """Return a statement with its answers to choose from, and the letter of the right one.
+
+    Raises InputError where an answer is empty or stands twice.
+    """
+    answers = [right, *(row.text(name).strip() for name in recipe.columns.wrong_answers)]
+    if not all(answers) or len(set(answers)) < len(answers):
+        raise InputError(f"{row.place} has an empty answer to choose, or one twice")
+    answers.sort(key=lambda answer: stable_hash("choices", statement, answer))
+    lines = [f"({letter}) {answer}" for letter, answer in zip(ascii_uppercase, answers, strict=False)]
+    return "\n\n".join([statement, "\n".join(lines)]), ascii_uppercase[answers.index(right)]
 
 
 def _text_id(statement: str) -> str:

@@ -29,11 +29,12 @@ def broken(text: str) -> Any:
 
 def render(
     title: str, studies: Sequence[str], sections: Mapping[str, Mapping[str, Any]], template: str,
-    benchmarks: Collection[str] = (),
+    asked: Sequence[str] = (), benchmarks: Collection[str] = (),
 ) -> str:  # fmt: skip
     """Return the page; `sections` maps an analysis to its section (see `analyses.section`), in the page's order.
 
-    `benchmarks` are those whose responses the response browser shows.
+    `studies` and `asked` are lines: the names of the studies, and what they ask and expect. `benchmarks` are those
+    whose responses the response browser shows.
     """
     import jinja2
 
@@ -51,6 +52,6 @@ def render(
     }
     widths = {name: width_of(section["rows"], section["dense"]) for name, section in ordered.items()}
     page = environment.from_string(template).render(
-        title=title, studies=studies, sections=ordered, pictures=pictures, widths=widths
+        title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, widths=widths
     )
     return page + "\n"

@@ -1,4 +1,4 @@
-"""Identical samples: responses of one problem that several draws have in common, word for word.
+"""What repeats: samples of one problem that several draws have in common, word for word; and the end of a response.
 
 Short answers may well repeat; whole draws that do come from one seed used twice. Texts are hashed as they are read,
 so memory follows the number of responses and not their length.
@@ -13,6 +13,31 @@ from typing import Any
 
 from distill import tables
 from distill.tables.words import FinishReason
+
+LONGEST_PASSAGE, TIMES, SHORTEST_LOOP = 2000, 4, 100  # characters; how often a loop says its passage; characters
+_PROBE, _TRIES = 32, 64  # characters that are looked up again; how many places where they stand are looked at
+
+
+def ends_in_loop(text: str) -> bool:
+    """Whether a text ends with one passage said TIMES times in a row or more, in SHORTEST_LOOP characters or more.
+
+    The last time may be cut off anywhere. White space at the end does not count, and a passage of white space alone is
+    no loop. Passages of LONGEST_PASSAGE characters at most are found; a loop that counts its rounds is none. Cheap on
+    any text: only its end is looked at.
+    """
+    end = text[-(LONGEST_PASSAGE * TIMES + len(text) - len(text.rstrip())) :].rstrip()
+    probe, place = end[-_PROBE:], len(end)
+    for _ in range(_TRIES):
+        # The nearest earlier place where the end stands again: its distance may be the length of the passage.
+        place = end.rfind(probe, 0, place - 1)
+        if place < 0:
+            return False
+        length = len(end) - len(probe) - place
+        said = max(TIMES * length, SHORTEST_LOOP)
+        if length <= LONGEST_PASSAGE and said <= len(end) and end[-said:-length] == end[-said + length :]:
+            return not end[-length:].isspace()
+        place += len(probe)
+    return False
 
 
 def repeated_samples(files: Iterable[Path]) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 import errno
 import gc
 import logging
+import os
+import stat
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from distill.runtime.errors import InputError
@@ -12,6 +16,7 @@ from distill.runtime.errors import InputError
 # Objects between two rounds of the garbage collector: with the usual 700, importing torch and transformers and ending
 # again takes 1.4 s of processor time more.
 GC_THRESHOLD = 100_000
+STDERR = 2
 
 
 def run(main: Callable[[], None]) -> None:
@@ -20,7 +25,8 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     program = Path(sys.argv[0]).name
     try:
-        main()
+        with log_kept():
+            main()
         gc.freeze()  # else the interpreter, as it ends, looks once more at all that torch has made
     except InputError as error:
         sys.exit(f"{program}: error: {error}")
@@ -29,3 +35,29 @@ def run(main: Callable[[], None]) -> None:
             raise
         where = f" writing {error.filename}" if error.filename else ""
         sys.exit(f"{program}: error: no space left on the device{where}; nothing was replaced")
+
+
+@contextmanager
+def log_kept() -> Iterator[None]:
+    """Keep the log that stderr is written to (`x.log`), unless the block ends well; as `x.TIME.log`, in UTC.
+
+    Snakemake removes a job's log before the next attempt. A second name, taken before anything can fail, outlives that,
+    and a kill. What is no file of that ending is left alone.
+    """
+    second = _second_name(STDERR)
+    yield
+    if second is not None:
+        second.unlink(missing_ok=True)
+
+
+def _second_name(file: int) -> Path | None:
+    """Link a log file under a second name and return it; None where it is no log, has one, or cannot be linked."""
+    with suppress(OSError):
+        facts = os.fstat(file)
+        if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:
+            log = Path(os.readlink(f"/proc/self/fd/{file}"))
+            second = log.with_suffix(time.strftime(".%Y%m%dT%H%M%SZ.log", time.gmtime()))
+            if log.suffix == ".log":
+                os.link(log, second)
+                return second
+    return None

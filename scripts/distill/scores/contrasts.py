@@ -1,134 +1,209 @@
-"""How sure a gap is: intervals and p-values over problems, seeds and benchmarks. Pure NumPy.
+"""How sure a contrast of arms is: its interval and its p-value, from one statistic. Pure NumPy and SciPy.
 
-Scores enter as arrays of shape (seeds, problems): the mean over draws of one problem's 0/1 grades. The sampling unit
-is the problem, never the response: several draws of one problem are correlated (a cluster).
+A contrast is a weighted sum of the arms' scores whose weights sum to 0: a gap (+1, -1), a gain over the untouched
+student, a gap between the gaps of two students (+1, -1, -1, +1), a slope. Scores enter as arrays of shape (seeds,
+problems): the mean over samples of one problem's 0/1 grades. All functions work along the last two axes, so that many
+simulated studies can be computed at once.
 
-Sources. Percentile bootstrap: Efron & Tibshirani 1993, chapter 13; of clusters and of seeds: the same, section 8.
-Sign flips: Fisher 1935, The Design of Experiments, section 21; the `+ 1`: Phipson & Smyth 2010, SAGMB 9:39.
-Intersection-union test: Berger 1982, Technometrics 24:295. Paired comparison of language models over problems:
-Miller 2024, arXiv 2411.00640.
+Two things are uncertain, and their variances are added: which problems were asked (all arms answer the same ones, so
+differences are taken problem by problem), and what chance does to a training (a variance that is pooled over all arms
+of one student and training that have several seeds).
+
+Sources. Paired comparison over problems: Miller 2024, arXiv 2411.00640. One pseudo win and one pseudo loss: Agresti &
+Min 2005, Statistics in Medicine 24:729; Bonett & Price 2012, JEBS 37:479. Sum of two variances and its degrees of
+freedom: Satterthwaite 1946, Biometrics Bulletin 2:110. Best of several: Berger 1982, Technometrics 24:295
+(intersection-union test), Hsu 1984, Annals of Statistics 12:1136 (comparison with the best).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-
-from distill.scores.accuracy import Interval
+from scipy.special import stdtr, stdtrit
 
 Array = np.ndarray
-RESAMPLES = 10_000
-SEED = 20_250_217
-CELLS = 2_000_000  # numbers held at once per array of a resampling step, about 16 MB
-EXACT_FLIPS = 13  # up to so many differing problems every sign pattern is enumerated
-TOLERANCE = 1e-12
+Scores = Mapping[Hashable, Array]  # arm -> (..., seeds, problems), of one benchmark
+TAIL = 0.025  # of each side of a 95 % interval
+# A pseudo win is worth one problem whose every sample differs, over this power of the samples and seeds. With 1/2, that
+# of their noise, intervals are too short where arms differ in few of 30 problems (benchmarks/coverage.md).
+SHRINKAGE = 1 / 3
 
 
 @dataclass(frozen=True)
-class Gap(Interval):
-    """A paired difference; `best` is the index of the minus arm it was measured against."""
+class Estimate:
+    """A contrast: its value and standard error, in shares of correct answers, and the degrees of freedom of the error.
 
-    p_value: float
-    best: int
-
-
-def paired_gap(benchmarks: Sequence[Sequence[Array]], seed: int = SEED, resamples: int = RESAMPLES) -> Gap:
-    """Return mean(plus) minus the mean of the best minus arm, on one benchmark or averaged over several.
-
-    Each benchmark is a sequence of arms, plus first, then one or more minus arms; all arms of a benchmark answer the
-    same problems in the same order. An arm's score is its mean over seeds and problems, then the unweighted mean
-    over benchmarks; the best minus arm is the one with the highest such score.
-
-    Interval: 95 % percentile bootstrap. Each resample draws problems with replacement within each benchmark, the
-    same problems for all arms (paired), and, of an arm with several seeds, its seeds with replacement, for each arm
-    on its own and the same for all benchmarks. With one seed the interval holds nothing of the noise between
-    trainings; with few seeds it understates it, since S seeds show (S - 1) / S of their variance. The maximum over
-    the minus arms is taken again in each resample.
-
-    Bias: the best of several arms is picked on the very problems it is judged on, so its score is flattered and
-    the gap is biased downward; the bootstrap repeats that bias and does not remove it. The interval is widened to
-    hold the estimate in the rare case that it does not.
-
-    p-value: two-sided paired sign-flip permutation test over problems, of the trained models as they are (seeds are
-    averaged first). Against several minus arms: a positive gap must beat each of them (the largest p of the pairs,
-    an intersection-union test); a negative one is the p against the best of them, times their number, since any of
-    them could have come out best (Bonferroni).
+    problem_variance, seed_variance: the two parts of the error's square, the second of those trainings whose noise is
+    known; unknown: the sum of squared weights over seeds of the other trained arms, 0 where all is known. seed_sd: the
+    standard deviation of one training's score (None where no arm has seeds). correlation: of two arms over problems.
+    bound: the largest value that the contrast can have.
     """
-    means = np.mean([[arm.mean() for arm in arms] for arms in benchmarks], axis=0)
-    best = int(np.argmax(means[1:]))
-    estimate = float(means[0] - means[1 + best])
-    resampling, flipping = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    scores = _bootstrap(benchmarks, lambda m: m[:, 0] - m[:, 1:].max(axis=1), resampling, resamples)
-    interval = _percentiles(estimate, scores)
-    pairs = [_pair_p(benchmarks, k, flipping, resamples) for k in range(1, len(means))]
-    p_value = max(pairs) if estimate >= 0 else min(1.0, len(pairs) * pairs[best])
-    return Gap(estimate, interval.low, interval.high, float(p_value), best)
+
+    estimate: Any
+    error: Any
+    df: Any
+    problem_variance: Any
+    seed_variance: Any = 0.0
+    unknown: float = 0.0
+    seed_sd: Any = None
+    correlation: Any = None
+    bound: float = np.inf
+
+    def end(self, side: int, tail: float = TAIL) -> Any:
+        """Return the lower (side -1) or upper (side 1) end of an interval that leaves `tail` beyond it."""
+        return np.clip(self.estimate + side * stdtrit(self.df, 1 - tail) * self.error, -self.bound, self.bound)
+
+    @property
+    def low(self) -> Any:
+        """Return the lower end of the 95 % interval."""
+        return self.end(-1)
+
+    @property
+    def high(self) -> Any:
+        """Return the upper end of the 95 % interval."""
+        return self.end(1)
+
+    @property
+    def p_value(self) -> Any:
+        """Return the two-sided p-value of no difference; at most .05 just where the interval leaves 0 out."""
+        return 2 * stdtr(self.df, -np.abs(self.estimate) / self.error)
+
+    @property
+    def tipping_sd(self) -> Any:
+        """Return how large the unknown noise of a training (SD) may be for the interval still to leave 0 out.
+
+        0 where it holds 0 already; None where no noise is unknown.
+        """
+        if not self.unknown:
+            return None
+        reach = (self.estimate / stdtrit(self.df, 1 - TAIL)) ** 2 - self.error**2
+        return np.sqrt(np.maximum(reach, 0) / self.unknown)
 
 
-def _pair_p(benchmarks: Sequence[Sequence[Array]], minus: int, rng: np.random.Generator, resamples: int) -> float:
-    return sign_flip_p([arms[0].mean(axis=0) - arms[minus].mean(axis=0) for arms in benchmarks], rng, resamples)
+@dataclass(frozen=True)
+class Against:
+    """One arm against the best of several: an interval and a p-value, and no estimate, which would be flattered."""
+
+    low: Any
+    high: Any
+    p_value: Any
 
 
-def sign_flip_p(differences: Sequence[Array], rng: np.random.Generator, permutations: int = RESAMPLES) -> float:
-    """Return the two-sided p-value of a mean of paired differences (averaged over benchmarks) being zero.
+@dataclass(frozen=True)
+class Noise:
+    """What chance does to one training: variance (not below 0), its raw mean square, degrees of freedom."""
 
-    Under the null the two arms of a problem could be swapped, i.e. the sign of each difference flipped. With few
-    problems that differ all patterns are enumerated (for 0/1 grades this is the exact McNemar test); otherwise
-    random ones are drawn and p = (1 + as extreme) / (1 + drawn).
+    variance: Any
+    mean_square: Any
+    df: int
+
+
+@dataclass
+class _Sum:
+    """A sum of variances with what Satterthwaite's formula needs of each."""
+
+    variance: Any = 0.0
+    divisor: Any = 0.0
+
+    def add(self, variance: Any, mean_square: Any, df: float) -> None:
+        self.variance = self.variance + variance
+        self.divisor = self.divisor + mean_square**2 / df
+
+
+def contrast(
+    benchmarks: Sequence[Scores], weights: Mapping[Hashable, float], pools: Sequence[Sequence[Hashable]],
+    samples: int = 1,
+) -> Estimate:  # fmt: skip
+    """Return a contrast on one benchmark, or its unweighted mean over several.
+
+    weights: arm -> weight, which sum to 0. pools: arms that were trained alike (one student and training), those of the
+    contrast and others; an arm in none is not trained and has no noise of training. samples: per problem, the fewest of
+    any arm. Raises ValueError when the weights do not sum to 0 or an arm has no scores.
     """
-    weighted = np.concatenate([np.asarray(d, float) / (len(d) * len(differences)) for d in differences])
-    weighted = weighted[np.abs(weighted) > TOLERANCE]
-    observed = abs(float(weighted.sum())) - TOLERANCE
-    if len(weighted) <= EXACT_FLIPS:
-        patterns = (np.arange(2 ** len(weighted))[:, None] >> np.arange(len(weighted))) & 1
-        return float(np.mean(np.abs((2 * patterns - 1) @ weighted) >= observed))
-    extreme = 0
-    for rows in _chunks(permutations, len(weighted)):
-        signs = rng.integers(0, 2, (rows, len(weighted)), dtype=np.int8)
-        # sum of s_i d_i with s = 2b - 1 is 2 (b . d) - sum(d)
-        extreme += int(np.sum(np.abs(2 * (signs @ weighted) - weighted.sum()) >= observed))
-    return (1 + extreme) / (1 + permutations)
+    if abs(sum(weights.values())) > 1e-9:
+        raise ValueError("the weights of a contrast sum to 0")
+    if any(arm not in scores or scores[arm].size == 0 for scores in benchmarks for arm in weights):
+        raise ValueError("an arm of the contrast has no scores")
+    total, value, alike = _Sum(), 0.0, []
+    seeds = min(benchmarks[0][arm].shape[-2] for arm in weights)
+    pseudo = max(map(abs, weights.values())) / (samples * seeds) ** SHRINKAGE
+    for scores in benchmarks:
+        means = {arm: scores[arm].mean(axis=-2) for arm in weights}
+        differences = sum(weight * means[arm] for arm, weight in weights.items())
+        value = value + differences.mean(axis=-1) / len(benchmarks)
+        variance = problem_variance(differences, pseudo) / len(benchmarks) ** 2
+        total.add(variance, variance, differences.shape[-1] + 1)
+        apart = sum(weight**2 * means[arm].var(axis=-1) for arm, weight in weights.items())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            alike.append(1 - differences.var(axis=-1) / apart)
+    of_problems, unknown, sds = total.variance, 0.0, []
+    for pool in pools:
+        share = sum(weights[arm] ** 2 / benchmarks[0][arm].shape[-2] for arm in pool if arm in weights)
+        noise = seed_noise(benchmarks, pool) if share else None
+        if share and noise is None:
+            unknown += share
+        elif noise is not None:
+            total.add(share * noise.variance, share * noise.mean_square, noise.df)
+            sds.append(np.sqrt(noise.variance))
+    return Estimate(
+        value, np.sqrt(total.variance), total.variance**2 / total.divisor, of_problems, total.variance - of_problems,
+        unknown, np.mean(sds, axis=0) if sds else None, np.mean(alike, axis=0), sum(map(abs, weights.values())) / 2,
+    )  # fmt: skip
 
 
-def _bootstrap(
-    benchmarks: Sequence[Sequence[Array]],
-    statistic: Callable[[Array], Array],
-    rng: np.random.Generator,
-    resamples: int,
-) -> Array:
-    """Return the statistic of the arms' resampled scores (resamples x arms), averaged over benchmarks."""
-    seeds = [_resampled_weights(rng, resamples, len(arm)) for arm in benchmarks[0]]
-    scores = np.zeros((resamples, len(seeds)))
-    for arms in benchmarks:
-        problems, start = arms[0].shape[1], 0
-        stacked = np.concatenate(arms).T / problems
-        edges = np.cumsum([0, *(len(arm) for arm in arms)])
-        for rows in _chunks(resamples, problems):
-            by_seed = _counts(rng, rows, problems) @ stacked
-            for i, weights in enumerate(seeds):
-                part = by_seed[:, edges[i] : edges[i + 1]] * weights[start : start + rows]
-                scores[start : start + rows, i] += part.sum(axis=1)
-            start += rows
-    return statistic(scores / len(benchmarks))
+def problem_variance(differences: Array, pseudo: float) -> Any:
+    """Return the variance of the mean of paired differences, with one pseudo win and one pseudo loss of that size.
+
+    They keep it above 0 where no difference was seen, so that no interval has the width 0.
+    """
+    count = differences.shape[-1] + 2
+    mean = differences.sum(axis=-1) / count
+    square = ((differences**2).sum(axis=-1) + 2 * pseudo**2) / count
+    return (square - mean**2) / count
 
 
-def _resampled_weights(rng: np.random.Generator, resamples: int, seeds: int) -> Array:
-    if seeds == 1:  # nothing to draw; equal numbers of draws keep one-seed gaps comparable
-        return np.ones((resamples, 1))
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+def seed_noise(benchmarks: Sequence[Scores], arms: Sequence[Hashable]) -> Noise | None:
+    """Return the noise of a training, pooled over arms that were trained alike; None where none has two seeds.
+
+    It is the variance of the seeds' scores (each the mean over the benchmarks) within an arm, less what the answers'
+    own noise makes of it, which the problem variance holds already: the residual of an additive model of seeds and
+    problems, over the number of problems. Arms count by their seeds less one.
+    """
+    square, residual, df = 0.0, 0.0, 0
+    for arm in arms:
+        seeds = benchmarks[0][arm].shape[-2]
+        if seeds < 2:
+            continue
+        scores = np.mean([each[arm].mean(axis=-1) for each in benchmarks], axis=0)
+        square = square + (seeds - 1) * scores.var(axis=-1, ddof=1)
+        residual = residual + (seeds - 1) * sum(_residual(each[arm]) for each in benchmarks) / len(benchmarks) ** 2
+        df += seeds - 1
+    if df == 0:
+        return None
+    return Noise(np.maximum(square - residual, 0) / df, square / df, df)
 
 
-def _counts(rng: np.random.Generator, rows: int, problems: int) -> Array:
-    """Return how often each problem is drawn in each of `rows` resamples."""
-    drawn = rng.integers(0, problems, (rows, problems)) + problems * np.arange(rows)[:, None]
-    return np.bincount(drawn.ravel(), minlength=rows * problems).reshape(rows, problems).astype(float)
+def _residual(scores: Array) -> Any:
+    """Return the variance that the residual of an additive model gives the mean over problems of one seed."""
+    seeds, problems = scores.shape[-2:]
+    if problems < 2:
+        return 0.0
+    left = scores.var(axis=(-2, -1)) - scores.mean(axis=-1).var(axis=-1) - scores.mean(axis=-2).var(axis=-1)
+    return np.maximum(left, 0) * seeds / ((seeds - 1) * (problems - 1))
 
 
-def _chunks(total: int, width: int) -> list[int]:
-    step = max(1, CELLS // max(width, 1))
-    return [min(step, total - start) for start in range(0, total, step)]
+def against_best(estimates: Sequence[Estimate]) -> Against:
+    """Return one arm against the best of several, from its contrast with each of them.
 
-
-def _percentiles(estimate: float, scores: Array) -> Interval:
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(estimate, float(min(low, estimate)), float(max(high, estimate)))
+    The lower end is the least of the lower ends (it is above 0 where the arm beats each: intersection-union), the upper
+    end the least of the upper ends at a tail of 2.5 % over their number (it is below 0 where the arm loses to any). The
+    p-value is at most .05 just where the interval leaves 0 out.
+    """
+    count = len(estimates)
+    low = np.min([each.end(-1) for each in estimates], axis=0)
+    high = np.min([each.end(1, TAIL / count) for each in estimates], axis=0)
+    p_values = np.array([each.p_value for each in estimates])
+    losses = np.where(np.array([each.estimate for each in estimates]) < 0, p_values, np.inf).min(axis=0)
+    p_value = np.where(np.isinf(losses), p_values.max(axis=0), np.minimum(count * losses, 1.0))
+    return Against(low, high, p_value)

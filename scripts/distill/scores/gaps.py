@@ -1,4 +1,4 @@
-"""From scores to the report's two tables: scores per arm, and gaps between arms on the same problems."""
+"""From scores to the report's two tables: scores per arm, and contrasts of arms on the same problems."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ import numpy as np
 
 from distill import tables
 from distill.config.catalogue import arms_of
-from distill.config.gaps import Comparison, comparisons, shown
+from distill.config.contrasts import Contrast
+from distill.config.contrasts import contrasts as contrasts_of
 from distill.config.lineage import Arm
-from distill.config.recipes import GapRecipe, StudyRecipe
+from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores import contrasts
-from distill.scores.csvs import aligned
-from distill.scores.golds import described
-from distill.training.parity import NOT_COMPARABLE, loss_token_ratio, parity
+from distill.scores.readings import read_all
+from distill.training.parity import Parity, loss_token_ratio, parity
 
-AVERAGE = "average"
+AVERAGE, OF_LARGE = "average", "average of large"  # of all benchmarks, and of those that are not small
+FEW = 100  # problems; with fewer a benchmark is small
+Groups = Sequence[Sequence[Arm]]
 
 
 @dataclass(frozen=True)
@@ -52,34 +54,6 @@ def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
     return scores
 
 
-FIGURES = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "lenient", "no_answer", "cut_off", "errors",
-           "ungraded")  # fmt: skip
-
-
-def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
-    """Return the rows of scores.csv, study by study. Raises InputError for a missing score."""
-    rows = []
-    for name, study in studies.items():
-        for benchmark in study.benchmarks:
-            for arm in arms_of(study):
-                facts = _score(scores, arm, benchmark, study.decoding).facts
-                rows.append(
-                    {
-                        "study": name,
-                        "student": arm.student,
-                        "training": arm.training,
-                        "dataset": arm.dataset,
-                        "seed": arm.seed,
-                        "benchmark": benchmark,
-                        **{name: facts[name] for name in FIGURES},
-                        "mean_tokens": facts["mean_tokens"],
-                        "decoding": study.decoding,
-                        "golds": described(facts.get("golds")),
-                    }
-                )
-    return rows
-
-
 def _score(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str) -> Score:
     try:
         return scores[arm, benchmark, decoding]
@@ -90,67 +64,128 @@ def _score(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str)
 def gap_rows(
     studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the rows of gaps.csv: per gap, student and training, each benchmark and their average."""
+    """Return the rows of gaps.csv: per contrast each benchmark, and where there are several their average.
+
+    `facts` are those of `trained_facts`. Raises InputError for a missing score, and for arms of different problems.
+    """
     rows = []
     for name, study in studies.items():
-        for gap, recipe in study.gaps.items():
-            for compared in comparisons(study, recipe):
-                wanted = list(study.benchmarks)
-                for benchmark in [*wanted, AVERAGE] if len(wanted) > 1 else wanted:
-                    over = wanted if benchmark == AVERAGE else [benchmark]
-                    row = _gap(study, recipe, compared, over, scores, facts)
-                    rows.append({"study": name, "gap": gap, "student": compared.student,
-                                 "training": compared.training, "benchmark": benchmark, **row})  # fmt: skip
+        answers = Answers(study, scores)
+        own = [row for contrast in contrasts_of(study) for row in _rows(name, answers, contrast, facts)]
+        rows += read_all(own, study.smallest_gap)
     return rows
 
 
-def _gap(
-    study: StudyRecipe, recipe: GapRecipe, compared: Comparison, benchmarks: Sequence[str],
-    scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
-    groups = compared.groups
-    data, n_problems = [], 0
-    for benchmark in benchmarks:
-        group_scores = [[_score(scores, a, benchmark, study.decoding) for a in group] for group in groups]
-        if len({tuple(s.problem_ids) for group in group_scores for s in group}) > 1:
-            raise InputError(f"{compared.student} on {benchmark}: the arms of a gap answered different problems")
-        data.append([np.stack([s.means for s in group]) for group in group_scores])
-        n_problems += len(group_scores[0][0].problem_ids)
-    result = contrasts.paired_gap(data)
-    used = [_score(scores, arm, name, study.decoding).facts for name in benchmarks for arm in compared.arms]
-    draws = sorted({score["n_samples"] for score in used})
-    likeness = parity(groups, facts, recipe.differs, draws)
-    return {
-        "estimate": round(result.estimate, 6),
-        "ci_low": round(result.low, 6),
-        "ci_high": round(result.high, 6),
-        "p_value": round(result.p_value, 6),
-        "n_problems": n_problems,
-        "n_seeds": min(len(group) for group in groups),
-        "parity": str(likeness),
-        "loss_token_ratio": loss_token_ratio(groups[0], groups[1 + result.best], facts),
-        "plus": shown(recipe.plus),
-        "minus": shown(recipe.minus[result.best]),
-    }
+class Answers:
+    """The scores of a study, benchmark by benchmark, as the estimates of contrasts need them."""
+
+    def __init__(self, study: StudyRecipe, scores: Mapping[Key, Score]):
+        self.study, self._scores = study, scores
+        groups: dict[tuple[str, ...], list[Arm]] = {}
+        for arm in arms_of(study):
+            groups.setdefault((arm.student, arm.training, arm.dataset), []).append(arm)
+        self._groups = [tuple(group) for group in groups.values()]
+        self._stacked: dict[tuple[str, tuple[Arm, ...]], np.ndarray] = {}
+
+    def score(self, arm: Arm, benchmark: str) -> Score:
+        """Return the score of an arm. Raises InputError where there is none."""
+        return _score(self._scores, arm, benchmark, self.study.decoding)
+
+    def of_group(self, group: tuple[Arm, ...], benchmark: str) -> np.ndarray:
+        """Return the mean over samples, (seeds, problems). Raises InputError for arms of different problems."""
+        if (benchmark, group) not in self._stacked:
+            first = self.score(arms_of(self.study)[0], benchmark).problem_ids
+            own = [self.score(arm, benchmark) for arm in group]
+            if any(score.problem_ids != first for score in own):
+                raise InputError(f"{group[0].student} on {benchmark}: the arms of a gap answered different problems")
+            self._stacked[benchmark, group] = np.stack([score.means for score in own])
+        return self._stacked[benchmark, group]
+
+    def problems(self, benchmarks: Iterable[str]) -> int:
+        """Return the number of problems of benchmarks."""
+        return sum(len(self.score(arms_of(self.study)[0], name).problem_ids) for name in benchmarks)
+
+    def samples(self, arms: Iterable[Arm], benchmarks: Sequence[str]) -> list[int]:
+        """Return how often arms were asked a problem, without repeats."""
+        return sorted({self.score(arm, name).facts["n_samples"] for arm in arms for name in benchmarks})
+
+    def pools(self, contrast: Contrast) -> list[list[tuple[Arm, ...]]]:
+        """Return the groups that were trained like some of a contrast, one list per student and training."""
+        alike: dict[tuple[str, str], list[tuple[Arm, ...]]] = {}
+        for group in self._groups:
+            if group[0].is_trained:
+                alike.setdefault((group[0].student, group[0].training), []).append(group)
+        wanted = dict.fromkeys((arm.student, arm.training) for arm in contrast.arms if arm.is_trained)
+        return [alike[key] for key in wanted]
+
+    def estimate(self, contrast: Contrast, benchmarks: Sequence[str]) -> contrasts.Estimate:
+        """Return a contrast that has weights, on a benchmark or averaged over several."""
+        pools = self.pools(contrast)
+        needed = dict.fromkeys([*contrast.groups, *(group for pool in pools for group in pool)])
+        data = [{group: self.of_group(group, name) for group in needed} for name in benchmarks]
+        weights = dict(zip(contrast.groups, contrast.weights, strict=True))
+        return contrasts.contrast(data, weights, pools, self.samples(contrast.arms, benchmarks)[0])
 
 
-def gap_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the gaps as an aligned text table for a terminal."""
-    lines = []
-    for row in rows:
-        interval = f"{row['estimate']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
-        p_value = "p<0.001" if row["p_value"] < 0.001 else f"p={row['p_value']:.3f}"
-        ratio = row["loss_token_ratio"]
-        lines.append([row["gap"], row["student"], row["benchmark"], f"{row['plus']} - {row['minus']}", interval,
-                      p_value, reading(row), str(row["n_seeds"]), "" if ratio is None else f"{ratio:.2f}",
-                      row["parity"]])  # fmt: skip
-    header = ["gap", "student", "benchmark", "arms", "difference [95 % interval]", "p", "", "seeds", "loss tokens",
-              "parity"]  # fmt: skip
-    return "\n".join(aligned([header, *lines]))
+def _rows(
+    name: str, answers: Answers, contrast: Contrast, facts: Mapping[Arm, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the rows of a contrast; the last that is `primary` stands for it, the others show where it comes from."""
+    benchmarks = list(answers.study.benchmarks)
+    large = [b for b in benchmarks if answers.problems([b]) >= FEW]
+    over = {b: [b] for b in benchmarks}
+    if len(benchmarks) > 1:
+        over |= {OF_LARGE: large} if 0 < len(large) < len(benchmarks) else {}
+        over[AVERAGE] = benchmarks
+    rows = []
+    for shown, names in over.items():
+        rows.append(
+            {
+                "study": name, "gap": contrast.name, "student": contrast.student, "training": contrast.training,
+                "benchmark": shown, "plus": contrast.plus, "minus": contrast.minus, "family": contrast.family,
+                "n_problems": answers.problems(names), "n_seeds": contrast.n_seeds, "expected": contrast.expected,
+                "parity": str(_parity(answers, contrast, names, facts)), "n_arms": len(contrast.groups),
+                "loss_token_ratio": _loss_tokens(contrast, facts), "primary": "yes" if shown == [*over][-1] else "no",
+                **_figures(answers, contrast, names),
+            }
+        )  # fmt: skip
+    return rows
 
 
-def reading(row: Mapping[str, Any]) -> str:
-    """Return a gap in words; arms that are not comparable have none of gain and loss."""
-    if row["parity"].startswith(NOT_COMPARABLE):
-        return NOT_COMPARABLE
-    return "includes 0" if row["ci_low"] <= 0 <= row["ci_high"] else "gain" if row["estimate"] > 0 else "loss"
+def _figures(answers: Answers, contrast: Contrast, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of a contrast; against the best of several there are an interval and a p-value."""
+    parts = [answers.estimate(part, benchmarks) for part in contrast.parts or [contrast]]
+    unknown = any(part.unknown for part in parts)
+    if contrast.parts:
+        best = contrasts.against_best(parts)
+        interval = {"ci_low": float(best.low), "ci_high": float(best.high), "p_value": float(best.p_value)}
+        return {"estimate": None, **interval, "unknown": unknown, **dict.fromkeys(
+            ("df", "seed_sd", "tipping_sd", "problem_se", "correlation"))}  # fmt: skip
+    (one,) = parts
+    found = {
+        "estimate": one.estimate, "ci_low": one.low, "ci_high": one.high, "p_value": one.p_value, "df": one.df,
+        "seed_sd": one.seed_sd, "tipping_sd": one.tipping_sd, "problem_se": one.problem_variance**0.5,
+        "correlation": None if np.isnan(one.correlation) else one.correlation,
+    }  # fmt: skip
+    return {**{key: value if value is None else float(value) for key, value in found.items()}, "unknown": unknown}
+
+
+def _parity(
+    answers: Answers, contrast: Contrast, benchmarks: Sequence[str], facts: Mapping[Arm, Mapping[str, Any]]
+) -> Parity:
+    """Return the parity of arms; of several sets of groups that must each be alike, the one that is least so."""
+    draws = answers.samples(contrast.arms, benchmarks)
+    found = [parity(groups, facts, contrast.differs, draws) for groups in contrast.alike]
+    return max(found, key=lambda each: (len(each.undeclared), len(each.differing)))
+
+
+def _loss_tokens(contrast: Contrast, facts: Mapping[Arm, Mapping[str, Any]]) -> float | None:
+    """Return the loss tokens of the heaviest group over those of the lightest; none against the best of several.
+
+    Of a gap between gaps it is the ratio of the first one.
+    """
+    if contrast.parts:
+        return None
+    groups = contrast.alike[0]
+    ordered = sorted(groups, key=lambda group: contrast.weights[contrast.groups.index(group)])
+    return loss_token_ratio(ordered[-1], ordered[0], facts)

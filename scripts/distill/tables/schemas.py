@@ -99,11 +99,13 @@ TEACHER_LOGPROBS = replace(
     ),
     row_group=64,
 )  # fmt: skip
+# votes: of several samples how many for each class of equal answers, most first; correct_votes: of these the correct.
 ITEMS = _contract(
     "items", "problem_id", "n_samples n_correct n_no_answer n_cut_off n_errors n_ungraded n_lenient "
     "response_tokens",
     problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
     n_cut_off=_INT, n_errors=_INT, n_ungraded=_INT, n_lenient=_INT, response_tokens=_LONG,
+    n_loops=_INT, votes=pa.list_(_INT), correct_votes=pa.list_(_INT),
 )  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",

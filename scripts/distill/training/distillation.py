@@ -13,7 +13,7 @@ of the gradients when T changes: Hinton, Vinyals and Dean 2015, arXiv 1503.02531
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,10 @@ class Taught:
             rest = (1 - self.logprobs.double().exp().sum(-1)).clamp(min=0).float()
             divergence = divergence + torch.special.xlogy(rest, rest) - rest * others
         return self.temperature**2 * divergence.sum()
+
+    def part(self, start: int, end: int) -> "Taught":
+        """Return what the teacher says of some of the tokens."""
+        return replace(self, ids=self.ids[start:end], logprobs=self.logprobs[start:end])
 
 
 class TeacherLogprobs:

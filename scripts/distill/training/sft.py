@@ -15,23 +15,11 @@ import pyarrow as pa
 from distill.config.recipes import LoraRecipe, TrainJob
 from distill.runtime.errors import InputError
 from distill.training import sharding
-from distill.training.distillation import Taught, TeacherLogprobs
-from distill.training.steps import (
-    Layout,
-    Tokens,
-    attention_share,
-    cheaper,
-    check_isolation,
-    lay_out,
-    of_device,
-    summed_loss,
-    tensors,
-)
+from distill.training.distillation import TeacherLogprobs
+from distill.training.steps import Tokens, check_isolation
 from distill.training.updates import Update
-from distill.training.watch import Watch, check_finite
+from distill.training.watch import Watch
 
-CPU_TOKENS = 512  # per step: the mask of a pack is dense on a CPU, so twice the length costs four times the attention
-GPU_TOKENS = 32768  # halved where that does not fit
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "sgd": "sgd"}
 
 
@@ -142,112 +130,16 @@ def build_trainer(
     teacher: TeacherLogprobs | None = None,
 ) -> Any:  # fmt: skip
     """Return a Trainer that takes the planned updates, in their order; with a `teacher` it distils as well."""
-    from torch.utils.data import DataLoader
-    from transformers import PrinterCallback, Trainer
+    from transformers import PrinterCallback
+
+    from distill.training.trainer import UpdateTrainer
 
     tokens = Tokens(rendered)
-    share = attention_share(model) if args.use_cpu else 0.0
-
-    class UpdateTrainer(Trainer):
-        step_tokens = GPU_TOKENS if not args.use_cpu else CPU_TOKENS
-
-        def create_accelerator_and_postprocess(self) -> None:
-            super().create_accelerator_and_postprocess()
-            sharding.use_on_cpu(self)
-
-        def get_train_dataloader(self) -> DataLoader:
-            """Return the updates as they are: every device sees all of them, and takes its own steps."""
-            return DataLoader(updates, batch_size=1, collate_fn=lambda batch: {"rows": batch[0].rows})
-
-        def _save_rng_state(self, output_dir: str) -> None:
-            """Save it on each device, and wait: `trainer_state.json`, which says that a state is whole, comes after."""
-            super()._save_rng_state(output_dir)
-            self.accelerator.wait_for_everyone()
-
-        def floating_point_ops(self, _inputs: Any) -> int:
-            return 0
-
-        def training_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
-            model.train()
-            while True:
-                try:
-                    loss = self._backward(model, inputs["rows"])
-                    break
-                except RuntimeError as error:
-                    self._take_less(error, inputs["rows"])
-            check_finite("loss", float(loss), self.state.global_step + 1, recipe)
-            return loss
-
-        def _layout(self, rows: Sequence[int]) -> Layout:
-            lengths = tokens.lengths(rows)
-            if recipe.packing:
-                return cheaper(rows, lengths, self.step_tokens, recipe.micro_batch, share)
-            return Layout(lay_out(rows, lengths, self.step_tokens, recipe.micro_batch, packing=False), packed=False)
-
-        def _inputs(self, step: Sequence[int], packed: bool) -> dict[str, Any]:
-            return self._prepare_inputs(tensors(step, tokens, packed, pad, masked=not recipe.packing))
-
-        def _backward(self, model: Any, rows: Sequence[int]) -> Any:
-            """Add the gradients of this device's steps; return its share of the loss, times the number of devices."""
-            from contextlib import nullcontext
-
-            import torch
-
-            devices = self.args.world_size
-            layout = self._layout(rows)
-            steps = of_device(layout.steps, self.args.process_index, devices)
-            scale = devices / tokens.loss_tokens(rows)
-            total = torch.zeros((), device=self.args.device)
-            for number, step in enumerate(steps, 1):
-                last = number == len(steps)
-                self.accelerator.gradient_state._set_sync_gradients(last)
-                # Cut-up gradients are summed after each step: whole ones, kept until the last, would fill a device.
-                with nullcontext() if last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
-                    inputs = self._inputs(step, layout.packed)
-                    loss = summed_loss(model, inputs, self._taught(step)) * scale
-                    self.accelerator.backward(loss)
-                total += loss.detach()
-            return total
-
-        def _taught(self, rows: Sequence[int]) -> Taught | None:
-            # Not an input of the model: DeepSpeed would round it to bfloat16.
-            return teacher.of(rows, self.args.device) if teacher else None
-
-        def _take_less(self, error: RuntimeError, rows: Sequence[int]) -> None:
-            """Halve the tokens of a step after an out-of-memory error, or raise it again, as words."""
-            import torch
-
-            if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
-                raise error
-            longest = max(tokens.lengths(rows))
-            if self.args.world_size > 1 or all(len(step) == 1 for step in self._layout(rows).steps):
-                raise InputError(
-                    f"out of memory at {self.step_tokens} tokens per step (the longest row has {longest}); "
-                    + ("lower `micro_batch`, " if self.args.world_size > 1 else "lower the `cutoff`, ")
-                    + "set `gradient_checkpointing: true`, train `lora`, or take more devices with `sharding`"
-                ) from None
-            self.step_tokens = min(self.step_tokens, sum(tokens.lengths(rows))) // 2
-            logging.info("out of memory: going on with %d tokens per step", self.step_tokens)
-            self.model.zero_grad()  # accelerate's optimiser keeps gradients in the middle of an update
-            if not self.args.use_cpu:
-                torch.cuda.empty_cache()
-
-        def held_out_loss(self, rows: Sequence[int]) -> float:
-            """Return the mean cross-entropy of rows that are not trained on, in nats per token."""
-            import torch
-
-            self.model_wrapped.eval()
-            total, layout = 0.0, self._layout(rows)
-            with torch.no_grad():
-                for step in layout.steps:
-                    total += float(summed_loss(self.model_wrapped, self._inputs(step, layout.packed)))
-            return total / tokens.loss_tokens(rows)
-
     if recipe.packing:
         check_isolation(model, tokens)
     if recipe.lora is not None:
         model = adapt(model, recipe.lora)
-    trainer = UpdateTrainer(model, args)
+    trainer = UpdateTrainer(model, args, tokens, updates, recipe, pad, teacher)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(watch.callback(trainer, tokens))
     return trainer

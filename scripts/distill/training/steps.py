@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from distill.runtime.errors import InputError
-from distill.training.distillation import Taught
+from distill.training.loss import IGNORED
 from distill.training.updates import packs
 
-IGNORED = -100
 TOLERANCE = 1e-3  # of logits in float32, packed against alone; a leak moves them by whole units
 
 
@@ -122,22 +121,6 @@ def tensors(rows: Sequence[int], tokens: Tokens, packed: bool, pad: int, masked:
 def _padded(rows: list[np.ndarray], filler: int) -> np.ndarray:
     width = max(map(len, rows))
     return np.stack([np.pad(row, (0, width - len(row)), constant_values=filler) for row in rows])
-
-
-def summed_loss(model: Any, step: dict[str, Any], taught: Taught | None = None) -> Any:
-    """Return the loss of a step in nats, summed over the tokens of responses, in float32.
-
-    It is the cross-entropy; where the rows are `taught`, (1 - weight) of it and `weight` of the divergence.
-    """
-    from torch.nn.functional import cross_entropy
-
-    inputs = {name: value for name, value in step.items() if name != "targets"}
-    logits = model(**inputs, use_cache=False).logits.flatten(0, 1).float()
-    targets = step["targets"].flatten()
-    loss = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-    if taught is None:
-        return loss
-    return (1 - taught.weight) * loss + taught.weight * taught.divergence(logits[targets != IGNORED])
 
 
 def check_isolation(model: Any, tokens: Tokens) -> None:

@@ -119,6 +119,7 @@ KEYS = {
         "rows": key(2, mixed),
         "tokens": key(30, mixed),
         "characters": key(50, mixed),
+        "assignment": key("by_level", mixed, **TWO),
         "seed": key(1, mixed, rows=2),
     }),
     CurationRecipe: Keys({}, {

@@ -52,6 +52,15 @@ def agreement(recipe: CorpusRecipe) -> Any:
     return Plan(catalogue).agreement("c"), recipe.is_without_golds
 
 
+def scored(recipe: CorpusRecipe) -> Any:
+    """What a score on a corpus reads under the paper's policy; its problems are the same, and so are other scores."""
+    given = [Settings(studies=("toy",), policy=policy) for policy in ("paper_scoring", "rule")]
+    paper, rule = (jobs.score_job(Catalogue(settings, corpora={"c": recipe}), "c") for settings in given)
+    assert rule.paper_task == "math"
+    assert jobs.problems_job(Catalogue(given[0], corpora={"c": recipe}), "c").paper_task == "math"
+    return paper.canonical()
+
+
 def shards(recipe: CorpusRecipe) -> Any:
     return Plan(Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})).shards("c")
 
@@ -108,7 +117,9 @@ KEYS = {
     Rows: Keys({"path": "rows.jsonl"}, _rows(rows, "fewer.jsonl")),
     CorpusColumns: Keys({}, {
         "problem": key("question", mapped),
+        "problem_template": key("{question} Of {topic}.", mapped),
         "answer": key("gold", mapped),
+        "wrong_answers": key(("gold", "proof"), mapped),
         "problem_id": key("id", mapped),
         "solution": key("proof", mapped),
         "subject": key("topic", mapped),
@@ -118,13 +129,18 @@ KEYS = {
         **_rows(problems, "fewer.jsonl"),
         "columns": key({"problem": "question"}, problems),
         "answer_format": key("boxed", problems, columns={"answer": "gold"}),
+        "answer_rewrites": key([{"pattern": "^", "replacement": "0"}], problems),
+        "several_answers": key("joined", problems, columns={"answer": "answers"}),
         "no_answer": key(["3"], problems),
         "rewrites": key([{"pattern": "What is", "replacement": "Compute"}], problems),
         "agreement": key({"teachers": ("a", "b")}, agreement, columns={"answer": None}),
         "start": key(3, problems),
         "stop": key(3, problems),
+        "size": key(3, problems),
         "max_unusable": key(0.5, problems, path="lacking.jsonl"),
         "benchmark": key(True, benchmarks, same=problems),
+        "always_compared": key(False, benchmarks, same=problems, benchmark=True),
+        "paper_task": key("gsm8k", scored),
         "shards": key(3, shards, same=problems),
     }),
     PublishedColumns: Keys(BY_ID, {

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
-from keys import Keys, key
+from keys import ABSENT, Keys, key
 from keys_verdicts import _judge_words
 from planned import JUDGE, commands, option, recipes
 
@@ -13,20 +13,25 @@ from distill.config.catalogue import Catalogue, arms_of
 from distill.config.plan import Plan
 from distill.config.recipes import (
     ArmsRecipe,
+    ContrastRecipe,
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
     GapArm,
     GapRecipe,
+    PowerRecipe,
     Settings,
     StudyRecipe,
     TeacherRecipe,
 )
 from distill.scores.gaps import Score, gap_rows
+from distill.scores.power import outlook_text, outlooks, problem_counts, warnings
+from distill.scores.readings import gap_text
 
 ARMS = {"students": ["s"], "datasets": ["hard", "easy"], "training": "t"}
 STUDY = {"title": "One", "arms": [ARMS], "benchmarks": ["b"], "decoding": "d"}
 GAP = {"plus": "hard", "minus": ["easy"]}
+KNOWN = {"problems": {"b": 9}}
 SHARES = {"hard": 0.75, "easy": 0.25, "base": 0.0}
 
 
@@ -58,6 +63,16 @@ def block(recipe: ArmsRecipe) -> Any:
 
 def gaps(study: StudyRecipe) -> Any:
     """The rows of gaps.csv where each dataset has its own share of correct problems."""
+    return [(r["gap"], r["student"], r["benchmark"], r["estimate"], r["plus"], r["minus"], r["parity"])
+            for r in _rows(study)]  # fmt: skip
+
+
+def told(study: StudyRecipe) -> Any:
+    """The text that the terminal shows."""
+    return gap_text(_rows(study), {"toy": study})
+
+
+def _rows(study: StudyRecipe) -> list[dict[str, Any]]:
     found = {}
     for arm in arms_of(study):
         for benchmark in study.benchmarks:
@@ -65,12 +80,43 @@ def gaps(study: StudyRecipe) -> Any:
             ids = [str(i) for i in range(8)]
             found[arm, benchmark, study.decoding] = Score(arm, benchmark, study.decoding, {"n_samples": 1}, ids, means)
     facts = {a: {"loss_tokens": 9, "epochs": SHARES.get(a.dataset, 0.5)} for a in arms_of(study) if a.is_trained}
-    rows = gap_rows({"toy": study}, found, facts)
-    return [(r["gap"], r["benchmark"], r["estimate"], r["plus"], r["minus"], r["parity"]) for r in rows]
+    return gap_rows({"toy": study}, found, facts)
+
+
+def foreseen(study: StudyRecipe) -> Any:
+    """What `snakemake power` and a dry run say of it."""
+    found = outlooks("toy", study, problem_counts(_plan(study).catalogue, study), 1)
+    return outlook_text(found), warnings(found)
+
+
+def told_of_power(recipe: PowerRecipe) -> Any:
+    return foreseen(StudyRecipe.model_validate({**STUDY, "power": {"problems": {"b": 9}, **recipe.model_dump()}}))
 
 
 def gap(recipe: GapRecipe) -> Any:
     return gaps(StudyRecipe.model_validate({**STUDY, "gaps": {"g": recipe.model_dump()}}))
+
+
+def told_of_gap(recipe: GapRecipe) -> Any:
+    return told(StudyRecipe.model_validate({**STUDY, "gaps": {"g": recipe.model_dump()}}))
+
+
+def _with_contrast(recipe: ContrastRecipe) -> StudyRecipe:
+    named = {"g": GAP, "h": {"plus": "easy", "minus": ["base"]}}
+    arms = [{**ARMS, "students": ["s", "z", "y"], "seeds": [1, 2]}]
+    return StudyRecipe.model_validate({**STUDY, "arms": arms, "gaps": named, "contrasts": {"c": recipe.model_dump()}})
+
+
+def contrasted(recipe: ContrastRecipe) -> Any:
+    return gaps(_with_contrast(recipe))
+
+
+def told_of_contrast(recipe: ContrastRecipe) -> Any:
+    return told(_with_contrast(recipe))
+
+
+def compared_plans(recipe: ContrastRecipe) -> Any:
+    return jobs.plans_job(_plan(_with_contrast(recipe)).catalogue, "s")
 
 
 def side(recipe: GapArm) -> Any:
@@ -139,6 +185,24 @@ KEYS = {
         "benchmarks": key(["b", "b2"], scores, gaps, gaps={"g": GAP}),
         "decoding": key("e", scores),
         "gaps": key({"g": GAP}, gaps, reported),
+        "contrasts": key({"c": {"slope": {"hard": 1, "easy": 0}}}, gaps, foreseen, power=KNOWN),
+        "question": key("Which?", told, reported),
+        "expected": key("This.", told, reported),
+        "smallest_gap": key(0.9, told, foreseen, power=KNOWN, arms=[{**ARMS, "seeds": [1, 2]}]),
+        "power": key({"problems": {"b": 8}}, foreseen, power=KNOWN),
+    }),
+    PowerRecipe: Keys({"problems": {"b": 9}}, {
+        "accuracy": key({"b": 0.9}, told_of_power),
+        "problems": key({"b": 30}, told_of_power),
+        "correlation": key(0.1, told_of_power),
+        "seed_sd": key(0.2, told_of_power),
+    }),
+    ContrastRecipe: Keys({"gap": "g", "students": ["s", "z"]}, {
+        "gap": key("h", contrasted),
+        "students": key(["s", "y"], contrasted),
+        "slope": key({"hard": 2, "easy": 0}, contrasted, gap=ABSENT, students=ABSENT, slope={"hard": 1, "easy": 0}),
+        "differs": key(["epochs"], contrasted, gap=ABSENT, students=ABSENT, slope={"hard": 1, "easy": 0}),
+        "expected": key("More.", told_of_contrast),
     }),
     ArmsRecipe: Keys(ARMS, {
         "students": key(["s", "z"], block),
@@ -150,6 +214,7 @@ KEYS = {
         "plus": key("base", gap),
         "minus": key(["base"], gap),
         "differs": key(["epochs"], gap),
+        "expected": key("More.", told_of_gap),
     }),
     GapArm: Keys({"dataset": "hard", "training": "t"}, {
         "dataset": key("base", side),

@@ -34,7 +34,8 @@ from distill.models.folders import load_model, load_tokenizer
 from distill.training import sft
 from distill.training.distillation import TeacherLogprobs
 from distill.training.fit import load_student
-from distill.training.steps import Tokens, summed_loss, tensors
+from distill.training.loss import summed_loss
+from distill.training.steps import Tokens, tensors
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Watch
 
@@ -64,8 +65,8 @@ def planned(recipe: TrainJob) -> Any:
 def laid_out(recipe: TrainJob) -> Any:
     """The rows of the first update's steps, and their inputs."""
     built = trainer(recipe)
-    layout = built._layout(planned(recipe)[0][0].rows)
-    return layout, sorted(built._inputs(layout.steps[0], layout.packed))
+    layout = built.layout(planned(recipe)[0][0].rows)
+    return layout, sorted(built.inputs(layout.steps[0], layout.packed))
 
 
 def attending(recipe: TrainJob) -> Any:
@@ -104,7 +105,7 @@ def trainer(recipe: TrainJob) -> Any:
 def lost(recipe: TrainJob) -> Any:
     """The loss of the first rows."""
     built, rows = trainer(recipe), [0, 1, 2]
-    return float(summed_loss(built.model, tensors(rows, Tokens(rendered()), True, 0), built._taught(rows)).detach())
+    return float(summed_loss(built.model, tensors(rows, Tokens(rendered()), True, 0), built.taught(rows)).detach())
 
 
 def taught(recipe: Distillation) -> Any:

@@ -37,6 +37,7 @@ from distill.config.recipes import (
     TeacherRecipe,
     canonical_json,
 )
+from distill.scores import samples
 from distill.verdicts.grading import Comparison
 from distill.verdicts.workers import grade_all
 
@@ -156,7 +157,7 @@ def scored(job: ScoreJob) -> Any:
     """The items that score.py counts where a judge calls a rejected answer equal."""
     home = scratch()
     known = problems_table(home / "p.parquet", [{"problem_id": i, "answer": "1"} for i in "ab"])
-    responses = responses_table(home / "r.parquet", [{"problem_id": i} for i in "ab"])
+    responses = responses_table(home / "r.parquet", [{"problem_id": i, "response": r"\boxed{1} or 2"} for i in "ab"])
     verdicts = verdicts_table(home / "v.parquet", {"a": "correct", "b": "wrong"})
     judged = [{"problem_id": "b", "draw": 0, "judgement": "equal", "reply": "True"}]
     tables.write(home / "j.parquet", tables.build(judged, tables.JUDGEMENTS), tables.JUDGEMENTS)
@@ -180,6 +181,17 @@ def limits_of_votes(job: AgreementJob) -> Any:
         patch.setattr(find_agreement, "agree", lambda _, __, grade: seen.extend(grade([(*PAIR, "stop")])) or [])
         with pytest.raises(ValueError, match="shorter"):  # no agreement comes of it
             find_agreement.find({"p": Counter()}, job, 1)
+    return [(grade.verdict, grade.method) for grade in seen]
+
+
+def limits_of_ballots(job: ScoreJob) -> Any:
+    """The limits that score.py compares the answers of several samples under."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score, "grade_all", partial(grade_all, compare_pair=limits_of))
+        seen: list[Any] = []
+        patch.setattr(score, "ballots", lambda _, grade: seen.extend(grade([(*PAIR, "stop")])) or [])
+        sample = samples.Sample("p", 0, "stop", "wrong", False, False, (), "1", 5, False)
+        score.read_ballots(["p"], {"p": [sample, sample]}, job, 1)
     return [(grade.verdict, grade.method) for grade in seen]
 
 
@@ -240,5 +252,9 @@ KEYS = {
         "max_unclear": key(1.0, unclear, same=clear),
         "generation": key({**SERVED, "decoding": {"max_new_tokens": 9}}, questions),
     }),
-    ScoreJob: Keys({"policy": "rule"}, {"policy": key("rule+judge", scored)}),
+    ScoreJob: Keys({"policy": "rule"}, {
+        "policy": key("rule+judge", scored),
+        "paper_task": key("gsm8k", scored, policy="paper_scoring"),
+        "grading": key({"timeout_seconds": 7, "memory_mb": 2048}, limits_of_ballots),
+    }),
 }  # fmt: skip

@@ -31,7 +31,7 @@ def _dry_run(settings: str, kind: str, entries: str) -> list[list[str]]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    lines = re.findall(r"^Shell command: python (.*)$", done.stdout + done.stderr, re.MULTILINE)
+    lines = re.findall(r"^Shell command: exec python (.*)$", done.stdout + done.stderr, re.MULTILINE)
     # `--prompt=x` is taken apart, to be found as the others are
     return [[p for word in shlex.split(line) for p in re.split(r"(?<=^--prompt)=", word)] for line in lines]
 

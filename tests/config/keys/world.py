@@ -74,7 +74,8 @@ def _linked(place: Path, target: Path) -> None:
 def _corpora(folder: Path) -> None:
     rows = [
         {"id": f"p{i}", "problem": f"What is {i} and {i + 1} together?", "question": f"Compute {i}.", "answer": str(i),
-         "gold": rf"It is \boxed{{{i}}}. #### {i * 3}", "proof": f"See {i}.", "topic": "sums", "grade": f"Level {i}"}
+         "gold": rf"It is \boxed{{{i}}}. #### {i * 3}", "proof": f"See {i}.", "topic": "sums", "grade": f"Level {i}",
+         "answers": [str(i), f"x{i}"]}
         for i in range(10)
     ]  # fmt: skip
     jsonl(folder / "rows.jsonl", rows)
@@ -115,7 +116,10 @@ def _published(folder: Path) -> None:
 
 def _mixed(folder: Path) -> None:
     """Three teachers with two draws each of eight problems; a's draws differ in length, one is a loop."""
-    problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in MIXED])
+    problems_table(
+        folder / "problems.parquet",
+        [{"problem_id": i, "answer": "1", "level": f"Level {n}"} for n, i in enumerate(MIXED)],
+    )
     for teacher, wrong in WRONG.items():
         for draw, lost in enumerate(wrong):
             rows = [

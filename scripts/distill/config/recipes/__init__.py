@@ -28,7 +28,15 @@ from distill.config.recipes.settings import (
     Settings,
     SimilarityRecipe,
 )
-from distill.config.recipes.studies import COMPARED, ArmsRecipe, GapArm, GapRecipe, StudyRecipe
+from distill.config.recipes.studies import (
+    COMPARED,
+    ArmsRecipe,
+    ContrastRecipe,
+    GapArm,
+    GapRecipe,
+    PowerRecipe,
+    StudyRecipe,
+)
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
     Distillation,
@@ -54,6 +62,7 @@ __all__ = [
     "AgreementRecipe",
     "Answering",
     "ArmsRecipe",
+    "ContrastRecipe",
     "CorpusColumns",
     "CorpusRecipe",
     "CurationRecipe",
@@ -78,6 +87,7 @@ __all__ = [
     "OnPolicyRecipe",
     "OnPolicyTraining",
     "PassRate",
+    "PowerRecipe",
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
@@ -11,6 +12,7 @@ from distill.config.recipes.base import EXECUTION, HubId, Name, Once, Positive, 
 
 Text = Annotated[str, Field(min_length=1)]
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
+PaperTask = Literal["math", "amc", "aime", "gsm8k"]
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -48,6 +50,24 @@ class Rewrite(Recipe):
         except (re.error, IndexError) as error:
             raise ValueError(f"`replacement` does not fit `pattern`: {error}") from None
         return self
+
+
+def template_columns(template: str) -> list[str]:
+    """Return the columns that a template names between braces. Raises ValueError for what is no such text."""
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def named_columns(template: str) -> str:
+    """Return a template. Raises ValueError for one that names no column, or says more than a name between braces."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"not a template: {error}; a brace of the text is doubled") from None
+    if any(spec or conversion or name == "" for _, name, spec, conversion in parts):
+        raise ValueError("not a template: between braces stands the name of a column, and nothing else")
+    if not template_columns(template):
+        raise ValueError("the template names no column; put one between braces")
+    return template
 
 
 class Rows(Recipe):
@@ -131,15 +151,47 @@ class CorpusColumns(Recipe):
     """Which column of the source holds what; a column may be a path (see Rows)."""
 
     problem: str = Field("problem", description="The statement.")
+    problem_template: str | None = Field(
+        None,
+        description="In place of `problem`: a text with columns in braces, such as `{Body} {Question}`; a brace of the "
+        "text is doubled.",
+    )
     answer: str | None = Field(
         "answer",
         description="The gold answer; `null` for a corpus without: unfiltered datasets can use it, others need an "
         "`agreement` or a judge.",
     )
+    wrong_answers: tuple[Text, ...] = Field(
+        (),
+        description="Of a choice question the columns of the wrong answers: the statement then ends with all answers, "
+        "as (A), (B), ..., in an order by a hash of the statement, and the gold answer is the letter of `answer`.",
+    )
     problem_id: str | None = Field(None, description="A unique id; without it the id is a hash of the statement.")
     solution: str | None = Field(None, description="The reference solution.")
     subject: str | None = Field(None, description="The subject.")
     level: str | None = Field(None, description="The difficulty.")
+
+    @field_validator("problem_template")
+    @classmethod
+    def _template_names_columns(cls, template: str | None) -> str | None:
+        return None if template is None else named_columns(template)
+
+    @model_validator(mode="after")
+    def _has_a_right_answer(self) -> "CorpusColumns":
+        if self.wrong_answers and self.answer is None:
+            raise ValueError("`wrong_answers` goes with `answer`, the column of the right one")
+        if self.problem_template is not None and self.problem != "problem":
+            raise ValueError("give either `problem` or `problem_template`")
+        return self
+
+    def problem_columns(self) -> list[str]:
+        """Return the columns that a statement is made of."""
+        return [self.problem] if self.problem_template is None else template_columns(self.problem_template)
+
+    def names(self) -> list[str]:
+        """Return all columns that are read."""
+        others = (self.answer, *self.wrong_answers, self.problem_id, self.solution, self.subject, self.level)
+        return list(dict.fromkeys([*self.problem_columns(), *(name for name in others if name)]))
 
 
 class AgreementRecipe(Recipe):
@@ -172,6 +224,14 @@ class CorpusRecipe(Rows):
         "bare",
         description="How the answer column holds the gold: as it is, in the last `\\boxed{}`, or after `####`.",
     )
+    answer_rewrites: tuple[Rewrite, ...] = Field(
+        (), description="Applied to each bare gold answer in this order, such as leading zeros or a unit taken away."
+    )
+    several_answers: Literal["refused", "joined", "first"] = Field(
+        "refused",
+        description="What a list of more than one gold answer becomes: an error, all with commas between them, or the "
+        "first alone.",
+    )
     no_answer: tuple[Text, ...] = Field(
         (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
     )
@@ -181,6 +241,10 @@ class CorpusRecipe(Rows):
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
     start: int = Field(0, ge=0, lt=2**31, description="First row of the source to take.")
     stop: Positive | None = Field(None, description="Row of the source to stop before; all when absent.")
+    size: Positive | None = Field(
+        None,
+        description="So many rows are expected (after `where`, `start` and `stop`); another number ends the fetch.",
+    )
     max_unusable: Share = Field(
         0.01,
         description="Share of rows that may lack a usable answer (they become ledger entries); more fail.",
@@ -189,6 +253,16 @@ class CorpusRecipe(Rows):
         False,
         description="Never trained on: studies measure on it, datasets can be decontaminated against it.",
         json_schema_extra=EXECUTION,
+    )
+    always_compared: bool = Field(
+        True,
+        description="Of a benchmark: datasets that are decontaminated are compared with it in every study; with false "
+        "only in studies that measure on it, so that no other needs its files.",
+        json_schema_extra=EXECUTION,
+    )
+    paper_task: PaperTask = Field(
+        "math",
+        description="Which of the paper's tasks it is, for `policy: paper_scoring` alone.",
     )
     shards: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
@@ -201,8 +275,14 @@ class CorpusRecipe(Rows):
 
     @model_validator(mode="after")
     def _has_golds_or_needs_none(self) -> "CorpusRecipe":
-        if self.columns.answer is None and (self.no_answer or self.answer_format != "bare"):
-            raise ValueError("`columns.answer: null` is a corpus without gold answers: no `no_answer`, `answer_format`")
+        golds = self.no_answer or self.answer_format != "bare" or self.answer_rewrites
+        if self.columns.answer is None and (golds or self.several_answers != "refused"):
+            raise ValueError(
+                "`columns.answer: null` is a corpus without gold answers: no `no_answer`, `answer_format`, "
+                "`answer_rewrites`, `several_answers`"
+            )
+        if not self.always_compared and not self.benchmark:
+            raise ValueError("`always_compared` goes with `benchmark: true`")
         if self.is_without_golds and self.benchmark:
             raise ValueError("`columns.answer: null` is a corpus without gold answers: a `benchmark` needs `agreement`")
         if self.columns.answer is not None and self.agreement:

@@ -99,6 +99,12 @@ class DatasetRecipe(Recipe):
         None,
         description="Budget in characters of the responses instead, for published ones: they have no token counts.",
     )
+    assignment: Literal["seeded", "by_level"] = Field(
+        "seeded",
+        description="Whose response stands for which problem of a mix: as the seed orders the problems, or the first "
+        "teacher's for those of the highest `level`, by the first number in it (none counts as the lowest); with two "
+        "teachers, `both_correct`, and no budget.",
+    )
     seed: Seed = Field(0, description="Orders the problems: who is in the budget, who is swapped first.")
 
     @model_validator(mode="after")
@@ -135,6 +141,16 @@ class DatasetRecipe(Recipe):
             raise ValueError(f"{share_of} does not go with a budget in {budgets[0]}; use one unit for both")
         if len(self.teachers) > 2 and self.length_budget is None:
             raise ValueError(f"{share_of} of more than two teachers needs the budget `{self.share_of}`")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_meet_two_teachers(self) -> "DatasetRecipe":
+        if self.assignment == "by_level":
+            if sum(share > 0 for share in self.shares) != 2 or self.pairing != "both_correct":
+                raise ValueError("`assignment: by_level` needs two teachers with a share, and `pairing: both_correct`")
+            if self.rows is not None or self.length_budget is not None or self.share_of != "rows":
+                raise ValueError("`assignment: by_level` goes with no budget and with shares of rows: a budget would "
+                                 "take the problems of some levels only")  # fmt: skip
         return self
 
     @property

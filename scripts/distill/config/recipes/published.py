@@ -1,12 +1,11 @@
 """Published responses, in place of a teacher that we run."""
 
-from string import Formatter
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.base import EXECUTION, FinishReasons, Recipe
-from distill.config.recipes.corpora import Rewrite, Rows
+from distill.config.recipes.corpora import Rewrite, Rows, named_columns, template_columns
 from distill.config.recipes.templating import TAGS_DESCRIPTION, ThinkTags, checked_tags
 
 
@@ -41,23 +40,13 @@ class PublishedColumns(Recipe):
     @field_validator("response_template")
     @classmethod
     def _names_columns(cls, template: str | None) -> str | None:
-        if template is None:
-            return None
-        try:
-            parts = list(Formatter().parse(template))
-        except ValueError as error:
-            raise ValueError(f"not a template: {error}; a brace of the text is doubled") from None
-        if any(spec or conversion or name == "" for _, name, spec, conversion in parts):
-            raise ValueError("not a template: between braces stands the name of a column, and nothing else")
-        if not any(name for _, name, _, _ in parts):
-            raise ValueError("the template names no column; put one between braces")
-        return template
+        return None if template is None else named_columns(template)
 
     def response_columns(self) -> list[str]:
         """Return the columns that a response is made of."""
         if self.response_template is None:
             return [self.response]
-        return [name for _, name, _, _ in Formatter().parse(self.response_template) if name]
+        return template_columns(self.response_template)
 
     def names(self) -> list[str]:
         """Return all columns that are read."""

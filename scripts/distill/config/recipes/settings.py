@@ -6,9 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from distill.config.recipes.answering import GenerateJob
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Positive, Recipe, Share
-from distill.config.recipes.corpora import AgreementRecipe
+from distill.config.recipes.corpora import AgreementRecipe, PaperTask
 
-Policy = Literal["rule", "rule+judge"]
+Policy = Literal["rule", "rule+judge", "paper_scoring"]
 
 
 class GradingRecipe(Recipe):
@@ -53,6 +53,8 @@ class ScoreJob(Recipe):
     """What one scoring job reads."""
 
     policy: Policy
+    paper_task: PaperTask = "math"
+    grading: GradingRecipe = GradingRecipe()
 
 
 class JudgeRecipe(Recipe):
@@ -93,14 +95,17 @@ class Settings(Recipe):
     similarity: SimilarityRecipe = Field(SimilarityRecipe(), description="When two problems count as the same.")
     judge: JudgeRecipe | None = Field(None, description="A second look at what the rule rejects; none when absent.")
     policy: Policy = Field(
-        "rule", description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`."
+        "rule",
+        description="What counts as correct, for datasets and scores; `rule+judge` needs `judge`. `paper_scoring` "
+        "repeats the defects of the paper's scorer, in scores alone: for comparing with its tables.",
     )
 
     hours_per_job: float = Field(
         0.5,
         ge=0,
         description="So long a job that has loaded a model begins further shards, draws and corpora of it; with 0 each "
-        "job loads its own. Not on a cluster, and not where `engine: openai` asks a server.",
+        "job loads its own. On a cluster where the profile makes them one job (profiles/slurm); not where "
+        "`engine: openai` asks a server.",
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,102 @@
+"""What Snakemake needs to plan the paper's studies here, in CPU seconds.
+
+A dry run in a folder without results, so every job is to be made: once with all studies of the paper, once with as many
+of them as come to about 10,000 jobs; and what reading the configuration and listing the artefacts take of it. For
+comparison as many jobs of a Snakefile of one rule with one input, one output, one wildcard and one parameter are
+planned: what bare Snakemake takes.
+
+Run as: python benchmarks/planning.py [--check]
+"""
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("workflow", "scripts", "config", "profiles", "envs", "resources")
+OTHERS = {"toy", "published"}
+GOAL_SECONDS = 15.0
+JOBS = 10_000
+BARE = """
+rule all:
+    input: expand("{{i}}.txt", i=range({jobs}))
+rule bare:
+    input: "start"
+    output: "{{i}}.txt"
+    params: code=lambda wildcards: "1"
+    shell: "echo {{params.code}} > {{output}}"
+"""
+
+
+def planned(folder: Path, *options: str) -> tuple[int, float]:
+    """Return how many jobs a dry run in a folder plans, and its CPU seconds."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--nolock", "--cores", "1", *options]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=3600,
+                          env={**os.environ, "HF_HUB_OFFLINE": "1"})  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = re.search(r"^total +(\d+)", done.stdout + done.stderr, re.MULTILINE)
+    if done.returncode or not total:
+        sys.exit(f"{' '.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return int(total[1]), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def listed(names: list[str]) -> tuple[int, float]:
+    """Return how many artefacts the studies need, and the CPU seconds of reading the configuration and listing them."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from distill.config.load import load
+    from distill.config.plan import Plan
+
+    started = time.process_time()
+    places = Plan(load(Path("config"), {"studies": names})).places()
+    return len(places), time.process_time() - started
+
+
+def up_to(names: list[str], jobs: int) -> list[str]:
+    """Return the first studies that together need about so many artefacts, which are about as many jobs."""
+    chosen: list[str] = []
+    for name in names:
+        if listed([*chosen, name])[0] > jobs:
+            break
+        chosen.append(name)
+    return chosen
+
+
+def main() -> None:
+    """Measure, print the table and the goals; with --check exit 1 where one is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
+    check = parser.parse_args().check
+    os.chdir(ROOT)
+    names = [p.stem for p in sorted(Path("config/studies").glob("*.yaml")) if p.stem not in OTHERS]
+    some = up_to(names, JOBS)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name in FOLDERS:
+            (home / name).symlink_to(ROOT / name)
+        everything = planned(home, "--config", f"studies={','.join(names)}")
+        ten_thousand = planned(home, "--config", f"studies={','.join(some)}")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "start").touch()
+        (Path(folder) / "Snakefile").write_text(BARE.format(jobs=everything[0]))
+        bare = planned(Path(folder))
+    print("| graph | jobs | CPU seconds | ms per job |\n|---|---|---|---|")
+    rows = {f"all {len(names)} studies": everything, f"{len(some)} studies": ten_thousand,
+            "bare Snakemake, one rule": bare, "reading and listing all studies alone": listed(names)}  # fmt: skip
+    for name, (jobs, seconds) in rows.items():
+        print(f"| {name} | {jobs} | {seconds:.1f} | {1000 * seconds / jobs:.2f} |")
+    goals = {"all studies": everything[1], f"{ten_thousand[0]} jobs": ten_thousand[1]}
+    for name, seconds in goals.items():
+        print(f"goal {name}: {seconds:.1f} s (< {GOAL_SECONDS:.0f} s) {'met' if seconds < GOAL_SECONDS else 'missed'}")
+    if check and max(goals.values()) >= GOAL_SECONDS:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Demands: what a job asks a cluster for, from the recipes of the catalogue. No row depends on it.
+
+Rules of thumb for GPUs of 80 GB, on the safe side, and no measurements: a job that needs more meets its limit, has
+saved what it has done, and its next attempt asks for more. A profile's `set-resources` overrules each of them.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.config.catalogue import Catalogue
+from distill.config.jobs import answering, base_model, distillation, generate_job, judge_job, judge_of
+from distill.config.lineage import Judgements, Loglikelihoods, Place, Responses, TeacherLogprobs, TrainedModel
+from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
+
+MILLION, BILLION = 1e6, 1e9
+UNKNOWN = 8 * BILLION  # parameters of a model whose name and files do not tell them
+UNKNOWN_ROWS = 10_000  # of a corpus that is read whole
+UNKNOWN_TOKENS = 4_096  # of a published response
+BASE_MB = 8_000  # Python with torch and CUDA
+GPU_BYTES = 60e9  # what a training's weights, gradients and moments may take of a GPU
+STATE_BYTES = 16  # per trained parameter: weight, gradient and two moments in 32 bits
+WEIGHT_BYTES = 4  # per parameter of a training, which computes on weights of 32 bits
+START_MINUTES = 30  # to load a model, and to write what came out
+MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes are added up
+WRITTEN = 2_000  # tokens per second that a GPU writes of a model of one billion parameters
+READ_FLOPS = {"float32": 2e13, "bfloat16": 1e14}  # that a GPU computes per second
+LONGEST = 1440  # minutes: few sites let a job run for longer
+_SIZE = re.compile(r"(?:(\d+)x)?(?<![\d.])(\d+(?:[.p]\d+)?)([bm])(?![a-z])", re.IGNORECASE)  # 7B, 1.5b, 8x7B, 135M
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the first attempt of a job asks for: GPUs, memory of the machine in MB, minutes."""
+
+    gpus: int
+    mem_mb: int
+    minutes: int
+
+    def memory(self, attempt: int) -> int:
+        """Return the MB that an attempt (1, 2, ...) asks for."""
+        return self.mem_mb * attempt
+
+    def runtime(self, attempt: int, start: int = START_MINUTES) -> int:
+        """Return the minutes that an attempt (1, 2, ...) asks for, a day at most; `start` of them are for the start."""
+        return min((self.minutes - START_MINUTES + start) * attempt, LONGEST)
+
+
+def demand_of(catalogue: Catalogue, place: Place) -> Demand:
+    """Return what the job of a place asks for. Raises TypeError for a place that no model makes."""
+    match place:
+        case Responses():
+            recipe = answering(catalogue, place.model_path)
+            tokens = generate_job(catalogue, place.model_path, place.decoding).decoding.max_new_tokens
+            return _writing(recipe, parameters(catalogue, _name(place.model_path)), tokens * _rows(catalogue, place))
+        case Judgements():
+            judge, recipe = judge_of(catalogue), judge_job(catalogue).generation
+            return _writing(recipe, parameters(catalogue, judge.teacher), judge.max_tokens * _rows(catalogue, place))
+        case Loglikelihoods():
+            decoding = catalogue.decodings.get(place.decoding)
+            longest = decoding.max_new_tokens if decoding else UNKNOWN_TOKENS
+            return _reading(parameters(catalogue, place.student), longest * _rows(catalogue, place))
+        case TeacherLogprobs():
+            size = parameters(catalogue, distillation(catalogue, place.training).teacher)
+            cutoff = catalogue.trainings[place.training].cutoff
+            return _reading(size, cutoff * dataset_rows(catalogue, place.dataset))
+        case TrainedModel() if place.training in catalogue.on_policy:
+            return _following(catalogue, place)
+        case TrainedModel():
+            return _training(catalogue, place)
+    raise TypeError(f"{place} is made by no model")
+
+
+def parameters(catalogue: Catalogue, name: str) -> float:
+    """Return the parameters of a student or teacher: by its files' size, else by its name (`7B`), else `UNKNOWN`."""
+    recipe = base_model(catalogue, name)
+    if recipe.path is not None:
+        return _parameters_of_files(Path(recipe.path))
+    if (made := recipe.scratch) is not None:
+        # Embeddings, and per layer four square projections and a gated feed-forward of three.
+        layer = made.hidden_size * (4 * made.heads * made.head_dim + 3 * made.ffn_size)
+        return made.vocabulary * made.hidden_size + made.layers * layer
+    sizes = _SIZE.findall(recipe.hub or recipe.served or "")
+    units = {"b": BILLION, "m": MILLION}
+    told = (float(n.lower().replace("p", ".")) * int(times or 1) * units[unit.lower()] for times, n, unit in sizes)
+    return max(told, default=UNKNOWN)
+
+
+def _parameters_of_files(folder: Path) -> float:
+    """Return a local model's parameters by the size of its weights and the precision that they are saved in."""
+    size = sum(path.stat().st_size for end in ("safetensors", "bin") for path in folder.glob(f"*.{end}"))
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        wide = "float32" in (config.get("dtype"), config.get("torch_dtype"))
+    except (OSError, ValueError, AttributeError):
+        wide = False
+    return size / (4 if wide else 2) if size else UNKNOWN
+
+
+def dataset_rows(catalogue: Catalogue, dataset: str) -> int:
+    """Return the most rows that a dataset can have."""
+    recipe = catalogue.datasets[dataset]
+    return min(recipe.rows or corpus_rows(catalogue, recipe.corpus), corpus_rows(catalogue, recipe.corpus))
+
+
+def corpus_rows(catalogue: Catalogue, corpus: str) -> int:
+    """Return the rows that a corpus takes of its source, `UNKNOWN_ROWS` where it takes all."""
+    recipe = catalogue.corpora[corpus]
+    return UNKNOWN_ROWS if recipe.stop is None else recipe.stop - recipe.start
+
+
+def training_tokens(recipe: TrainingRecipe, rows: int) -> float:
+    """Return the most tokens that a training of so many rows reads."""
+    if recipe.max_tokens is not None:
+        return recipe.max_tokens
+    if recipe.max_updates is None:
+        return rows * recipe.epochs * recipe.cutoff
+    # A loss token goes with about one of a prompt.
+    longest = {"rows": recipe.cutoff, "packs": recipe.pack_tokens or 0, "loss_tokens": 2}[recipe.batch_unit]
+    return recipe.max_updates * recipe.global_batch * longest
+
+
+def _training(catalogue: Catalogue, place: TrainedModel) -> Demand:
+    """A training; weights that are cut up lie on as many GPUs as hold them, others on one."""
+    recipe, size = catalogue.trainings[place.training], parameters(catalogue, place.student)
+    state = size * (WEIGHT_BYTES if recipe.lora else STATE_BYTES)
+    gpus = 1 if recipe.sharding == "none" else max(1, math.ceil(state / GPU_BYTES))
+    flops = 6 * size * training_tokens(recipe, dataset_rows(catalogue, place.dataset))
+    return Demand(gpus, _memory(size * WEIGHT_BYTES * gpus), _minutes(flops / (READ_FLOPS[recipe.precision] * gpus)))
+
+
+def _following(catalogue: Catalogue, place: TrainedModel) -> Demand:
+    """An on-policy training: the student writes its responses, the teacher reads them, and the student is trained."""
+    recipe = catalogue.on_policy[place.training]
+    size, teacher = parameters(catalogue, place.student), parameters(catalogue, recipe.teacher)
+    written = recipe.max_updates * recipe.global_batch * recipe.max_new_tokens
+    seconds = written * size / (WRITTEN * BILLION) + written * (6 * size + 2 * teacher) / READ_FLOPS[recipe.precision]
+    return Demand(1, _memory(size * WEIGHT_BYTES + teacher * WEIGHT_BYTES), _minutes(seconds))
+
+
+def _writing(recipe: Answering, size: float, tokens: float) -> Demand:
+    """A model that writes so many tokens; a served one writes them elsewhere."""
+    gpus = needed_gpus(recipe)
+    seconds = tokens * size / (WRITTEN * BILLION * max(gpus, 1))
+    return Demand(gpus, _memory(2 * size) if gpus else BASE_MB, _minutes(seconds))
+
+
+def _reading(size: float, tokens: float) -> Demand:
+    """A model that reads so many tokens."""
+    return Demand(1, _memory(size * WEIGHT_BYTES), _minutes(2 * size * tokens / READ_FLOPS["float32"]))
+
+
+def _memory(weights: float) -> int:
+    """Return the MB of a process that has so many bytes of weights pass through it."""
+    return math.ceil(BASE_MB + 1.25 * weights / MILLION)
+
+
+def _minutes(seconds: float) -> int:
+    return min(LONGEST, math.ceil(START_MINUTES + seconds / 60))
+
+
+def _rows(catalogue: Catalogue, place: Responses | Judgements | Loglikelihoods) -> int:
+    """Return the rows of a shard, about."""
+    return math.ceil(corpus_rows(catalogue, place.corpus) / catalogue.corpora[place.corpus].shards)
+
+
+def _name(model_path: str) -> str:
+    return model_path.split("/")[1]

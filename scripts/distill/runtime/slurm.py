@@ -1,0 +1,110 @@
+"""SLURM's queue before the first job is sent to it: what a killed Snakemake has left there, what the site refuses."""
+
+import logging
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.runtime.errors import InputError
+
+POLL_SECONDS = 5.0
+CLIENT_SECONDS = 120.0
+# What no waiting changes, in sbatch's words; all else (nodes that are down, a full queue) is left to the queue.
+REFUSALS = re.compile(
+    r"invalid|Unknown|not permitted|node configuration is not available|can not be satisfied|violates|more processors",
+    re.IGNORECASE,
+)
+# Resources of a job, by sbatch's option.
+OPTIONS = {"slurm_partition": "--partition", "slurm_account": "--account", "constraint": "--constraint", "qos": "--qos",
+           "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Left:
+    """A job in the queue: its number, its state in SLURM's words, and what the plugin says that it makes."""
+
+    number: str
+    state: str
+    comment: str
+
+
+def check_commands() -> None:
+    """Raise InputError where there is no SLURM."""
+    if missing := [name for name in ("sbatch", "squeue", "srun") if shutil.which(name) is None]:
+        raise InputError(f"no {' and no '.join(missing)} on PATH: SLURM's jobs are sent from a machine that has its "
+                         "commands, such as a login node")  # fmt: skip
+
+
+def jobs_of(folder: Path) -> list[Left]:
+    """Return the user's jobs in the queue that Snakemake has sent from a folder. InputError if it is silent."""
+    asked = _run("squeue", "--me", "--noheader", "--format=%i|%T|%Z|%k")
+    if asked.returncode:
+        raise InputError(f"squeue: {_last_line(asked.stderr)}")
+    lines = [line.split("|", 3) for line in asked.stdout.splitlines()]
+    return [Left(n, state, said) for n, state, at, said in lines if at == str(folder) and said.startswith("rule_")]
+
+
+def await_earlier(folder: Path, say: Callable[[str], None] = logging.info) -> None:
+    """Wait for the jobs of a Snakemake that was killed in a folder; those that have not begun are cancelled.
+
+    Sent again beside them, a job would wait at the lock of its folder, and hold a GPU meanwhile. After them it finds
+    what they have made, and takes it over. Raises InputError where SLURM does not answer.
+    """
+    earlier = jobs_of(folder)
+    if waiting := [job.number for job in earlier if job.state == "PENDING"]:
+        say(f"a Snakemake that was killed here has left jobs in the queue; cancelled: {' '.join(waiting)}")
+        _run("scancel", "--state=PENDING", *waiting)
+    if running := [job for job in earlier if job.state != "PENDING"]:
+        say(f"a Snakemake that was killed here has left jobs; waiting for them ({'; '.join(map(_named, running))})")
+        say(f"to save what they have and go on at once: scancel {' '.join(job.number for job in running)}")
+    while jobs_of(folder):
+        time.sleep(POLL_SECONDS)
+
+
+def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partitions: str = "") -> None:
+    """Let SLURM say whether it would take such jobs at all: rule, resources and threads of each; nothing is sent.
+
+    `partitions` (with commas) are those that a job may go to which names none.
+    Raises InputError with a line for each kind of job that it would never run.
+    """
+    kinds: dict[tuple[str, ...], str] = {}
+    for rule, resources, threads in jobs:
+        kinds.setdefault(tuple(_options({"slurm_partition": partitions, **resources}, threads)), rule)
+    refused = []
+    for options, rule in kinds.items():
+        asked = _run("sbatch", "--test-only", *options, "--wrap=true")
+        said = _last_line(asked.stderr)
+        if asked.returncode and REFUSALS.search(asked.stderr):
+            refused.append(f"SLURM would not run {rule}: {said} ({' '.join(options)})")
+    if refused:
+        raise InputError("\n".join(refused))
+
+
+def _options(resources: Mapping[str, Any], threads: int) -> list[str]:
+    options = [f"{option}={resources[name]}" for name, option in OPTIONS.items() if resources.get(name)]
+    model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
+    gpus = [f"--gpus={model}{resources['gpu']}"] if resources.get("gpu") else []
+    return [*options, *gpus, f"--cpus-per-task={threads}"]
+
+
+def _named(job: Left) -> str:
+    return f"{job.number}: {job.comment.removeprefix('rule_').replace('_wildcards_', ' ')}, {job.state}"
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a client; a stuck one is an InputError."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"{command[0]}: {error}") from None
+
+
+def _last_line(text: str) -> str:
+    """Return the last line of what a client complains of, without its name."""
+    lines = [line for line in text.splitlines() if line.strip()] or ["no answer"]
+    return re.sub(r"^\w+: (error: )?", "", lines[-1])

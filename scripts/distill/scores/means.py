@@ -1,0 +1,143 @@
+"""Means over the seeds of an arm, and over benchmarks, which all weigh the same: the paper's P, with intervals.
+
+A mean p of shares p_b with weights w_b has the interval from p - sqrt(sum w_b^2 (p_b - l_b)^2 + t^2 V / S) to
+p + sqrt(sum w_b^2 (u_b - p_b)^2 + t^2 V / S), kept within 0 and 1. [l_b, u_b] is the interval of a benchmark over all
+samples of all seeds (`distill.scores.accuracy`). V is the variance between trainings, pooled over the arms of a student
+and training that have several of the S seeds: the variance of the seeds' means less what the samples bring into it (the
+residual of the additive model of seeds and problems), not below 0; t is Student's quantile at its degrees of freedom.
+An arm with one seed borrows V from those; where no arm has several, the interval knows nothing of the trainings' noise.
+
+Sources. Sums of independent shares: Zou & Donner 2008, Statistics in Medicine 27:1693; Newcombe 1998, 17:873. Variance
+components: Searle, Casella & McCulloch 1992, Variance Components, chapter 4. Problems as the unit: Miller 2024,
+arXiv 2411.00640.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from distill.config.catalogue import arms_of
+from distill.config.lineage import Arm
+from distill.config.recipes import StudyRecipe
+from distill.runtime.errors import InputError
+from distill.scores.accuracy import Interval, accuracy
+from distill.scores.gaps import AVERAGE, Key, Score
+from distill.scores.table import score_of
+
+AVERAGE_LARGE, SMALL = "average-large", 100  # the mean without benchmarks of fewer problems
+MEAN_COLUMNS = ("study", "student", "training", "dataset", "n_seeds", "benchmark", "n_benchmarks", "n_problems",
+                "accuracy", "seed_sd", "ci_low", "ci_high", "training_sd")  # fmt: skip
+Grades = tuple[np.ndarray, int]  # seeds x problems, each the mean over samples; how many samples
+
+
+class Noise(NamedTuple):
+    """How far trainings of one arm lie apart: the variance of their means, and its degrees of freedom (0: unknown)."""
+
+    variance: float = 0.0
+    freedom: int = 0
+
+
+def mean_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
+    """Return the rows of means.csv: per arm each benchmark over its seeds, and the means over benchmarks.
+
+    Raises InputError for a missing score.
+    """
+    rows = []
+    for name, study in studies.items():
+        families: dict[tuple[str, str], dict[str, list[Arm]]] = {}
+        for arm in arms_of(study):
+            families.setdefault((arm.student, arm.training), {}).setdefault(arm.dataset, []).append(arm)
+        for (student, training), datasets in families.items():
+            grades = {dataset: _grades(study, arms, scores) for dataset, arms in datasets.items()}
+            for group, benchmarks in groups(study, next(iter(grades.values()))).items():
+                picked = {dataset: [own[benchmark] for benchmark in benchmarks] for dataset, own in grades.items()}
+                noise = pooled_noise(list(picked.values()))
+                rows += [
+                    {"study": name, "student": student, "training": training, "dataset": dataset, "benchmark": group,
+                     **_figures(own, noise)}
+                    for dataset, own in picked.items()
+                ]  # fmt: skip
+    return rows
+
+
+def _grades(study: StudyRecipe, arms: Sequence[Arm], scores: Mapping[Key, Score]) -> dict[str, Grades]:
+    """Return benchmark -> grades of all seeds of an arm; their problems are in one order."""
+    grades = {}
+    for benchmark in study.benchmarks:
+        own = [score_of(scores, arm, benchmark, study.decoding) for arm in arms]
+        if any(score.problem_ids != own[0].problem_ids or score.facts["n_samples"] != samples_of(own) for score in own):
+            raise InputError(f"{arms[0].path} on {benchmark}: its seeds answered different problems, or not as often")
+        grades[benchmark] = np.stack([score.means for score in own]), samples_of(own)
+    return grades
+
+
+def samples_of(scores: Sequence[Score]) -> int:
+    """Return how many samples per problem the first score has."""
+    return int(scores[0].facts["n_samples"])
+
+
+def groups(study: StudyRecipe, grades: Mapping[str, Grades]) -> dict[str, list[str]]:
+    """Return name -> benchmarks of each mean: every benchmark, all of them, and those of SMALL problems or more."""
+    names = list(study.benchmarks)
+    large = [name for name in names if grades[name][0].shape[1] >= SMALL]
+    means = {name: [name] for name in names}
+    if len(names) > 1:
+        means[AVERAGE] = names
+    if 0 < len(large) < len(names):
+        means[AVERAGE_LARGE] = large
+    return means
+
+
+def pooled_noise(arms: Sequence[Sequence[Grades]]) -> Noise:
+    """Return the variance between trainings, pooled over arms, each the grades of the benchmarks of one mean."""
+    found = [(_excess(own), len(own[0][0]) - 1) for own in arms if len(own[0][0]) > 1]
+    if not found:
+        return Noise()
+    freedom = sum(degrees for _, degrees in found)
+    return Noise(max(0.0, sum(excess * degrees for excess, degrees in found) / freedom), freedom)
+
+
+def _excess(own: Sequence[Grades]) -> float:
+    """Return the variance of the seeds' means beyond what samples and problems bring into it; it may be negative."""
+    seeds = np.mean([grades.mean(axis=1) for grades, _ in own], axis=0)
+    brought = sum(_residual(grades) / grades.shape[1] for grades, _ in own) / len(own) ** 2
+    return float(seeds.var(ddof=1) - brought)
+
+
+def _residual(grades: np.ndarray) -> float:
+    """Return the mean square that neither seed nor problem explains; 0 for one problem."""
+    seeds, problems = grades.shape
+    if problems < 2:
+        return 0.0
+    rest = grades - grades.mean(axis=0) - grades.mean(axis=1, keepdims=True) + grades.mean()
+    return float((rest**2).sum()) / ((seeds - 1) * (problems - 1))
+
+
+def mean_interval(own: Sequence[Grades], noise: Noise) -> Interval:
+    """Return the mean over benchmarks (their grades) and seeds, with its interval."""
+    seeds, weight = len(own[0][0]), 1 / len(own)
+    each = [
+        accuracy(grades.sum(axis=0) * samples, np.full(grades.shape[1], seeds * samples)) for grades, samples in own
+    ]
+    mean = weight * sum(share.estimate for share in each)
+    trained = stdtrit(noise.freedom, 0.975) ** 2 * noise.variance / seeds if noise.variance else 0.0
+    below = weight**2 * sum((share.estimate - share.low) ** 2 for share in each) + trained
+    above = weight**2 * sum((share.high - share.estimate) ** 2 for share in each) + trained
+    return Interval(mean, max(0.0, mean - below**0.5), min(1.0, mean + above**0.5))
+
+
+def _figures(own: Sequence[Grades], noise: Noise) -> dict[str, Any]:
+    seeds = np.mean([grades.mean(axis=1) for grades, _ in own], axis=0)
+    mean = mean_interval(own, noise)
+    return {
+        "n_seeds": len(seeds),
+        "n_benchmarks": len(own),
+        "n_problems": sum(grades.shape[1] for grades, _ in own),
+        "accuracy": round(mean.estimate, 6),
+        "seed_sd": round(float(seeds.std(ddof=1)), 6) if len(seeds) > 1 else None,
+        "ci_low": round(mean.low, 6),
+        "ci_high": round(mean.high, 6),
+        "training_sd": round(noise.variance**0.5, 6) if noise.freedom else None,
+    }

@@ -1,0 +1,153 @@
+"""What a contrast says in words, and its figures as a person reads them: in points, with one decimal.
+
+A word is about the data, so it stands only where the noise between trainings is known and the arms are comparable. It
+follows a p-value that is corrected for all contrasts of the study's family (Holm 1979, Scandinavian Journal of
+Statistics 6:65); `smaller than d` is that of two one-sided tests (Schuirmann 1987, Journal of Pharmacokinetics and
+Biopharmaceutics 15:657) at 2.5 % each: the 95 % interval lies within d on both sides of 0.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from distill.config.contrasts import DECLARED
+from distill.scores.csvs import aligned
+from distill.training.parity import NOT_COMPARABLE
+
+ALPHA = 0.05
+GAIN, LOSS, UNDECIDED = "gain", "loss", "undecided"
+GAIN_OVER_ALL, LOSS_TO_BEST = "gain over all", "loss to the best"
+TWO_MODELS, MODELS = "these two models", "these models"
+Row = Mapping[str, Any]
+
+
+def read_all(rows: Sequence[dict[str, Any]], smallest: float | None) -> list[dict[str, Any]]:
+    """Return the rows of a study with `reading` and `p_holm`; `smallest` is the study's `smallest_gap`.
+
+    Corrected are the primary rows that can have a word, those of each family together.
+    """
+    corrected: dict[int, float] = {}
+    for family in dict.fromkeys(row["family"] for row in rows):
+        worded = [i for i, row in enumerate(rows) if row["family"] == family and has_word(row)]
+        corrected |= dict(zip(worded, holm([rows[i]["p_value"] for i in worded]), strict=True))
+    return [
+        {**row, "p_holm": corrected.get(i), "reading": reading(row, corrected.get(i), smallest)}
+        for i, row in enumerate(rows)
+    ]
+
+
+def has_word(row: Row) -> bool:
+    """Whether a row may have a word: it stands for its contrast, is fair, and the noise of trainings is known."""
+    return row["primary"] == "yes" and not row["unknown"] and not row["parity"].startswith(NOT_COMPARABLE)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values of a family, corrected by Holm's step-down method."""
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+
+
+def reading(row: Row, p_holm: float | None, smallest: float | None) -> str:
+    """Return a row in words; nothing where another row stands for the contrast."""
+    if row["parity"].startswith(NOT_COMPARABLE):
+        return NOT_COMPARABLE
+    if row["primary"] != "yes":
+        return ""
+    if p_holm is None:
+        return TWO_MODELS if row["n_arms"] == 2 else MODELS
+    # Against the best of several there is no estimate, and a p-value of at most .05 has its interval on one side of 0.
+    is_best, is_up = row["estimate"] is None, row["ci_low"] > 0
+    sides = ((LOSS_TO_BEST, GAIN_OVER_ALL) if is_best else (LOSS, GAIN))[is_up]
+    words = [sides] if p_holm <= ALPHA else []
+    if smallest is not None and -smallest < row["ci_low"] and row["ci_high"] < smallest:
+        words.append(f"smaller than {100 * smallest:.1f} points")
+    return ", ".join(words) or UNDECIDED
+
+
+def side(row: Row) -> int:
+    """Return 1 for a gain, -1 for a loss, 0 for what has none of these words."""
+    word = (row["reading"] or "").split(",")[0]
+    return (word in (GAIN, GAIN_OVER_ALL)) - (word in (LOSS, LOSS_TO_BEST))
+
+
+def points(share: float | None) -> str:
+    """Return a difference of shares in points with its sign, `+14.5`; nothing for None."""
+    if share is None:
+        return ""
+    text = f"{100 * share:+.1f}"
+    return "0.0" if float(text) == 0 else text
+
+
+def interval(row: Row) -> str:
+    """Return the 95 % interval in points."""
+    return f"{points(row['ci_low'])} to {points(row['ci_high'])}"
+
+
+def p_text(p_value: float | None) -> str:
+    """Return a p-value; nothing for None."""
+    return "" if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def arms(row: Row) -> str:
+    """Return the arms of a row."""
+    return f"{row['plus']} - {row['minus']}" if row["minus"] else row["plus"]
+
+
+def noise(row: Row) -> str:
+    """Return what is known of the noise between trainings: its SD in points, or how large it may be."""
+    parts = [f"SD {100 * row['seed_sd']:.1f}"] if row["seed_sd"] is not None else []
+    if row["tipping_sd"]:
+        parts.append(f"holds if SD < {100 * row['tipping_sd']:.1f}")
+    return ", ".join(parts) or ("" if row["estimate"] is None else "unknown")
+
+
+def ratio(row: Row) -> str:
+    """Return the ratio of the loss tokens."""
+    return "" if row["loss_token_ratio"] is None else f"{row['loss_token_ratio']:.2f} : 1"
+
+
+HOLM = "Holm's p"
+COLUMNS = ("gap", "student", "benchmark", "arms", "points", "95 % interval", "reading", "p", HOLM, "seeds",
+           "training noise", "loss tokens", "parity")  # fmt: skip
+TITLES = {DECLARED: "contrasts in points of accuracy"}
+LEGEND = (
+    "A reading is about the data: it needs the noise between trainings (arms with several seeds) and comparable arms, "
+    "and follows Holm's p.",
+    "'these two models': without seeds the interval is about these models only; it would leave out 0 as long as the SD "
+    "of a training is below the figure given.",
+)  # fmt: skip
+
+
+def cells(row: Row) -> dict[str, str]:
+    """Return a row as a person reads it, by column."""
+    values = (row["gap"], row["student"], row["benchmark"], arms(row), points(row["estimate"]), interval(row),
+              row["reading"] or "", p_text(row["p_value"]), p_text(row["p_holm"]), str(row["n_seeds"]), noise(row),
+              ratio(row), row["parity"])  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
+    """Return the contrasts as text for a terminal: per study what it asks and expects, then a table per family.
+
+    `studies` are their recipes by name.
+    """
+    lines: list[str] = []
+    for name, study in studies.items():
+        own = [row for row in rows if row["study"] == name]
+        lines += [f"study {name}", *asked(study)]
+        for family in dict.fromkeys(row["family"] for row in own):
+            table = [list(cells(row).values()) for row in own if row["family"] == family]
+            lines += ["", TITLES.get(family, family), *aligned([list(COLUMNS), *table])]
+        lines += ["", *expectations(own)]
+    return "\n".join([*lines, *(LEGEND if rows else [])])
+
+
+def asked(study: Any) -> list[str]:
+    """Return the question of a study and what it expects, a line each; those that are given."""
+    return [f"{word}: {text}" for word, text in (("question", study.question), ("expected", study.expected)) if text]
+
+
+def expectations(rows: Iterable[Row]) -> list[str]:
+    """Return what is expected of contrasts, a line each."""
+    found = {row["gap"]: row["expected"] for row in rows if row["expected"]}
+    return [f"expected of {name}: {text}" for name, text in found.items()]

@@ -1,0 +1,56 @@
+"""The frame of programs: what failed keeps its log when the next attempt begins, however it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import REPOSITORY
+
+PROGRAM = """
+import os, signal, sys
+from distill.runtime.errors import InputError
+from distill.runtime.run import run
+def main():
+    sys.stderr.write("said\\n"); sys.stderr.flush()
+    WORK
+run(main)
+"""
+ENDS = {
+    "well": ("pass", 0), "bad input": ("raise InputError('bad')", 1), "bug": ("raise ValueError", 1),
+    "exit": ("sys.exit(3)", 3), "SIGTERM": ("os.kill(0, signal.SIGTERM)", -signal.SIGTERM),
+    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+}  # fmt: skip
+
+
+def run(folder: Path, work: str, name: str = "job.log") -> int:
+    """Run a program whose stderr is a file, made anew as before each attempt of a job."""
+    (folder / name).unlink(missing_ok=True)
+    with open(folder / name, "w") as log:
+        return subprocess.run([sys.executable, "-c", PROGRAM.replace("WORK", work)], stderr=log, start_new_session=True,
+                              env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}).returncode  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_log_stays_of_what_failed_and_of_nothing_else(tmp_path: Path, end: str) -> None:
+    work, code = ENDS[end]
+    assert run(tmp_path, work) == code
+    first = (tmp_path / "job.log").read_text()
+    assert first.startswith("said\n")
+    assert run(tmp_path, "pass") == 0
+    assert (tmp_path / "job.log").read_text() == "said\n"
+    kept = [path for path in tmp_path.iterdir() if path.name != "job.log"]
+    assert [path.read_text() for path in kept] == [first] * (end != "well")
+    assert all(path.name.startswith("job.2") and path.suffix == ".log" for path in kept)
+
+
+def test_only_a_log_gets_a_second_name_and_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(tmp_path, "raise ValueError", "output.txt") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
+    # A process that it starts, of a training say, writes to the same log.
+    monkeypatch.setenv("AGAIN", PROGRAM.replace("WORK", "sys.exit(1)"))
+    again = "subprocess.run([sys.executable, '-c', os.environ['AGAIN']])"
+    assert run(tmp_path, f"import subprocess, time; time.sleep(1.1); {again}; sys.exit(1)") == 1
+    assert len(list(tmp_path.glob("job*.log"))) == 2

@@ -1,0 +1,98 @@
+"""SLURM's queue before the first job, with clients that say what a real one says (tests/slurm has a real one)."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.runtime import slurm
+from distill.runtime.errors import InputError
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes a client of a shell script; each notes how it was called in `called`."""
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(slurm, "POLL_SECONDS", 0.01)
+    (tmp_path / "bin").mkdir()
+
+    def make(name: str, script: str) -> Path:
+        path = tmp_path / "bin" / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/called\n{script}\n')
+        path.chmod(0o755)
+        return tmp_path / "called"
+
+    return make
+
+
+def test_earlier_jobs_are_waited_for_and_those_that_have_not_begun_cancelled(
+    client: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = [f"7|RUNNING|{tmp_path}|rule_train_wildcards_a_1", f"8|PENDING|{tmp_path}|rule_mix_wildcards_b",
+             f"9|RUNNING|{tmp_path}/other|rule_train_wildcards_c", f"10|RUNNING|{tmp_path}|my own"]  # fmt: skip
+    (tmp_path / "queue").write_text("\n".join(queue) + "\n")
+    # What runs ends after three looks, what was cancelled is gone at once.
+    client(
+        "squeue",
+        f"""cat {tmp_path}/queue; echo >> {tmp_path}/looks
+        if [ $(wc -l < {tmp_path}/looks) -eq 3 ]; then sed -i /^7/d {tmp_path}/queue; fi""",
+    )
+    called = client("scancel", f"sed -i /^8/d {tmp_path}/queue")
+    caplog.set_level(logging.INFO)
+    slurm.await_earlier(tmp_path)
+    calls = called.read_text().splitlines()
+    assert [call for call in calls if call.startswith("scancel")] == ["scancel --state=PENDING 8"]
+    assert len([call for call in calls if call.startswith("squeue")]) == 4
+    assert "waiting for them (7: train a_1, RUNNING)" in caplog.text
+    assert "cancelled: 8" in caplog.text
+    assert "at once: scancel 7" in caplog.text
+
+
+def test_an_empty_queue_says_nothing(client: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    client("squeue", "true")
+    caplog.set_level(logging.INFO)
+    slurm.await_earlier(tmp_path)
+    assert caplog.text == ""
+
+
+def test_a_queue_that_is_silent_is_one_line(client: Any, tmp_path: Path) -> None:
+    client("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1")
+    with pytest.raises(InputError, match=r"^squeue: slurm_load_jobs error: Unable to contact slurm controller"):
+        slurm.await_earlier(tmp_path)
+
+
+def test_no_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no sbatch and no squeue and no srun on PATH") as raised:
+        slurm.check_commands()
+    assert "\n" not in str(raised.value)
+
+
+def test_each_kind_of_job_is_shown_to_slurm_once_and_nothing_is_sent(client: Any) -> None:
+    called = client("sbatch", "true")
+    jobs = [("train", {"gpu": 2, "gpu_model": "h100", "mem_mb": 9000, "nodes": 1}, 4)] * 3
+    jobs += [("mix", {"runtime": 60, "slurm_partition": "cpu", "slurm_account": "me", "constraint": "a&b"}, 1)]
+    slurm.check_accepted(jobs, "cpu,gpu")
+    assert called.read_text().splitlines() == [
+        "sbatch --test-only --partition=cpu,gpu --nodes=1 --mem=9000 --gpus=h100:2 --cpus-per-task=4 --wrap=true",
+        "sbatch --test-only --partition=cpu --account=me --constraint=a&b --time=60 --cpus-per-task=1 --wrap=true",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_refused"),
+    [("allocation failure: Requested node configuration is not available", True),
+     ("allocation failure: Invalid partition name specified", True),
+     ("allocation failure: Required node not available (down, drained or reserved)", False)],
+)  # fmt: skip
+def test_what_no_waiting_changes_is_refused(client: Any, said: str, is_refused: bool) -> None:
+    client("sbatch", f"echo 'sbatch: error: {said}' >&2; exit 1")
+    jobs = [("train", {"gpu": 1}, 1)]
+    if not is_refused:
+        slurm.check_accepted(jobs)
+        return
+    with pytest.raises(InputError) as raised:
+        slurm.check_accepted(jobs)
+    assert str(raised.value) == f"SLURM would not run train: {said} (--gpus=1 --cpus-per-task=1)"

@@ -1,0 +1,87 @@
+"""What the rules that run models ask for, and what a cluster is asked before the first job is sent to it."""
+
+import yaml
+from snakemake.utils import available_cpu_count
+
+THREADS = 4  # of a job with a GPU, for each of them
+ANSWERS = "answers"  # the groups of generations
+
+
+def on_cluster():
+    """Return whether jobs are sent to a cluster, would be (a dry run), or this Snakemake runs one of them there."""
+    would = workflow.dryrun and workflow.resource_settings.nodes is not None
+    return workflow.non_local_exec or workflow.remote_exec or would
+
+
+@cache
+def demanded(place):
+    return demand_of(CATALOGUE, place)
+
+
+def asked(kind):
+    """Return the resources of the rule that makes places of a kind; Snakemake compares none of them."""
+
+    def demand(wildcards):
+        return demanded(kind.named(dict(wildcards)))
+
+    return {
+        "gpu": lambda wildcards: demand(wildcards).gpus,
+        "mem_mb": lambda wildcards, attempt: demand(wildcards).memory(attempt),
+        "runtime": lambda wildcards, attempt: demand(wildcards).runtime(attempt, start_minutes(kind)),
+        "nodes": 1,  # a program uses the GPUs of one machine
+    }
+
+
+def start_minutes(kind):
+    """Return the minutes that a start of the model is given; those of a group's members are added up."""
+    return MEMBER_START_MINUTES if kind is lineage.Responses and is_alone() else START_MINUTES
+
+
+def model_threads(kind):
+    """Return threads for what runs a model; on this machine one, since jobs run side by side."""
+    return lambda wildcards: (THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if on_cluster() else 1)
+
+
+def site_partitions():
+    """Return the partitions that the plugin chooses from, with commas; an empty text where SLURM's default is taken."""
+    path = workflow.executor_settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
+    return ",".join(yaml.safe_load(Path(path).read_text())["partitions"]) if path else ""
+
+
+def answered_together(wildcards):
+    """Return the group of a generation: on a cluster one job answers, one by one, what a model is asked with a decoding.
+
+    Of draws that wait for verdicts it is one draw. The profile's `group-components` counts the members, for all models.
+    """
+    recipe = CATALOGUE.decodings.get(wildcards.decoding)
+    waiting = [wildcards.draw] if recipe is not None and recipe.until_correct else []
+    name = ".".join([ANSWERS, *wildcards.model_path.split("/"), wildcards.decoding, *waiting])
+    workflow.parent_groupids[name] = ANSWERS  # as Snakemake does for a group whose name holds wildcards
+    return name
+
+
+def is_alone():
+    """Whether no other job runs the model of a generation at the same time, so that it may answer for the others.
+
+    On a cluster it is alone where a profile lets the members of a group run one by one (scope `local` of `engines`).
+    """
+    return not on_cluster() or workflow.resource_scopes.is_local("engines")
+
+
+def prepare_cluster():
+    """Before the first job goes to SLURM: wait for what an earlier Snakemake has left, and let it say what it refuses."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    sent = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    try:
+        slurm.check_commands()
+        slurm.check_accepted(
+            ((job.rule.name, dict(job.resources.items()), job.threads) for job in sent), site_partitions()
+        )
+        slurm.await_earlier(Path.cwd(), logger.info)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onstart:
+    prepare_cluster()
