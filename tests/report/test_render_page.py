@@ -1,9 +1,11 @@
 """render_page.py on the sections of a hand-made study: one page that works offline, tables and pictures beside it."""
 
 import html
+import math
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import render_page
@@ -12,6 +14,8 @@ from helpers import REPOSITORY, manifest, recipe
 
 from distill import analyses
 from distill.config import lineage
+from distill.report.links import link
+from distill.report.widths import width_of
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, write_json
 
@@ -67,9 +71,9 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]
     page = rendered(tmp_path, paths)
 
-    assert not re.search(r"""(?:src|href)=["'](?!#)""", page)
+    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html)""", page)
     assert not re.search(r"@import|url\((?!#)", page)
-    shown = {html.unescape(cell) for cell in re.findall(r"<td[^>]*>([^<]*)</td>", page)}
+    shown = {html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
     assert {cell for found in made.values() for cell in cells(found["rows"])} <= shown
     assert '"<think>"' in shown  # what a chat template added
     pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
@@ -89,7 +93,9 @@ def test_ids_of_two_pictures_do_not_meet(empty: Path) -> None:
     both = [section(empty, name, picture={"name": name, "svg": svg}) for name in ("one", "two")]
     page = rendered(empty, both)
     for name in ("one", "two"):
-        assert f'<svg><path id="{name}-p"/><use href="#{name}-p" clip-path="url(#{name}-p)"/></svg>' in page
+        said = f"A title: {name}; the table above holds the numbers"
+        own = f'<path id="{name}-p"/><use href="#{name}-p" clip-path="url(#{name}-p)"/></svg>'
+        assert f'<svg role="img" aria-label="{said}">{own}' in page
     assert (empty / lineage.Report().file("two.svg")).read_text() == svg
 
 
@@ -103,18 +109,65 @@ def test_a_section_that_no_code_knows_appears_at_its_place(empty: Path) -> None:
 
 def test_html_in_a_section_is_text(empty: Path) -> None:
     odd = "<script>x & y</script>"
-    page = rendered(empty, [section(empty, "odd", title=odd, text=[odd], rows=[{odd: odd}])])
+    svg = {"name": "p", "svg": "<svg></svg>"}
+    page = rendered(empty, [section(empty, "odd", title=odd, text=[odd], rows=[{odd: odd}], picture=svg)])
     assert "<script" not in page
-    assert page.count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 5  # link, title, paragraph, column, cell
+    # Link, title, paragraph, caption, column, what a card calls the cell, cell, what is said of the picture twice.
+    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 9
 
 
 def test_columns_numbers_marks_and_empty_cells(empty: Path) -> None:
     rows = [{"name": "a", "gain": "+1", "n": 0.123456}, {"name": None, "gain": "-1", "n": 7}]
     page = rendered(empty, [section(empty, "one", rows=rows, marked="gain", marks=["up", ""], dense=True)])
-    assert '<tr><th>name</th><th>gain</th><th class="n">n</th></tr>' in page
-    assert '<tr><td>a</td><td class="n up">+1</td><td class="n">0.1235</td></tr>' in page
-    assert '<tr><td></td><td class="n">-1</td><td class="n">7</td></tr>' in page
-    assert '<table class="dense">' in page
+    plain = re.sub(r' (?:role|scope|data-label)="\w+"', "", page)
+    assert '<tr><th>name</th><th class="n">gain</th><th class="n">n</th></tr>' in plain
+    assert '<tr><td>a</td><td class="n up">+1</td><td class="n">0.1235</td></tr>' in plain
+    assert '<tr><td></td><td class="n">-1</td><td class="n">7</td></tr>' in plain
+    assert '<td role="cell" data-label="gain" class="n up">' in page  # a card names its cells
+    assert re.search('<table class="w\\d+ dense">', plain)
+
+
+LINKED = [
+    ({"student": "s", "training": "t", "dataset": "d", "seed": 2, "benchmark": "b", "no_answer": 0.25}, "no_answer",
+     {"student": "s", "training": "t", "dataset": "d", "seed": "2", "benchmark": "b", "counted": "no_answer"}),
+    ({"arm": "s/base", "benchmark": "b", "level": "1", "accuracy": 0.5}, "accuracy",
+     {"arm": "s/base", "benchmark": "b", "level": "1", "counted": "correct"}),
+    ({"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e", "difference": "+0.1"}, "difference",
+     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
+    ({"contrast": "g: d \u2212 e", "student": "s", "benchmark, problems": "b, 400", "points": "+1"}, "points",
+     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "column", "told"), LINKED, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_number_leads_to_the_responses_behind_it(row: dict[str, Any], column: str, told: dict[str, str]) -> None:
+    page, _, query = (link(row, column, {"b"}) or "").partition("#")
+    assert page == "browser/index.html"
+    assert dict(parse_qsl(query)) == told
+    assert link({**row, "benchmark": "average", "benchmark, problems": "average"}, column, {"b"}) is None
+    assert link({**row, column: None}, column, {"b"}) is None
+    assert [name for name in row if link(row, name, {"b"})] == [column]
+
+
+def test_the_page_links_numbers_of_its_benchmarks(empty: Path) -> None:
+    row = {"arm": "s/base", "benchmark": "b", "accuracy": 0.5}
+    page = rendered(empty, [section(empty, "one", rows=[row, {**row, "benchmark": "other"}])])
+    address = "browser/index.html#benchmark=b&amp;arm=s%2Fbase&amp;counted=correct"
+    assert f'<a href="{address}">0.5</a></td>' in page
+    assert page.count("browser/index.html#") == 1
+
+
+def test_a_table_is_a_row_of_cards_below_the_width_that_its_columns_need(empty: Path) -> None:
+    number = -1.2345e-07  # shown with ten signs, and not broken at its hyphens
+    rows = [{"first_column": "a-word/another", "a": number, "b": number, "c": number}]
+    letters = (7 + 3 * 10) * 0.62 + 4 * 0.82  # `another`, which is more than `column` in bold, and the numbers
+    assert width_of(rows, False).rem == 4 * math.ceil(letters * 0.88 / 4) == 24
+    wide = [{f"column{i}": "x" * 20 for i in range(7)}]
+    assert (width_of(wide, False).dense, width_of(wide, False).rem) == (True, 72)
+    assert (width_of(wide[:0], True).rem, width_of([{"a": None}], False).rem) == (0, 4)
+    page = rendered(empty, [section(empty, "one", rows=rows), section(empty, "two", rows=wide)])
+    assert re.findall(r"@container \(max-width: (\d+)rem\)", page) == ["24", "72"]
+    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24", "w72 dense"]
 
 
 def test_a_section_without_rows_says_so(empty: Path) -> None:

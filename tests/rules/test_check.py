@@ -108,6 +108,7 @@ ALTERED = [
     (one_bit, "results/problems/toy-test/ledger.parquet", "altered", "ledger.parquet"),
     (one_bit, "results/report/index.html", "altered", "index.html"),
     (one_bit, "results/contrasts/gaps.csv", "altered", "gaps.csv"),
+    (one_bit, "results/report/browser/data/rows-0.js", "altered", "data/rows-0.js"),
     (lambda name: Path(name).write_text(""), f"{ARM}/weights/more.bin", "altered", "weights/more.bin"),
     (swap, ARM, "altered", "manifest.json (it is that of"),
 ]
@@ -184,6 +185,8 @@ CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
      "input (resources/toy/base-xs/generation_config.json"),
     ("template", lambda s: s.replace("scripts/distill/report/templates/report.html.j2", "<", " <"), "results/report",
      "input ("),
+    ("browser", lambda s: s.replace("scripts/distill/report/browser/browser.css", "16px", "17px"),
+     "results/report/browser", "input ("),
     ("draws", lambda s: s.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}}),
      "results/datasets/toy-mix-long", "input (results/"),
     ("arm less", fewer_arms, "results/analyses/curves", "input (results/models/toy-m/"),

@@ -170,7 +170,7 @@ def below_the_agreement() -> set[str]:
               for d in (0, 1)]  # fmt: skip
     graded = {f"verify/{place}" for place in places} | {"find_agreement/agreed-train", "check_golds/agreed-train"}
     trained = {"mix/agreed", "render/toy-xs/few/agreed", "compare_plans/toy-xs", f"train/toy-xs/{arm}", "contrast",
-               "render_page"}  # fmt: skip
+               "render_page", "render_browser"}  # fmt: skip
     answers = {f"{rule}/{benchmark}/students/toy-xs/{arm}/toy-greedy{rest}" for benchmark in ("toy-test", "agreed-test")
                for rule, rest in (("generate", "/draw-0/00-of-01"), ("verify", "/draw-0/00-of-01"), ("score", ""),
                                   ("count_repeats", ""))}  # fmt: skip

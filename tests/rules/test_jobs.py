@@ -143,7 +143,7 @@ def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Plann
 # Made of files which neither their name nor their recipe tells alone.
 GATHERED = (lineage.Agreement, lineage.Verdicts, lineage.Golds, lineage.Duplicates, lineage.Contamination,
             lineage.Dataset, lineage.TeacherLogprobs, lineage.Plans, lineage.Repeats, lineage.Score, lineage.Contrasts,
-            lineage.Analysis, lineage.Report)  # fmt: skip
+            lineage.Analysis, lineage.Report, lineage.Browser)  # fmt: skip
 
 
 def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any], plan: Plan) -> None:
@@ -176,7 +176,7 @@ def main_file(place: lineage.Place) -> str | None:
         return place.file("weights") if place.model == "blank" else None
     names = {"datasets": "train.parquet", "trained": "weights", "plans": "plans.csv", "scores": "items.parquet",
              "contrasts": "gaps.csv",
-             "analysis": "section.json", "report": "index.html", "repeats": None}  # fmt: skip
+             "analysis": "section.json", "report": "index.html", "browser": "index.html", "repeats": None}  # fmt: skip
     name = names.get(place.KIND, f"{place.KIND}.parquet")
     return place.file(name) if name else None
 

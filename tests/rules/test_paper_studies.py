@@ -25,6 +25,6 @@ def test_all_studies_are_planned_offline(tmp_path: Path, monkeypatch: pytest.Mon
     stats = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
     plan = Plan(load(study.folder / "config", {"studies": names}))
     expected = Counter(job_of(plan.catalogue, place).program for place in plan.places())
-    expected |= {"contrast": 1, "render_page": 1, "all": 1, "analyse": len(analyses.names())}
+    expected |= {"contrast": 1, "render_page": 1, "render_browser": 1, "all": 1, "analyse": len(analyses.names())}
     assert stats == {**expected, "total": sum(expected.values())}
     assert not (tmp_path / "empty").exists()

@@ -46,7 +46,7 @@ def answered(names: list[str], benchmark: str = "toy-test") -> set[str]:
     """What happens on a benchmark, for arms as they stand in paths."""
     made = {f"{r}/{benchmark}/students/{a}/toy-greedy/draw-0/00-of-01" for a in names for r in ("generate", "verify")}
     counted = {f"{r}/{benchmark}/students/{a}/toy-greedy" for a in names for r in ("score", "count_repeats")}
-    return made | counted | analysed("draws")
+    return made | counted | analysed("draws") | {"render_browser"}
 
 
 def analysed(*names: str) -> set[str]:
@@ -222,12 +222,14 @@ def judge(study: Study) -> set[str]:
     names = [*arms(), *BASE]
     judged = {f"judge/toy-test/students/{a}/toy-greedy/draw-0/00-of-01" for a in names}
     scored = {j for j in answered(names) if j.startswith("score")}
-    return {"fetch_model/toy-small"} | judged | scored | SCORED  # datasets follow the rule, so nothing is trained
+    return (
+        {"fetch_model/toy-small", "render_browser"} | judged | scored | SCORED
+    )  # datasets follow the rule, so nothing is trained
 
 
 def regraded(benchmark: bool = True) -> set[str]:
     """All verdicts on what teachers answered, and on benchmarks too, and what follows from them; no response."""
-    students = {j for j in answered([*arms(), *BASE]) if j.split("/")[0] in ("verify", "score")}
+    students = {j for j in answered([*arms(), *BASE]) if j.split("/")[0] in ("verify", "score", "render_browser")}
     return teachers("verify") | from_datasets() | REGRADED | (students if benchmark else set())
 
 
@@ -332,7 +334,7 @@ def batch_size(study: Study) -> set[str]:
 
 def title_of_the_study(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "title: ", "title: Again, ")
-    return {"render_page"}
+    return {"render_page", "render_browser"}
 
 
 def bound_on_errors(study: Study) -> set[str]:
@@ -343,6 +345,16 @@ def bound_on_errors(study: Study) -> set[str]:
 def template_of_the_page(study: Study) -> set[str]:
     study.replace("scripts/distill/report/templates/report.html.j2", "Nothing to show.", "Nothing.")
     return {"render_page"}
+
+
+def script_of_the_browser(study: Study) -> set[str]:
+    study.replace("scripts/distill/report/browser/view.js", "const ROWS = 50", "const ROWS = 40")
+    return {"render_browser"}
+
+
+def code_of_the_browser(study: Study) -> set[str]:
+    study.replace("scripts/distill/report/browsing.py", "PAGE_CHARACTERS = 1 << 18", "PAGE_CHARACTERS = 1 << 17")
+    return {"render_browser"}
 
 
 def touched_inputs(study: Study) -> set[str]:
@@ -358,7 +370,7 @@ CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_diff
            graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
            twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
            prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study, bound_on_errors,
-           template_of_the_page, touched_inputs]  # fmt: skip
+           template_of_the_page, script_of_the_browser, code_of_the_browser, touched_inputs]  # fmt: skip
 
 
 def test_draws_until_correct_grow_by_files_only(study: Study) -> None:
@@ -401,6 +413,7 @@ DELETED = {
         "verify/toy-test/students/toy-xs/toy-sft/toy-short-arm/seed-1/toy-greedy/draw-0/00-of-01",
     "verdicts/toy-train/golds/golds.parquet": "check_golds/toy-train",
     "repeats/toy-train/teachers/toy-short/toy-sampled": "count_repeats/toy-train/teachers/toy-short/toy-sampled",
+    "report/browser/data": "render_browser",
     "scores/toy-test/students/toy-m/base/toy-greedy/items.parquet": "score/toy-test/students/toy-m/base/toy-greedy",
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ KILLS = [
     ("contrast", "contrasts", 0.6),
     ("analyse", "analyses/scores", 0.6),
     ("render_page", "report", 0.3),
+    ("render_browser", "report/browser", 0.3),
 ]
 
 

@@ -201,6 +201,18 @@ def scored_tables(wildcards):
     return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]
 
 
+# Report
+
+
+def browsed_manifests(wildcards):
+    return manifests(PLAN.browsed())
+
+
+def browsed_files(wildcards):
+    """Return the tables of the response browser, and the provenances that it tells."""
+    return [ancient(path) for path in (*PLAN.browsed_tables(), *PLAN.browsed_provenances())]
+
+
 # Analyses. A kind of files is named in an analysis's NEEDS. Of what is large, or only says how things came about, the
 # manifests beside it decide whether an analysis is made again.
 

@@ -169,6 +169,18 @@ def template_digest(wildcards):
     return file_digest(TEMPLATE)
 
 
+BROWSER = SCRIPTS / "distill/report/browser"
+
+
+def browser_assets(wildcards, threads):
+    """Return the folder of the response browser's own files; no inputs, for the same reason."""
+    return str(BROWSER)
+
+
+def browser_digest(wildcards):
+    return [file_digest(path) for path in sorted(BROWSER.iterdir())]
+
+
 def caption(category, name):
     """Return what Snakemake's own report says of a table or picture."""
     label = {"Tables": "table", "Pictures": "picture"}[category]

@@ -1,8 +1,10 @@
-"""Report: the sections of all analyses as one page, with the tables and pictures beside it.
+"""Report: the sections of all analyses as one page, with the tables and pictures beside it, and the response browser.
 
-REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates
+REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates; of the browser
+problems, responses, verdicts and judgements of the benchmarks, and its files in scripts/distill/report/browser
 OUTPUTS: results/report/{index.html, scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, *.svg, manifest.json,
-provenance.json}
+provenance.json};
+results/report/browser/{index.html, data/, its scripts and style, manifest.json, provenance.json}
 """
 
 
@@ -37,7 +39,32 @@ rule render_page:
         " --template {params.template:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
 
 
+# The page only links to the browser, so neither waits for the other.
+rule render_browser:
+    input:
+        browsed_manifests,
+        browsed_files,
+    output:
+        page="results/report/browser/index.html",
+        data=directory("results/report/browser/data"),
+        manifest="results/report/browser/manifest.json",
+        provenance="results/report/browser/provenance.json",
+    log:
+        "logs/render_browser.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        program=program(lineage.Browser),
+        recipe=recipe(lineage.Browser),
+        code=code(lineage.Browser),
+        assets=browser_assets,
+        assets_digest=browser_digest,
+    shell:
+        "exec python {params.program:q} --assets {params.assets:q} --recipe {params.recipe:q} --output {output.page} 2> {log}"
+
+
 rule report:
     input:
         rules.render_page.output.page,
+        rules.render_browser.output.page,
     localrule: True

@@ -12,6 +12,7 @@ from distill.config.lineage import (
     Analysis,
     Answers,
     BaseModel,
+    Browser,
     Contamination,
     Contrasts,
     Dataset,
@@ -36,7 +37,7 @@ from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 
 def chosen_places(plan: Plan) -> list[Place]:
     """Return every artefact of the selected studies, in the order of the data flow."""
-    return [*plan.places(), Contrasts(), *(Analysis(name) for name in analyses.names()), Report()]
+    return [*plan.places(), Contrasts(), *(Analysis(name) for name in analyses.names()), Report(), Browser()]
 
 
 def inputs_of(place: Place, plan: Plan) -> set[str] | None:
@@ -79,6 +80,10 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
         case Report():
             sections = {Analysis(name).file("section.json") for name in analyses.names()}
             return sections | {Contrasts().file(name) for name in CONTRAST_TABLES}
+        case Browser():
+            agreed = {path for name in {p.corpus for p in plan.scores()} for path in _agreed(name, plan)}
+            tables = {path for path in plan.browsed_tables() if not path.endswith("agreement.parquet")}
+            return {*tables, *agreed, *plan.browsed_provenances()}
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs
-from distill.config.lineage import ROOT, BaseModel, Place, Report, Statements, TrainedModel
+from distill.config.lineage import ROOT, BaseModel, Browser, Place, Report, Statements, TrainedModel
 from distill.config.plan import Plan
 from distill.models.folders import origin
 from distill.problems.fingerprint import fingerprint_rows
@@ -25,6 +25,8 @@ from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, read_json
 from distill.runtime.record import TIMED, output_names, seal
 
+# Folders of scripts/ whose files a page is made of.
+ASSETS: dict[type[Place], str] = {Report: "distill/report/templates", Browser: "distill/report/browser"}
 UNTRACKED = ("provenance.json", *TIMED)  # inputs that tell how things came about; they re-make nothing
 UNDECLARED = {"kept", "refused", "state"}  # what programs keep for themselves
 SHA256_DIGITS = 64
@@ -117,19 +119,20 @@ class Audit:
         """Yield the inputs whose content is another than was read, that were not read, or are no inputs any more."""
         paths = {name: Path(path) for name, path in provenance["paths"].items()}
         for name, path in sorted(paths.items()):
-            here = self._template(place, path)
+            here = self._asset(place, path) or path
             if path.name not in UNTRACKED and self.digest(here) != provenance["inputs"][name]:
                 yield str(here)
         read = {str(path) for path in paths.values()}
         yield from (str(p) for p in extra_inputs(place, self._plan) if str(p) not in read)
         if (needed := inputs_of(place, self._plan)) is not None:
-            template = {str(p) for p in paths.values() if p.suffix == ".j2"}
-            yield from sorted(needed ^ (read - template))
+            assets = {str(path) for path in paths.values() if self._asset(place, path)}
+            yield from sorted(needed ^ (read - assets))
 
-    def _template(self, place: Place, path: Path) -> Path:
-        """Return where an input lies now: the page's template moves with the workflow."""
-        moved = self._scripts / "distill/report/templates" / path.name
-        return moved if isinstance(place, Report) and path.suffix == ".j2" else path
+    def _asset(self, place: Place, path: Path) -> Path | None:
+        """Return where an input lies now that moves with the workflow: a page's template, scripts and style."""
+        folder = Path(ASSETS.get(type(place), ""))
+        is_asset = folder.name and path.parent.name == folder.name and path.parts[0] != ROOT
+        return self._scripts / folder / path.name if is_asset else None
 
     def _changed_model(self, place: Place, manifest: Any) -> Iterator[str]:
         """Yield the files of a base model that are not those of its manifest; an adapter is used with its base's."""
@@ -188,8 +191,9 @@ def _digest(path: Path) -> str | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of an artefact, those of its weights among them."""
-    return _own_files(folder) + [p for p in (folder / "weights").rglob("*") if p.is_file()]
+    """Return the files of an artefact, those of its weights or data among them."""
+    inner = [p for name in ("weights", "data") for p in (folder / name).rglob("*") if p.is_file()]
+    return _own_files(folder) + inner
 
 
 def _own_files(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from distill.config.lineage import (
     Agreement,
     Analysis,
     BaseModel,
+    Browser,
     Contamination,
     Contrasts,
     Dataset,
@@ -233,6 +234,29 @@ def studies_job(catalogue: Catalogue) -> str:
     return canonical_json({"studies": {name: study.content() for name, study in catalogue.studies.items()}})
 
 
+def browser_job(catalogue: Catalogue) -> str:
+    """Return what the response browser reads, as canonical text: which answers there are, what is correct."""
+    studies = {
+        name: {
+            **study.model_dump(mode="json", include={"title", "arms", "benchmarks", "decoding"}),
+            "gaps": {gap: each.model_dump(mode="json", include={"plus", "minus"}) for gap, each in study.gaps.items()},
+        }
+        for name, study in catalogue.studies.items()
+    }
+    benchmarks = sorted({name for study in catalogue.studies.values() for name in study.benchmarks})
+    decodings = sorted({study.decoding for study in catalogue.studies.values()})
+    return canonical_json(
+        {
+            "studies": studies,
+            "draws": {name: catalogue.decodings[name].draws for name in decodings},
+            "shards": {name: catalogue.corpora[name].shards for name in benchmarks},
+            "agreed": [name for name in benchmarks if catalogue.corpora[name].agreement],
+            "judged": catalogue.settings.judge is not None,
+            "policy": catalogue.settings.policy,
+        }
+    )
+
+
 def contrasts_job(catalogue: Catalogue) -> str:
     """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`."""
     studies = {name: {**study.content(), "title": name, "power": {}} for name, study in catalogue.studies.items()}
@@ -284,6 +308,7 @@ _PROGRAMS: dict[type[Place], str] = {
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
     Dataset: "mix", Rendered: "render", TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans",
     TrainedModel: "train", Score: "score", Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
+    Browser: "render_browser",
 }  # fmt: skip
 
 
@@ -347,4 +372,6 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return contrasts_job(catalogue)
         case Report():
             return studies_job(catalogue)
+        case Browser():
+            return browser_job(catalogue)
     return "{}"  # the others read nothing of it

@@ -285,9 +285,14 @@ class Report(Place):
     """The page."""
 
 
+@_place("browser", "report/browser")
+class Browser(Place):
+    """The page on which the arms' answers are looked at."""
+
+
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Golds, Repeats, Contamination,
           Duplicates, Loglikelihoods, Dataset, Rendered, TeacherLogprobs, Plans, BaseModel, TrainedModel, Score,
-          Contrasts, Analysis, Report)  # fmt: skip
+          Contrasts, Analysis, Report, Browser)  # fmt: skip
 
 
 def parse(folder: str | PurePath) -> Place:

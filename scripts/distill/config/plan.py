@@ -18,6 +18,7 @@ from distill.config.lineage import (
     Answers,
     Arm,
     BaseModel,
+    Browser,
     Contamination,
     Contrasts,
     Dataset,
@@ -49,6 +50,7 @@ CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gap
 MAIN_FILES: dict[type[Place], str] = {
     BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
     Contrasts: "gaps.csv", Analysis: "section.json", Report: "index.html",
+    Browser: "index.html",
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -285,6 +287,29 @@ class Plan:
             for arm in self.catalogue.arms(name)
             for benchmark in study.benchmarks
         )
+
+    def browsed(self) -> list[Place]:
+        """Return what the response browser shows: problems, and the students' answers with all that is said of them."""
+        benchmarks = unique(score.corpus for score in self.scores())
+        judges = [Judgements] if self.catalogue.settings.judge else []
+        answers = [
+            place
+            for score in self.scores()
+            for kind in (Responses, Verdicts, *judges)
+            for place in self.answers(kind, score.corpus, score.model_path, score.decoding)
+        ]
+        agreements = [place for name in benchmarks for place in self.agreement(name)]
+        return unique([*map(Problems, benchmarks), *agreements, *answers])
+
+    def browsed_tables(self) -> list[str]:
+        """Return the tables of what the response browser shows."""
+        return [place.file(f"{place.KIND}.parquet") for place in self.browsed()]
+
+    def browsed_provenances(self) -> list[str]:
+        """Return the provenances that the response browser tells: those of answers, verdicts and models."""
+        told = [place for place in self.browsed() if isinstance(place, (Responses, Verdicts))]
+        models = [model_place(score.model_path) for score in self.scores()]
+        return [place.file("provenance.json") for place in unique([*told, *models])]
 
     def models(self) -> list[BaseModel | TrainedModel]:
         """Return the weights that anybody answers with, is trained from, distils from, or rates and judges with."""

@@ -103,8 +103,8 @@ class Record:
 
 
 def output_names(folder: Path) -> list[str]:
-    """Return the files of an artefact besides manifest and provenance: those of its folder and of weights/."""
-    paths = [*folder.glob("*"), *folder.glob("weights/**/*")]
+    """Return the files of an artefact besides manifest and provenance, those of its weights/ and data/ too."""
+    paths = [*folder.glob("*"), *folder.glob("weights/**/*"), *folder.glob("data/*")]
     names = (p.relative_to(folder).as_posix() for p in paths if p.is_file() and not p.name.startswith("."))
     return sorted(set(names) - {"manifest.json", "provenance.json"})
 
