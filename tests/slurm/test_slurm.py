@@ -103,8 +103,11 @@ def test_nothing_is_made_twice(troubles: Troubles, cluster: Cluster) -> None:
     """The killed Snakemake's training is the last one: the new one takes it over."""
     assert "has left jobs; waiting for them" in troubles.study.said()
     sent = {place: [state for _, state in cluster.jobs(comment)] for place, comment in COMMENTS.items()}
+    # Told before its limit, the training may leave before SLURM counts that as reached.
+    assert sent[TRAINING][0] in ("FAILED", "TIMEOUT")
+    sent[TRAINING][0] = "limit"
     assert sent == {TEACHER: ["CANCELLED", "COMPLETED"], OTHER_TEACHER: ["COMPLETED"], STUDENT: ["COMPLETED"],
-                    TRAINING: ["FAILED", "COMPLETED", "COMPLETED"]}  # fmt: skip
+                    TRAINING: ["limit", "COMPLETED", "COMPLETED"]}  # fmt: skip
     assert "reused_from" in troubles.study.provenance(TRAINING)
 
 
