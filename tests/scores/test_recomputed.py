@@ -38,7 +38,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame
             reason = rng.choices(["stop", "length", "error"], [8, 1, 1])[0]
             kind = rng.random()
             text = "" if reason == "error" else "I do not know." if kind < 0.1 else text
-            text = "again and again " * 20 if kind > 0.9 and reason == "length" else text
+            text = "again and again " * 20 if kind > 0.9 and reason != "error" else text
             tokens = rng.choice([20, 60, 200, 900])
             own.append({"problem_id": f"p{number:02d}", "draw": draw, "response": text, "finish_reason": reason,
                         "response_tokens": tokens})  # fmt: skip
@@ -68,6 +68,7 @@ def test_accuracy_and_shares(scored: tuple[Path, pd.DataFrame]) -> None:
     assert facts["errors"] == pytest.approx((frame.finish_reason == "error").mean(), abs=1e-6)
     unanswered = frame.value.isna() & (frame.finish_reason != "error")
     assert facts["no_answer"] == pytest.approx(unanswered.mean(), abs=1e-6)
+    assert facts["loops"] > 0
     assert facts["loops"] == pytest.approx(frame.response.str.startswith("again").mean(), abs=1e-6)
     assert facts["mean_tokens"] == pytest.approx(frame.response_tokens.mean(), abs=1e-3)
 
