@@ -228,7 +228,7 @@ def test_a_mistake_names_the_file_that_the_entry_stands_in(project: Path) -> Non
 def test_a_name_has_one_recipe(project: Path) -> None:
     (project / "config/catalogue/mine").mkdir()
     path = project / "config/catalogue/mine/decodings.yaml"
-    path.write_text(yaml.safe_dump({"toy-greedy": {"max_new_tokens": 9}}))
+    path.write_text(yaml.safe_dump({"toy-greedy": {"max_new_tokens": 0}}))  # a mistake of its own, which nobody meets
     first = project / "config/catalogue/decodings.yaml"
     with pytest.raises(InputError) as error:
         load(project / "config", {"studies": ["toy"]})
