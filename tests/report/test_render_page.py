@@ -136,8 +136,8 @@ LINKED = [
      {"arm": "s/base", "benchmark": "b", "level": "2", "counted": "correct"}),
     ({"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e", "difference": "+0.1"}, "difference",
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
-    ({"contrast": "g: d \u2212 e", "student": "s", "benchmark (problems)": "b (400)", "points": "+1"}, "points",
-     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
+    ({"contrast": "g: d - e", "student": "s", "benchmark (problems)": "b (400)", "points": "+1"}, "points",
+     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d - e"}),
 ]  # fmt: skip
 
 

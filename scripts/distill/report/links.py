@@ -26,8 +26,9 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
         if row.get("by") != "level":
             return None
         told["level"] = row["group"]
-    if " − " in str(row.get("contrast")):  # noqa: RUF001
-        told["gap"], _, told["arms"] = str(row["contrast"]).partition(": ")
+    name, _, arms = str(row.get("contrast", "")).partition(": ")
+    if " - " in arms:
+        told |= {"gap": name, "arms": arms}
     if not ("arm" in told or ("student" in told and told.keys() & {"dataset", "arms", "plus", "gap"})):
         return None
     counted = {"counted": COUNTED[shown]} if shown in COUNTED else {}
