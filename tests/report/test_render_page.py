@@ -132,10 +132,12 @@ LINKED = [
      {"student": "s", "training": "t", "dataset": "d", "seed": "2", "benchmark": "b", "counted": "no_answer"}),
     ({"arm": "s/base", "benchmark": "b", "level": "1", "accuracy": 0.5}, "accuracy",
      {"arm": "s/base", "benchmark": "b", "level": "1", "counted": "correct"}),
+    ({"arm": "s/base", "benchmark": "b", "by": "level", "group": "2", "accuracy": 0.5}, "accuracy",
+     {"arm": "s/base", "benchmark": "b", "level": "2", "counted": "correct"}),
     ({"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e", "difference": "+0.1"}, "difference",
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
-    ({"contrast": "g: d \u2212 e", "student": "s", "benchmark, problems": "b, 400", "points": "+1"}, "points",
-     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
+    ({"contrast": "g: d - e", "student": "s", "benchmark (problems)": "b (400)", "points": "+1"}, "points",
+     {"gap": "g", "student": "s", "benchmark": "b", "arms": "d - e"}),
 ]  # fmt: skip
 
 
@@ -144,9 +146,10 @@ def test_a_number_leads_to_the_responses_behind_it(row: dict[str, Any], column: 
     page, _, query = (link(row, column, {"b"}) or "").partition("#")
     assert page == "browser/index.html"
     assert dict(parse_qsl(query)) == told
-    assert link({**row, "benchmark": "average", "benchmark, problems": "average"}, column, {"b"}) is None
+    assert link({**row, "benchmark": "average", "benchmark (problems)": "average"}, column, {"b"}) is None
     assert link({**row, column: None}, column, {"b"}) is None
     assert [name for name in row if link(row, name, {"b"})] == [column]
+    assert link({**row, "by": "subject", "group": "algebra"}, column, {"b"}) is None
 
 
 def test_the_page_links_numbers_of_its_benchmarks(empty: Path) -> None:

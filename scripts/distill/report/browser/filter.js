@@ -16,7 +16,7 @@ const filter = (() => {
 
   /* Return the two arms of a gap's row; of several seeds the first. */
   function ofGap(index, told) {
-    const sides = told.plus && told.minus ? [told.plus, told.minus] : (told.arms || "").split(" \u2212 ");
+    const sides = told.plus && told.minus ? [told.plus, told.minus] : (told.arms || "").split(/ [-\u2212] /);
     const named = index.gaps.filter((gap) => gap.gap === told.gap && gap.student === told.student);
     const groups = named.flatMap((gap) => gap.groups.flat()).map((arm) => index.arms[arm]);
     const of = (words) => {
