@@ -58,6 +58,9 @@ lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is i
 	$(VLLM)/bin/python scripts/tools/lock.py
 
 $(VENV)/demo.done: envs/demo.txt
+	@echo "Installing into $(VENV). To download: 0.2 GB and torch, whose build for the processor has 0.2 GB; PyPI's for Linux"
+	@echo "has 0.5 GB and takes several GB of CUDA libraries along. For the processor's on a machine without a GPU:"
+	@echo "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make $(MAKECMDGOALS)"
 	$(PYTHON) -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check -r envs/demo.txt
 	touch $@
