@@ -19,6 +19,7 @@ from distill.runtime.files import text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.scores.csvs import csv_text
+from distill.scores.edges import at_an_edge
 from distill.scores.gaps import gap_rows, read_scores
 from distill.scores.means import MEAN_COLUMNS, mean_rows
 from distill.scores.readings import gap_text
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         "means.csv": csv_text(mean_rows(studies, scores), MEAN_COLUMNS),
         "breakdowns.csv": csv_text(breakdown_rows(studies, scores), BREAKDOWN_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
-        "gaps.txt": gap_text(gaps, studies) + "\n",
+        "gaps.txt": "\n".join([gap_text(gaps, studies), *at_an_edge(rows)]) + "\n",
     }
     for name, text in texts.items():
         write_text(folder / name, text)

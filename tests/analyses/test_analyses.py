@@ -321,7 +321,9 @@ def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps") -> d
     lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     path = root / "gaps.csv"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-    return hand_made.section(root, name, {"gaps": [path], "scores": []})
+    scores = root / "scores.csv"
+    scores.write_text("study,student,benchmark,accuracy,no_answer,cut_off\n")
+    return hand_made.section(root, name, {"gaps": [path], "scores": [], "scores_csv": [scores]})
 
 
 def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) -> None:
@@ -367,8 +369,11 @@ def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) ->
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("gap,student,family\n")
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": []})
-    assert (content["rows"], content["text"][-1]) == ([], "The studies name no gaps.")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("study,student,benchmark,accuracy,no_answer,cut_off\ns,small,b,0.01,0.9,0.5\n")
+    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": [], "scores_csv": [scores]})
+    assert (content["rows"], content["text"][0]) == ([], "The studies name no gaps.")
+    assert content["text"][1].startswith("s: all arms of small answer at most 1.0 % right (90 %")
     assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()
 
 

@@ -7,11 +7,12 @@ from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.config.contrasts import DECLARED
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
+from distill.scores.edges import at_an_edge
 from distill.scores.golds import notes
 from distill.scores.readings import HOLM, cells, expectations, side
 from distill.training.parity import NOT_COMPARABLE
 
-NEEDS = ("gaps", "scores")
+NEEDS = ("gaps", "scores", "scores_csv")
 ORDER = 10
 TEXT = (
     "A gap is the difference in accuracy between two arms of one student on the same problems, in points; a gap "
@@ -36,7 +37,8 @@ def analyse(inputs: Inputs) -> Section:
 
     gaps = [row for row in read_csv(*inputs["gaps"]) if row["family"] == DECLARED]
     text = TEXT if gaps else ("The studies name no gaps.",)
-    text += (*expectations(gaps), *notes(map(read_json, inputs["scores"])))
+    text += (*at_an_edge(read_csv(*inputs["scores_csv"])), *expectations(gaps))
+    text += tuple(notes(map(read_json, inputs["scores"])))
     picture = Picture("gap_by_student", plots.gap_by_student([row for row in gaps if row["primary"] == "yes"]))
     return Section("Gaps", text, table(gaps), picture, "points", marks(gaps), dense=True)
 
