@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 from analyses import hand_made
 from browser.conftest import AXE, SHOTS
-from browser.looking import figures, open_at, settled
+from browser.looking import figures, open_at
 from report import browsed
 
 from distill.report.page import render
@@ -115,7 +115,7 @@ def test_a_gap_of_the_report_leads_to_its_two_arms(page: Any, site: Path) -> Non
     gap = page.locator("td a[href*='gap=hard_gap']").first
     difference = gap.inner_text()
     gap.click()
-    settled(page)
+    page.locator("#rows table").wait_for()
     first, second = page.evaluate("[...document.querySelectorAll('[name=arm], [name=other]')].map((e) => e.value)")
     assert (first, second) == ("s/t/hard/seed-1", "s/t/easy/seed-1")
     assert difference[0] in "+-\u2212"
