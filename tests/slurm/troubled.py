@@ -48,7 +48,9 @@ class SlurmStudy(Study):
         path = folder / "config/studies/toy.yaml"
         content = yaml.safe_load(path.read_text())
         arm = {"students": ["toy-xs"], "datasets": ["toy-mix-long"], "seeds": [1]}
-        path.write_text(yaml.safe_dump({**content, "arms": [{**content["arms"][0], **arm}], "gaps": {}}))
+        path.write_text(
+            yaml.safe_dump({**content, "arms": [{**content["arms"][0], **arm}], "gaps": {}, "contrasts": {}})
+        )
         return study
 
     def on(self, cluster: Cluster, resources: dict[str, dict[str, Any]] | None = None, **keys: Any) -> "SlurmStudy":
