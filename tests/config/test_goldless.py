@@ -41,7 +41,8 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
             path.write_text(yaml.safe_dump(content))
         study = yaml.safe_load((root / "studies/toy.yaml").read_text())
         datasets = [name for name in kinds.get("datasets", {}) if name not in study["arms"][0]["datasets"]]
-        study["arms"].append({**study["arms"][0], "datasets": datasets or ["toy-long-arm"]})
+        if datasets:
+            study["arms"].append({**study["arms"][0], "datasets": datasets})
         study["benchmarks"] += [n for n, c in kinds.get("corpora", {}).items() if c.get("benchmark")]
         (root / "studies/toy.yaml").write_text(yaml.safe_dump(study))
         return load(root, {"studies": ["toy"], **(settings or {})})

@@ -40,9 +40,9 @@ class SlurmStudy(Study):
     def make(cls, folder: Path) -> "SlurmStudy":
         """Copy the project with a toy study of two teachers, one student and one dataset."""
         study = cls.whole(folder)
-        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 100, "shards": 1}, "toy-test": {"stop": 40}})
+        study.edit(CATALOGUE + "corpora.yaml", **{"toy-train": {"stop": 100, "shards": 1}, "toy-test": {"stop": 100}})
         study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}})
-        study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 120, "save_every": 20}})
+        study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"epochs": 200, "save_every": 20}})
         study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"batch_size": 10}, "toy-short": {"batch_size": 1}})
         study.edit(CATALOGUE + "students.yaml", **{"toy-xs": {"batch_size": 2}})
         path = folder / "config/studies/toy.yaml"
@@ -82,6 +82,17 @@ class SlurmStudy(Study):
     def said(self) -> str:
         """Return what Snakemake has said since the first `begin`."""
         return (self.folder / "said").read_text()
+
+    def program(self, place: str) -> int:
+        """Return the process that makes a place."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words, at = (folder / "cmdline").read_text().split("\0"), (folder / "cwd").readlink()
+            except OSError:
+                continue  # it has ended
+            if at == self.folder and words[0].endswith("python") and words[-2].startswith(f"results/{place}/"):
+                return int(folder.name)
+        raise AssertionError(f"{place} is through already")
 
     def provenance(self, place: str) -> dict[str, Any]:
         """Return how a place came about."""
