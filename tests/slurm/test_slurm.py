@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cluster import Cluster, wait_until
-from troubled import COMMENTS, OTHER_TEACHER, STUDENT, TEACHER, TRAINING, SlurmStudy
+from troubled import COMMENTS, OTHER_TEACHER, STUDENT, TEACHER, TRAINING, SlurmStudy, Stopped
 
 GUARD_SECONDS = 1800  # against a hang, however busy the machine is
 
@@ -31,16 +31,23 @@ def troubles(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Trou
     study = SlurmStudy.make(tmp_path_factory.mktemp("troubled") / "study")
     site = {"slurm-partition-config": "profiles/site-example/partitions.yaml"}
     seen = Troubles(study.on(cluster, {"compare_plans": {"mem_mb": "100 if attempt == 1 else 4000"}}, **site))
+    stopped = Stopped(study, TEACHER, OTHER_TEACHER, STUDENT, TRAINING)
     snakemake = study.begin()
+    troubles = {
+        TEACHER: lambda number: cluster.tell("scancel", number),
+        OTHER_TEACHER: lambda number: cluster.tell("scontrol", "requeue", number),
+        STUDENT: lambda number: lose_node_and_controller(cluster, number),
+    }
     try:
-        cluster.tell("scancel", in_the_midst(cluster, study, TEACHER))
-        cluster.tell("scontrol", "requeue", in_the_midst(cluster, study, OTHER_TEACHER))
-        lose_node_and_controller(cluster, study)
+        for _ in troubles:
+            place, _ = stopped.next(GUARD_SECONDS)
+            troubles[place](job_of(cluster, place))
         done = study.snakemake()
         seen.refused = done.stdout + done.stderr
         assert done.returncode != 0
-        meet_time_limit(cluster, study)
+        meet_time_limit(cluster, study, stopped)
     finally:
+        stopped.end()
         snakemake.send_signal(signal.SIGKILL)
         snakemake.wait()
     seen.readings = study.readings(TRAINING)
@@ -49,26 +56,14 @@ def troubles(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Trou
     return seen
 
 
-def in_the_midst(cluster: Cluster, study: SlurmStudy, place: str) -> str:
-    """Wait until a job has kept a response or saved a state, and stop its program; return its number.
-
-    A quick machine would be done before the trouble comes. SLURM lets a program go on before it ends it.
-    """
-    state = study.folder / "results" / place / "state"
-
-    def begun() -> bool:
-        return any(path.stat().st_size for path in state.glob("*.jsonl")) or any(state.glob("*/checkpoint-*"))
-
-    wait_until(begun, f"{place} was not begun", GUARD_SECONDS)
-    os.kill(study.program(place), signal.SIGSTOP)
-    running = [number for number, at in cluster.jobs(COMMENTS[place]) if at == "RUNNING"]
-    assert running, f"{place} is through already"
-    return running[0]
+def job_of(cluster: Cluster, place: str) -> str:
+    """Return the number of the running job that makes a place."""
+    (number,) = [number for number, at in cluster.jobs(COMMENTS[place]) if at == "RUNNING"]
+    return number
 
 
-def lose_node_and_controller(cluster: Cluster, study: SlurmStudy) -> None:
+def lose_node_and_controller(cluster: Cluster, number: str) -> None:
     """Drain the node under a generation, kill the controller, and put the job back into the queue of a new one."""
-    number = in_the_midst(cluster, study, STUDENT)
     begun, saved = time.time(), cluster.folder / "state/node_state"
     cluster.tell("scontrol", "update", f"nodename={cluster.host}", "state=drain", "reason=test")
     wait_until(
@@ -83,10 +78,10 @@ def lose_node_and_controller(cluster: Cluster, study: SlurmStudy) -> None:
     cluster.tell("scontrol", "update", f"nodename={cluster.host}", "state=resume")
 
 
-def meet_time_limit(cluster: Cluster, study: SlurmStudy) -> None:
+def meet_time_limit(cluster: Cluster, study: SlurmStudy, stopped: Stopped) -> None:
     """Let the training meet its limit, and its next attempt begin."""
-    first = in_the_midst(cluster, study, TRAINING)
-    program = study.program(TRAINING)
+    place, program = stopped.next(GUARD_SECONDS)
+    first = job_of(cluster, place)
     cluster.tell("scontrol", "update", f"jobid={first}", "timelimit=1")
     wait_until(lambda: was_told(program), "it is not told", GUARD_SECONDS)
     with suppress(ProcessLookupError):
