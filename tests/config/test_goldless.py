@@ -40,7 +40,8 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
                 content.setdefault(name, {}).update(keys)
             path.write_text(yaml.safe_dump(content))
         study = yaml.safe_load((root / "studies/toy.yaml").read_text())
-        datasets = [name for name in kinds.get("datasets", {}) if name not in study["arms"][0]["datasets"]]
+        known = {dataset for block in study["arms"] for dataset in block["datasets"]}
+        datasets = [name for name in kinds.get("datasets", {}) if name not in known]
         if datasets:
             study["arms"].append({**study["arms"][0], "datasets": datasets})
         study["benchmarks"] += [n for n, c in kinds.get("corpora", {}).items() if c.get("benchmark")]
