@@ -148,6 +148,7 @@ def test_a_number_leads_to_the_responses_behind_it(row: dict[str, Any], column: 
     assert dict(parse_qsl(query)) == told
     assert link({**row, "benchmark": "average", "benchmark (problems)": "average"}, column, {"b"}) is None
     assert link({**row, column: None}, column, {"b"}) is None
+    assert link({**row, column: ""}, column, {"b"}) is None
     assert [name for name in row if link(row, name, {"b"})] == [column]
     assert link({**row, "by": "subject", "group": "algebra"}, column, {"b"}) is None
 

@@ -19,7 +19,7 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
     """
     shown = column.replace(" ", "_")
     benchmark = str(row.get("benchmark") or row.get("benchmark (problems)") or "").split(" (")[0]
-    if (shown not in COUNTED and shown not in WHOLE) or row.get(column) is None or benchmark not in benchmarks:
+    if (shown not in COUNTED and shown not in WHOLE) or row.get(column) in (None, "") or benchmark not in benchmarks:
         return None
     told = {name: row[name] for name in PASSED_ON if row.get(name) is not None}
     if "group" in row:  # of a breakdown; the browser has levels only
