@@ -25,7 +25,7 @@ class Troubles:
     readings: list[list[dict[str, Any]]] = field(default_factory=list)  # of the training when Snakemake was killed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def troubles(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Troubles:
     """The whole study with a trouble of each kind."""
     study = SlurmStudy.make(tmp_path_factory.mktemp("troubled") / "study")
@@ -143,7 +143,9 @@ def test_only_models_go_to_the_partition_with_gpus(cluster: Cluster) -> None:
 def test_short_jobs_in_a_group_ask_for_two_at_a_time(cluster: Cluster) -> None:
     asked = cluster.ask("squeue", "-h", "-t", "all", "-o", "%k %C %m").splitlines()
     grouped = {
-        line.split()[0]: tuple(line.split()[1:]) for line in asked if line.startswith(("rule_report", "rule_scores"))
+        line.split()[0]: tuple(line.split()[1:])
+        for line in asked
+        if line.startswith(("rule_report_analyse", "rule_scores"))
     }
     assert set(grouped.values()) == {("2", "8000M")}
     assert len(grouped) == 2
