@@ -96,6 +96,64 @@ def test_two_datasets_of_one_recipe_are_no_gap(tmp_path: Path) -> None:
     assert [line.split(": ", 1)[1] for line in lines] == [f"gaps.g: {message}"]
 
 
+SLOW = {
+    "a key": ({"lr": 0.001}, "lr (0.002 vs 0.001)"),
+    "two keys": ({"lr": 0.001, "cutoff": 300}, "lr (0.002 vs 0.001), cutoff (320 vs 300)"),
+    "a block of keys": ({"lora": {"rank": 4}}, 'lora (null vs {"alpha":16,"dropout":0.0,"rank":4,'),
+    "a word": ({"schedule": "linear"}, "schedule (cosine vs linear)"),
+    "a teacher": ({"distil": {"teacher": "toy-long"}}, "distil (null vs {"),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_trainings_that_differ_are_refused_before_any_job(name: str, tmp_path: Path) -> None:
+    keys, differing = SLOW[name]
+    with pytest.raises(InputError) as error:
+        across(tmp_path, keys)
+    (line,) = str(error.value).splitlines()
+    assert line.endswith("make them equal, or say under `differs` what is meant to differ")
+    assert f"studies/toy.yaml: gaps.g: toy-m: its arms are trained with another {differing}" in line
+    across(tmp_path, keys, differs=list(keys))
+
+
+def test_what_only_rows_tell_or_changes_no_result_is_not_refused_before_the_jobs(tmp_path: Path) -> None:
+    across(tmp_path, {"epochs": 3, "threads": 2, "micro_batch": 1})
+
+
+def test_a_declared_key_covers_no_other(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="another beta2 "):
+        across(tmp_path, {"lr": 0.001, "beta2": 0.9}, differs=["lr"])
+
+
+def test_an_on_policy_arm_says_what_it_differs_in(tmp_path: Path) -> None:
+    further = {"on_policy": {"teacher": "toy-long", "start": "toy-sft", "max_updates": 5, "max_new_tokens": 9, "lr": 1}}
+    with pytest.raises(InputError, match="another on_policy "):
+        across(tmp_path, further)
+    across(tmp_path, further, differs=["on_policy"])
+
+
+def across(folder: Path, keys: dict[str, Any], **gap: Any) -> Any:
+    """Return the catalogue of a study whose gap `g` is of arms under toy-sft and under the same with other keys."""
+    import shutil
+
+    import yaml
+    from helpers import REPOSITORY
+
+    shutil.copytree(REPOSITORY / "config", folder / "config", dirs_exist_ok=True)
+    trainings = folder / "config/catalogue/trainings.yaml"
+    content = yaml.safe_load(trainings.read_text())
+    own = keys if "on_policy" in keys else {**content["toy-sft"], **keys}
+    trainings.write_text(yaml.safe_dump({**content, "slow": own}))
+    path = folder / "config/studies/toy.yaml"
+    block = {"students": ["toy-m"], "datasets": ["toy-long-arm", "toy-short-arm"]}
+    sides = {"plus": {"dataset": "toy-short-arm", "training": "toy-sft"},
+             "minus": [{"dataset": "toy-long-arm", "training": "slow"}]}  # fmt: skip
+    arms = [{**block, "training": "toy-sft"}, {**block, "training": "slow"}]
+    study = {**yaml.safe_load(path.read_text()), "arms": arms, "gaps": {"g": {**sides, **gap}}, "contrasts": {}}
+    path.write_text(yaml.safe_dump(study))
+    return load(folder / "config", {"studies": ["toy"]})
+
+
 def toy(folder: Path, added: str = "", twin: str = "") -> Any:
     """Return the catalogue of the toy study with text added to it, or with a gap between a dataset and its twin."""
     import shutil

@@ -8,9 +8,17 @@ from jinja2 import Environment, TemplateError, meta
 from distill.config import contrasts
 from distill.config.catalogue import KINDS, Catalogue
 from distill.config.gaps import dataset_of
-from distill.config.lineage import BASE
+from distill.config.lineage import BASE, Arm
 from distill.config.mistakes import unknown
-from distill.config.recipes import AgreementRecipe, CorpusRecipe, DatasetRecipe, JudgeRecipe, StudyRecipe
+from distill.config.recipes import (
+    AgreementRecipe,
+    CorpusRecipe,
+    DatasetRecipe,
+    JudgeRecipe,
+    StudyRecipe,
+    canonical_json,
+)
+from distill.config.recipes.trainings import COMPARED_RECIPE
 
 
 class References:
@@ -211,6 +219,10 @@ class References:
             if one_recipe := self._of_one_recipe(contrast):
                 key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
                 self._add(name, key, f"{one_recipe} are two names of one recipe; they do not differ")
+            if apart := [] if contrast.parts else self._trained_apart(contrast):
+                key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
+                message = f"{contrast.student}: its arms are trained with another {', '.join(apart)}; make them equal"
+                self._add(name, key, f"{message}, or say under `differs` what is meant to differ")
 
     def _of_one_recipe(self, contrast: contrasts.Contrast) -> str | None:
         """Return two datasets of one recipe that a gap compares under one training, None where there are none."""
@@ -220,6 +232,30 @@ class References:
             if seen.setdefault(recipe, arm.dataset) != arm.dataset:
                 return f"{seen[recipe]!r} and {arm.dataset!r}"
         return None
+
+    def _trained_apart(self, contrast: contrasts.Contrast) -> list[str]:
+        """Return what the trainings of a contrast differ in without its saying so, with the values.
+
+        What only the rendered rows tell (updates, epochs, problems) is compared later (`compare_plans`).
+        """
+        found: dict[str, list[str]] = {}
+        for groups in contrast.alike:
+            arms = [group[0] for group in groups if group[0].is_trained]
+            known = [arm for arm in arms if self._c.start_of(arm.training) in self._c.trainings]
+            all_keys = [self._compared(arm) for arm in known]
+            for key in all_keys[0] if all_keys else ():
+                values = list(dict.fromkeys(keys[key] for keys in all_keys))
+                if len(values) > 1 and key not in contrast.differs:
+                    found[key] = values
+        return [f"{key} ({' vs '.join(values)})" for key, values in found.items()]
+
+    def _compared(self, arm: Arm) -> dict[str, str]:
+        """Return what the arms of a gap must share and the catalogue knows of a training, name by name."""
+        recipe, on_policy = self._c.trainings[self._c.start_of(arm.training)], self._c.on_policy.get(arm.training)
+        names = {*COMPARED_RECIPE, "cutoff"} - {"epochs"}  # these follow from `max_updates`, too
+        keys = {name: value for name, value in recipe.model_dump(mode="json").items() if name in names}
+        keys["on_policy"] = on_policy and on_policy.model_dump(mode="json")
+        return {name: value if isinstance(value, str) else canonical_json(value) for name, value in keys.items()}
 
     def _check_apart(self, name: str, study: StudyRecipe) -> None:
         """Check that no benchmark is made of the rows that a student of the study is trained on."""
