@@ -32,7 +32,7 @@ from distill.runtime.run import run
 from distill.training.distillation import check_logprobs
 from distill.training.fit import Fit
 from distill.training.kept import find_training, keep, training_key
-from distill.training.launch import launch
+from distill.training.launch import launch, nodes_of
 from distill.training.outcome import account, outcome, take_over
 from distill.training.parity import check_comparable
 from distill.training.state import state_folder
@@ -43,10 +43,11 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
     """Train, write weights, log and ledger; return the manifest."""
     rows, held_out = split(rendered, recipe)
     updates = plan_updates(rows, recipe, args.seed)
-    taken = take(args.gpus)
+    nodes = nodes_of(recipe.nodes)
+    taken = take(args.gpus // nodes)
     job = Fit(args.rendered, args.model, args.seed, args.recipe, args.execution, state, args.output,
               args.teacher_logprobs)  # fmt: skip
-    launch(job, args.processes or len(taken) or 1)
+    launch(job, args.processes or len(taken) or 1, nodes)
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
     return {
@@ -68,9 +69,9 @@ def main(argv: list[str] | None = None) -> None:
         "--execution", default="{}", help='keys of the recipe that change no result: {"micro_batch": 4}'
     )
     parser.add_argument(
-        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
+        "--gpus", type=int, default=0, help="GPUs to take for this program alone, on all nodes; 0 changes nothing"
     )
-    parser.add_argument("--processes", type=int, default=0, help="processes of the training; as many as GPUs if 0")
+    parser.add_argument("--processes", type=int, default=0, help="processes on each node; as many as GPUs if 0")
     parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)

@@ -88,6 +88,14 @@ def test_only_weights_that_are_cut_up_ask_for_several_gpus(loaded: Loaded) -> No
     assert demand_of(catalogue, TrainedModel("toy-xs", "cut", "all", 1)).gpus == 1
 
 
+def test_a_training_on_several_nodes_asks_for_as_many_gpus_on_each(loaded: Loaded) -> None:
+    shared = SFT | {"nodes": 3}
+    catalogue = loaded(trainings={"shared": shared, "cut": shared | {"sharding": "fsdp"}})
+    for name in ("shared", "cut"):  # weights cut up need two
+        demand = demand_of(catalogue, TrainedModel("seven", name, "all", 1))
+        assert demand == Demand(3, 8000 + 35_000, 30 + 280), name
+
+
 def test_what_only_reads_asks_for_less(loaded: Loaded) -> None:
     distil = SFT | {"distil": {"teacher": "big"}}
     catalogue = loaded(trainings={"distilled": distil})

@@ -1,4 +1,7 @@
-"""A real SLURM of one node in a folder, from Debian's packages: two GPUs that are none, own ports, nothing in /etc."""
+"""A real SLURM in a folder, from Debian's packages, of one node with two GPUs that are none, or of several with one.
+
+It has ports of its own, and nothing in /etc. Several nodes are as many daemons on this machine.
+"""
 
 import os
 import shutil
@@ -17,18 +20,17 @@ START_SECONDS = 60
 CONFIG = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
+SlurmctldPort={port}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/socket,cred_expire=5
 SlurmUser=root
 SlurmdUser=root
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 ReturnToService=2
@@ -45,10 +47,13 @@ MpiDefault=none
 MinJobAge=86400
 KillWait=30
 MailProg=/bin/true
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 RealMemory=64000 Gres=gpu:h200:2
-PartitionName=cpu Nodes={host} Default=YES MaxTime=2880 State=UP
-PartitionName=gpu Nodes={host} MaxTime=2880 State=UP
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=2880 State=UP
+PartitionName=gpu Nodes=ALL MaxTime=2880 State=UP
 """
+NODE = (
+    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8 SocketsPerBoard=1 CoresPerSocket=8"
+    " RealMemory=64000 Gres=gpu:h200:{gpus}\n"
+)
 
 
 def why_not() -> str | None:
@@ -79,16 +84,24 @@ def _free_ports(number: int) -> list[int]:
 class Cluster:
     """Daemons in a folder, and the commands that speak to them; to be closed."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, nodes: int = 1):
         self.folder, self.host = folder, socket.gethostname()
+        self.nodes = [self.host] if nodes == 1 else [f"node{i}" for i in range(nodes)]
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        for name in ("state", "spool", "munge", "bin"):
+        for name in ("state", "munge", "bin", *(f"spool-{node}" for node in self.nodes)):
             (folder / name).mkdir()
+        port, *ports = _free_ports(1 + nodes)
+        gpus = 2 if nodes == 1 else 1
+        lines, devices = [], []
+        for i, (node, own) in enumerate(zip(self.nodes, ports, strict=True)):
+            lines.append(NODE.format(name=node, host=self.host, port=own, gpus=gpus))
+            for gpu in range(gpus):
+                device = folder / f"gpu{i + gpu}"
+                subprocess.run(["mknod", str(device), "c", "1", "3"], check=True)
+                devices.append(f"NodeName={node} Name=gpu Type=h200 File={device}\n")
         self.config = folder / "slurm.conf"
-        self.config.write_text(CONFIG.format(folder=folder, host=self.host, ports=_free_ports(2)))
-        for gpu in (0, 1):
-            subprocess.run(["mknod", str(folder / f"gpu{gpu}"), "c", "1", "3"], check=True)
-        (folder / "gres.conf").write_text(f"NodeName={self.host} Name=gpu Type=h200 File={folder}/gpu[0-1]\n")
+        self.config.write_text(CONFIG.format(folder=folder, host=self.host, port=port) + "".join(lines))
+        (folder / "gres.conf").write_text("".join(devices))
         for name in CLIENTS:
             self._wrap(name)
 
@@ -114,8 +127,11 @@ class Cluster:
         self._start("munged", ["munged", "--force", "--foreground", *options])
         wait_until(lambda: (munge / "socket").exists(), "munged has no socket")
         self.start_controller()
-        self._start("slurmd", ["slurmd", "-D", "-f", str(self.config), "-N", self.host])
-        wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T") == "idle", "the node is not idle")
+        for node in self.nodes:
+            self._start(f"slurmd-{node}", ["slurmd", "-D", "-f", str(self.config), "-N", node])
+        wait_until(
+            lambda: set(self.ask("sinfo", "-h", "-N", "-o", "%T").splitlines()) == {"idle"}, "a node is not idle"
+        )
 
     def start_controller(self) -> None:
         """Start the controller, again with all that it knew."""

@@ -25,8 +25,6 @@ COMMENTS = {
     OTHER_TEACHER: "rule_answers.teachers.toy-short.",
     STUDENT: "rule_answers.students.toy-xs.base.",
 }
-IMPATIENT = Path(__file__).with_name("impatient.py")
-PROFILES = ("--profile", "profiles/slurm", "--profile", "profiles/own")
 # Programs run as they do here, on one core.
 IMPATIENT = Path(__file__).with_name("impatient.py")
 PROFILES = ("--profile", "profiles/slurm", "--profile", "profiles/own")

@@ -246,3 +246,33 @@ def test_weights_that_lie_otherwise_than_asked_for_are_an_error() -> None:
 def test_the_files_of_sharding_are_there() -> None:
     assert {p.name for p in sharding.RESOURCES.iterdir()} == {"fsdp2.json", "deepspeed-zero3.json"}
     assert sharding.RESOURCES.is_relative_to(REPOSITORY)
+
+
+def test_several_nodes_are_those_of_a_slurm_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert launch.nodes_of(3) == 1
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert launch.nodes_of(1) == 1
+    with pytest.raises(InputError, match="nodes: 3: no srun on PATH"):
+        launch.nodes_of(3)
+    (tmp_path / "srun").write_text("#!/bin/sh\nexit 5\n")
+    (tmp_path / "srun").chmod(0o755)
+    assert launch.nodes_of(3) == 3
+
+
+def test_a_group_that_srun_cannot_start_is_told_in_a_line(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "srun").write_text('#!/bin/sh\necho "$@" >said\nexit 5\n')
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    arguments = options(inputs, tmp_path / "m/weights", nodes=2)
+    with pytest.raises(InputError, match="the processes on 2 nodes ended with 5, for the reason that srun gives above"):
+        train.main([*arguments, "--processes", "3"])
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("--nodes=2 --ntasks=6 --ntasks-per-node=3 ")

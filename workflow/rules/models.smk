@@ -135,7 +135,7 @@ rule train:
     benchmark:
         "logs/train/{student}/{training}/{dataset}/seed-{seed}.tsv"
     wildcard_constraints:
-        training=one_of(CATALOGUE.trainings),
+        training=one_of(name for name, training in CATALOGUE.trainings.items() if training.nodes == 1),
         seed=r"\d+",
     conda:
         "../../envs/train.yaml"
@@ -153,6 +153,17 @@ rule train:
         "exec python {params.program:q} --gpus {resources.gpu} --rendered {input.table} --model results/models/{wildcards.student}/base"
         " {params.logprobs} --refusal {params.refusal} --seed {wildcards.seed} --recipe {params.recipe:q}"
         " --execution {params.execution:q} --output {output.weights} 2> {log}"
+
+
+# The plugin starts an MPI job's shell line itself on the first node, in place of one step on one node; its `tasks` would
+# be tasks of each GPU.
+use rule train as train_on_nodes with:
+    wildcard_constraints:
+        training=one_of(name for name, training in CATALOGUE.trainings.items() if training.nodes > 1),
+        seed=r"\d+",
+    resources:
+        **asked(lineage.TrainedModel)
+        | {"nodes": training_nodes, "mpi": "srun", "tasks": training_nodes, "tasks_per_gpu": 0},
 
 
 rule train_on_policy:

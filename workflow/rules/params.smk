@@ -117,6 +117,10 @@ def train_threads(wildcards):
     return own or (4 if on_cluster() or visible() else workflow.cores)
 
 
+def training_nodes(wildcards):
+    return training_of(wildcards).nodes
+
+
 def distil_teacher_folder(wildcards):
     return distil_teacher(wildcards).folder
 

@@ -123,12 +123,14 @@ def training_tokens(recipe: TrainingRecipe, rows: int) -> float:
 
 
 def _training(catalogue: Catalogue, place: TrainedModel) -> Demand:
-    """A training; weights that are cut up lie on as many GPUs as hold them, others on one."""
+    """A training; weights that are cut up lie on as many GPUs as hold them, others on one; each node has as many."""
     recipe, size = catalogue.trainings[place.training], parameters(catalogue, place.student)
     state = size * (WEIGHT_BYTES if recipe.lora else STATE_BYTES)
     gpus = 1 if recipe.sharding == "none" else max(1, math.ceil(state / GPU_BYTES))
+    on_node = math.ceil(gpus / recipe.nodes)
+    gpus = on_node * recipe.nodes
     flops = 6 * size * training_tokens(recipe, dataset_rows(catalogue, place.dataset))
-    return Demand(gpus, _memory(size * WEIGHT_BYTES * gpus), _minutes(flops / (READ_FLOPS[recipe.precision] * gpus)))
+    return Demand(gpus, _memory(size * WEIGHT_BYTES * on_node), _minutes(flops / (READ_FLOPS[recipe.precision] * gpus)))
 
 
 def _following(catalogue: Catalogue, place: TrainedModel) -> Demand:

@@ -113,8 +113,11 @@ def load_student(folder: Path, recipe: TrainJob) -> Any:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train as one process of a group: the job, and the file that tells `launch` what went wrong."""
+    """Train as one process of a group: the job, and the folder where a file tells `launch` what went wrong."""
     text, told = sys.argv[1:] if argv is None else argv
+    if "RANK" not in os.environ:  # srun has started it
+        of_srun = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
+        os.environ |= {name: os.environ[other] for name, other in of_srun.items()}
     if os.environ["RANK"] != "0":
         logging.getLogger().setLevel(logging.WARNING)
     threading.Thread(target=_end_with_the_program, daemon=True).start()
@@ -125,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         is_input = isinstance(error, InputError)
         words = str(error) if is_input else traceback.format_exc()
-        write_json(Path(told), {"is_input": is_input, "text": words})
+        write_json(Path(told, os.environ["RANK"]), {"is_input": is_input, "text": words})
         sys.exit(1)
 
 

@@ -1,18 +1,21 @@
-"""Several processes for one training, a device each, on this machine.
+"""Several processes for one training, a device each, on this machine or on the nodes of a SLURM job.
 
 torchrun would do, but it ends a worker half a minute after a signal, saved state or not, dies of SIGUSR1, and writes
 pages where a line says why. Here signals are passed on, an update is always finished, the first reason is told once,
-and no process outlives the program.
+and no process outlives the program. On several nodes SLURM's `srun` starts the processes, and passes on what they read
+and are told; all that they leave is on a file system that the nodes share.
 """
 
 import json
 import logging
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,13 +30,13 @@ POLL_SECONDS = 0.1
 LAST_WORDS = 10.0  # seconds that the others have to end of themselves after one has failed
 
 
-def launch(job: Fit, processes: int) -> None:
-    """Train with so many processes; one trains here.
+def launch(job: Fit, processes: int, nodes: int = 1) -> None:
+    """Train with so many processes on each of the nodes of this SLURM job; a single one trains here.
 
     Raises InputError for more processes than GPUs, where a signal ended them, or where one was killed; RuntimeError
     for what nobody foresaw.
     """
-    if processes <= 1:
+    if processes * nodes <= 1:
         fit(job)
         return
     import torch
@@ -42,19 +45,39 @@ def launch(job: Fit, processes: int) -> None:
     check_devices(processes, torch.cuda.device_count())
     for state in (job.state, *job.state.iterdir()):
         last_state(state)  # removes torn ones, which the processes would do at the same time
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # 0: a port that is free
+    host = "127.0.0.1" if nodes == 1 else socket.gethostname()
+    store = TCPStore(host, 0, is_master=True, wait_for_workers=False)  # 0: a port that is free
+    group = {"MASTER_ADDR": host, "MASTER_PORT": store.port, "LOCAL_WORLD_SIZE": processes,
+             "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}  # fmt: skip
     ranks: list[subprocess.Popen[bytes]] = []
-    with TemporaryDirectory() as folder, _passing_on(ranks) as passed:
+    with TemporaryDirectory(dir=job.state.parent) as folder, _passing_on(ranks, nodes) as passed:
         try:
-            for rank in range(processes):
-                ranks.append(_start(job, rank, processes, store.port, Path(folder) / str(rank)))
+            if nodes > 1:
+                ranks.append(_start(job, group, folder, _srun(nodes, processes)))
+            else:
+                for rank in range(processes):
+                    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
+                    ranks.append(_start(job, {**group, **own}, folder))
             ends = _wait(ranks)
         finally:
             for process in ranks:
                 process.kill()
                 process.wait()
         if any(ends):
-            raise _reason(ends, Path(folder), passed)
+            raise _reason(ends, Path(folder), passed, nodes)
+
+
+def nodes_of(asked: int) -> int:
+    """Return on how many nodes a training runs that may have so many: on one, where this is no SLURM job.
+
+    Raises InputError where the job has no `srun`, which starts the processes of the other nodes.
+    """
+    if asked > 1 and "SLURM_JOB_ID" not in os.environ:
+        logging.info("nodes: %d has no effect outside of a SLURM job; one machine trains", asked)
+        return 1
+    if asked > 1 and shutil.which("srun") is None:
+        raise InputError(f"nodes: {asked}: no srun on PATH, which starts a training on several nodes")
+    return asked
 
 
 def check_devices(processes: int, gpus: int) -> None:
@@ -63,11 +86,14 @@ def check_devices(processes: int, gpus: int) -> None:
         raise InputError(f"--processes {processes}: there are {gpus} GPUs here, and each process needs one")
 
 
-def _start(job: Fit, rank: int, processes: int, port: int, told: Path) -> subprocess.Popen[bytes]:
-    """Start one process of the group, with the variables that torchrun sets."""
-    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes,
-           "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
-           "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}  # fmt: skip
+def _srun(nodes: int, processes: int) -> list[str]:
+    """Return what starts the group on the nodes of this SLURM job. Its processes may use all cores of the job."""
+    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes * processes}", f"--ntasks-per-node={processes}",
+            "--kill-on-bad-exit=1", "--overlap", "--cpu-bind=none"]  # fmt: skip
+
+
+def _start(job: Fit, own: Mapping[str, object], told: str, starter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start a process of the group, or all of them, with the variables that torchrun sets; `told`: a folder."""
     path = os.pathsep.join([str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     env = {
         "OMP_NUM_THREADS": "1",
@@ -75,20 +101,23 @@ def _start(job: Fit, rank: int, processes: int, port: int, told: Path) -> subpro
         "PYTHONPATH": path,
         **{name: str(value) for name, value in own.items()},
     }
-    command = [sys.executable, "-m", "distill.training.fit", job.to_json(), str(told)]
+    command = [*starter, sys.executable, "-m", "distill.training.fit", job.to_json(), told]
     # It ends when its input does. Ctrl-C is for the program alone.
     return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, start_new_session=True)
 
 
 @contextmanager
-def _passing_on(ranks: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
-    """Pass signals on to the processes; yield the list of those that came."""
+def _passing_on(ranks: Sequence[subprocess.Popen[bytes]], nodes: int) -> Iterator[list[int]]:
+    """Pass signals on to the processes; yield the list of those that came.
+
+    srun passes on SIGUSR1, which means the same to them; at a SIGTERM it would end them at once.
+    """
     passed: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
         passed.append(number)
         for process in ranks:
-            process.send_signal(number)
+            process.send_signal(number if nodes == 1 else signal.SIGUSR1)
 
     before = [signal.signal(number, pass_on) for number in SIGNALS]
     try:
@@ -110,7 +139,7 @@ def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     return [process.returncode or 0 for process in ranks]
 
 
-def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int]) -> Exception:
+def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int) -> Exception:
     """Return why the processes ended: what one of them found wrong, a signal, a kill, or its first traceback.
 
     The others only say that they lost it, so what they say comes last.
@@ -121,6 +150,9 @@ def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int]) -> Excepti
             return InputError(words["text"])
     if passed:
         return InputError(f"{signal.Signals(passed[0]).name} ended the training before its first update; run again")
+    if nodes > 1 and (ends[0] > 128 or not told):  # one was killed, or srun has started none
+        return InputError(f"the processes on {nodes} nodes ended with {ends[0]}, for the reason that srun gives above; "
+                          "run again, and the training goes on from its last saved state")  # fmt: skip
     for rank, end in enumerate(ends):
         if end < 0:
             return InputError(f"training process {rank + 1} of {len(ends)} was killed by {signal.Signals(-end).name}; "

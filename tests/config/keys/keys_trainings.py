@@ -1,8 +1,10 @@
 """Keys of trainings: TRL's arguments, the optimiser, adapters, rendered rows, loglikelihoods."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import compute_loglikelihood
 import compute_teacher_logprobs
@@ -34,6 +36,7 @@ from distill.models.folders import load_model, load_tokenizer
 from distill.training import sft
 from distill.training.distillation import TeacherLogprobs
 from distill.training.fit import load_student
+from distill.training.launch import nodes_of
 from distill.training.loss import summed_loss
 from distill.training.steps import Tokens, tensors
 from distill.training.updates import plan_updates, split
@@ -77,6 +80,14 @@ def attending(recipe: TrainJob) -> Any:
 def rule_threads(recipe: TrainJob) -> Any:
     """What the rule reads of a job; tests/rules asks the rule itself."""
     return TrainJob(**recipe.model_dump()).execution()
+
+
+def machines(recipe: TrainJob) -> Any:
+    """On how many machines a job of SLURM trains, or what it lacks."""
+    found: list[int] = []
+    with mock.patch.dict(os.environ, SLURM_JOB_ID="1"):
+        error = ran(lambda _: found.append(nodes_of(recipe.nodes)), "")
+    return error or found
 
 
 def saves(recipe: TrainJob) -> Any:
@@ -261,6 +272,7 @@ def _training(*passed: Any) -> dict[str, Any]:
         "save_every": key(7, *seen(arguments, saves)),
         "report_to": key(["tensorboard"], *seen(words, arguments)),
         "sharding": key("fsdp", *seen(words)),
+        "nodes": key(2, *seen(machines)),
     }
 
 

@@ -122,6 +122,12 @@ class FineTuning(Recipe):
         json_schema_extra=EXECUTION,
     )
 
+    nodes: Positive = Field(
+        1,
+        description="Machines that share a training, of one SLURM job; elsewhere it runs on one.",
+        json_schema_extra=EXECUTION,
+    )
+
     @model_validator(mode="after")
     def _keys_agree(self) -> "FineTuning":
         if self.max_updates is not None and self.max_tokens is not None:
