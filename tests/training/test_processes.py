@@ -83,10 +83,10 @@ def test_two_devices_train_as_one_does(
 
 @pytest.fixture(scope="module")
 def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
-    """A longer training in one process. Two devices with whole weights make the same bytes: half of twice is exact."""
-    output = tmp_path_factory.mktemp("undisturbed") / "m/weights"
-    run(inputs, output, **LONG)
-    return output
+    """A longer training on two devices."""
+    training = Training(inputs, tmp_path_factory.mktemp("undisturbed") / "m/weights", 2, **LONG)
+    assert training.ended() == 0
+    return training.output
 
 
 def check_states(training: Training) -> None:

@@ -71,9 +71,9 @@ def catches(pid: int) -> bool:
 
 def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
     inputs: Path,  # noqa: F811
-    undisturbed: Path,
     tmp_path: Path,
 ) -> None:
+    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, **LONG)
     first = Training(inputs, tmp_path / "m/weights", 2, **LONG)
     first.until_saved()
     first.program.terminate()  # as Snakemake does: only the program
@@ -89,7 +89,8 @@ def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
     third = Training(inputs, first.output, 2, **LONG)
     assert third.ended() == 0, third.lines()
     assert third.begins()[0] > done
-    assert weights(third.output) == weights(undisturbed)
+    assert undisturbed.ended() == 0
+    assert weights(third.output) == weights(undisturbed.output)
     assert manifest(third.output) == manifest(undisturbed)
 
 

@@ -1,5 +1,7 @@
 """The steps of an update: packed rows do not see each other, and the loss is that of the rows alone."""
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from distill.training.steps import (
     check_isolation,
     lay_out,
     of_device,
+    side_by_side,
     tensors,
 )
 
@@ -117,12 +120,45 @@ def test_a_model_that_looks_ahead_is_refused() -> None:
 
 
 def test_what_a_processor_has_less_to_do_with() -> None:
-    even, uneven = [50, 50, 50, 50], [60, 60, 60, 20]
-    assert cheaper(range(4), even, 100, None, share=0.0) == Layout([[0, 1], [2, 3]], packed=True)  # 200 each
-    assert cheaper(range(4), even, 100, None, share=0.01) == Layout([[0, 1], [2, 3]], packed=False)  # 250, not 400
-    # Packs of 120 and 80 tokens, 200 + (120^2 + 80^2) share; side by side 4 x 60 x (1 + 30 share): equal at 1/340.
-    assert cheaper(range(4), uneven, 120, None, share=1 / 350) == Layout([[0, 1], [2, 3]], packed=True)
-    assert cheaper(range(4), uneven, 120, None, share=1 / 330) == Layout([[0, 1], [2, 3]], packed=False)
+    even, uneven = [50, 50, 50, 50], [100, 100, 20, 20]
+    assert cheaper(range(4), even, 100, None, share=0.0) == Layout([[0, 1], [2, 3]], packed=True)
+    # One step of 200 tokens that look at 25: 50 + 200 (1 + 25 share) = 300. Two packs of 100: 300 + 20,000 share.
+    assert cheaper(range(4), even, 100, None, share=0.01) == Layout([[0, 1, 2, 3]], packed=False)
+    # Two steps, 100 + 200 (1 + 50 share) + 40 (1 + 10 share) = 340 + 10,400 share, or one of 400 tokens. Packs take two
+    # steps as well, and 28,800 share; one pack of all is cheaper, as long as its 57,600 share are less than 50 more.
+    assert cheaper(range(4), uneven, 120, None, share=1e-6) == Layout([[0, 1], [2, 3]], packed=False)
+    assert cheaper(range(4), uneven, 240, None, share=1 / 950) == Layout([[0, 1, 2, 3]], packed=True)
+    assert cheaper(range(4), uneven, 240, None, share=1 / 940) == Layout([[0, 1], [2, 3]], packed=False)
+
+
+@given(
+    st.lists(st.integers(1, 90), min_size=1, max_size=9),
+    st.integers(1, 200),
+    st.none() | st.integers(1, 4),
+    st.floats(0, 0.02),
+)
+def test_no_other_cut_of_rows_side_by_side_costs_less(
+    lengths: list[int], tokens: int, most_rows: int | None, share: float
+) -> None:
+    rows = range(10, 10 + len(lengths))
+    steps, cost = side_by_side(rows, lengths, tokens, most_rows, share)
+
+    def costs(steps: list[list[int]]) -> float:
+        sizes = [(len(step), max(lengths[row - 10] for row in step)) for step in steps]
+        fits = all(n == 1 or (n * width <= tokens and n <= (most_rows or n)) for n, width in sizes)
+        return sum(50 + n * w * (1 + share * w / 2) for n, w in sizes) if fits else math.inf
+
+    assert sorted(row for step in steps for row in step) == list(rows)
+    assert costs(steps) == pytest.approx(cost)
+    by_length = sorted(rows, key=lambda row: -lengths[row - 10])
+    for cuts in itertools.product([False, True], repeat=len(lengths) - 1):
+        other = [[by_length[0]]]
+        for row, cut in zip(by_length[1:], cuts, strict=True):
+            if cut:
+                other.append([row])
+            else:
+                other[-1].append(row)
+        assert costs(other) >= cost - 1e-9
 
 
 def test_the_share_of_the_attention_by_hand() -> None:

@@ -139,7 +139,7 @@ def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     return [process.returncode or 0 for process in ranks]
 
 
-def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int) -> Exception:
+def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int = 1) -> Exception:
     """Return why the processes ended: what one of them found wrong, a signal, a kill, or its first traceback.
 
     The others only say that they lost it, so what they say comes last.

@@ -18,6 +18,10 @@ from distill.runtime.errors import InputError
 from distill.training.loss import IGNORED
 from distill.training.updates import packs
 
+# What a step costs whatever it holds, in tokens. Measured with SmolLM2-135M: 19 in float32, 80 in bfloat16, whose
+# weights are made anew for each step (benchmarks/train.md).
+STEP_COST = 50
+SIDE_BY_SIDE = 2  # times as many tokens as in a pack, since no mask of the whole step is made
 TOLERANCE = 1e-3  # of logits in float32, packed against alone; a leak moves them by whole units
 
 
@@ -76,17 +80,44 @@ def attention_share(model: Any) -> float:
     return 2 * width * layers / weights
 
 
+def side_by_side(
+    rows: Sequence[int], lengths: Sequence[int], tokens: int, most_rows: int | None, share: float
+) -> tuple[list[list[int]], float]:
+    """Return steps of rows side by side that cost least, and what they cost, in tokens; `share`: of the attention.
+
+    Rows of like length share a step, of at most so many tokens (padding counts) and rows; a longer row stands alone.
+    Fewer steps are weighed against less padding, over all ways to cut the rows, from the longest to the shortest.
+    """
+    order = sorted(range(len(rows)), key=lambda i: (-lengths[i], i))
+    least = [(0.0, 0)]  # for the first so many rows: what they cost, and where their last step begins
+    for end in range(1, len(rows) + 1):
+        ways = []
+        for begin in range(end - 1, -1, -1):
+            number, width = end - begin, lengths[order[begin]]
+            if number > 1 and (number * width > tokens or number > (most_rows or number)):
+                break
+            ways.append((least[begin][0] + STEP_COST + number * width * (1 + share * width / 2), begin))
+        least.append(min(ways))
+    steps, end = [], len(rows)
+    while end:
+        begin = least[end][1]
+        steps.insert(0, [rows[i] for i in order[begin:end]])
+        end = begin
+    return steps, least[-1][0]
+
+
 def cheaper(rows: Sequence[int], lengths: Sequence[int], tokens: int, most_rows: int | None, share: float) -> Layout:
     """Return rows packed, or side by side without a mask, as a processor has less to do; `share`: of the attention.
 
     There each token of a pack looks at the whole pack; of rows side by side at half of its row, but padding counts.
     Without a share (a GPU cuts a pack at its rows) packs are cheaper.
     """
-    at = dict(zip(rows, lengths, strict=True))
-    packed, padded = (lay_out(rows, lengths, tokens, most_rows, packing) for packing in (True, False))
-    of_packs = sum(size * (1 + share * size) for size in (sum(at[row] for row in step) for step in packed))
-    side_by_side = sum(len(step) * at[step[0]] * (1 + share * at[step[0]] / 2) for step in padded)  # the longest first
-    return Layout(packed, True) if of_packs <= side_by_side else Layout(padded, False)
+    at, packed = dict(zip(rows, lengths, strict=True)), lay_out(rows, lengths, tokens, most_rows, packing=True)
+    if not share:
+        return Layout(packed, packed=True)
+    steps, cost = side_by_side(rows, lengths, SIDE_BY_SIDE * tokens, most_rows, share)
+    of_packs = sum(STEP_COST + size * (1 + share * size) for size in (sum(at[row] for row in step) for step in packed))
+    return Layout(packed, packed=True) if of_packs <= cost else Layout(steps, packed=False)
 
 
 def of_device(steps: list[list[int]], rank: int, devices: int) -> list[list[int]]:
