@@ -57,6 +57,15 @@ def test_the_table_of_the_design(keys: dict[str, Any], points: float) -> None:
     assert 100 * design(**keys).detectable() == pytest.approx(points, rel=0.04)  # by normal quantiles there
 
 
+def test_by_problem_it_is_that_of_all_problems_together() -> None:
+    one = study(benchmarks=["b", "c"], weights="by_problem")
+    found = assumed(one, gap(one), {"b": 100, "c": 300}, 1)
+    alone = assumed(study(), gap(study()), {"b": 400}, 1)
+    assert (found.problem_variance, found.n_problems) == (pytest.approx(alone.problem_variance), 400)
+    equal = study(benchmarks=["b", "c"])
+    assert assumed(equal, gap(equal), {"b": 100, "c": 300}, 1).problem_variance > alone.problem_variance
+
+
 def test_80_percent_of_simulated_studies_find_it() -> None:
     sys.path.append(str(REPOSITORY / "benchmarks"))
     import coverage

@@ -161,6 +161,12 @@ def contrast(
     )  # fmt: skip
 
 
+def shares_of(weights: str, sizes: Sequence[int]) -> list[float]:
+    """Return how benchmarks of so many problems weigh in a mean: `equal`, or `by_problem`, each as it has problems."""
+    total = sum(sizes)
+    return [size / total if weights == "by_problem" else 1 / len(sizes) for size in sizes]
+
+
 def problem_variance(differences: Array, pseudo: float) -> Any:
     """Return the variance of the mean of paired differences, with one pseudo win and one pseudo loss.
 

@@ -107,6 +107,18 @@ ITEMS = _contract(
     n_cut_off=_INT, n_errors=_INT, n_ungraded=_INT, n_lenient=_INT, response_tokens=_LONG,
     n_loops=_INT, votes=pa.list_(_INT), correct_votes=pa.list_(_INT),
 )  # fmt: skip
+# What likelihoods are of: a response in the words of a solution, with the answer in a box. In characters of it:
+# solution_end, where the solution ends; answer_start and answer_end, between which the answer stands in its last box.
+SOLUTIONS = _contract(
+    "solutions", "problem_id", "problem response",
+    problem_id=_TEXT, problem=_TEXT, response=_TEXT, solution_end=_INT, answer_start=_INT, answer_end=_INT,
+)  # fmt: skip
+# In nats, summed over the tokens; null where there is none, or the model cannot read it.
+LIKELIHOODS = _contract(
+    "likelihoods", "problem_id", "",
+    problem_id=_TEXT, solution_loglikelihood=_REAL, solution_tokens=_INT, answer_loglikelihood=_REAL,
+    answer_tokens=_INT,
+)  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",
     update=_INT, epoch=_REAL, loss=_REAL, lr=_REAL, grad_norm=_REAL, tokens=_LONG, loss_tokens=_LONG,

@@ -76,8 +76,10 @@ def _rows(study: StudyRecipe) -> list[dict[str, Any]]:
     found = {}
     for arm in arms_of(study):
         for benchmark in study.benchmarks:
-            means = (np.arange(8) < 8 * SHARES.get(arm.dataset, 0.5)).astype(float)
-            ids = [str(i) for i in range(8)]
+            size = 8 if benchmark == "b" else 24
+            share = SHARES.get(arm.dataset, 0.5) if benchmark == "b" else 0.5
+            means = (np.arange(size) < size * share).astype(float)
+            ids = [str(i) for i in range(size)]
             found[arm, benchmark, study.decoding] = Score(arm, benchmark, study.decoding, {"n_samples": 1}, ids, means)
     facts = {a: {"loss_tokens": 9, "epochs": SHARES.get(a.dataset, 0.5)} for a in arms_of(study) if a.is_trained}
     return gap_rows({"toy": study}, found, facts)
@@ -186,6 +188,7 @@ KEYS = {
         "decoding": key("e", scores),
         "gaps": key({"g": GAP}, gaps, reported),
         "contrasts": key({"c": {"slope": {"hard": 1, "easy": 0}}}, gaps, foreseen, power=KNOWN),
+        "weights": key("by_problem", gaps, told, gaps={"g": GAP}, benchmarks=["b", "b2"]),
         "question": key("Which?", told, reported),
         "expected": key("This.", told, reported),
         "smallest_gap": key(0.9, told, foreseen, power=KNOWN, arms=[{**ARMS, "seeds": [1, 2]}]),

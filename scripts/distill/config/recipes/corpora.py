@@ -238,6 +238,11 @@ class CorpusRecipe(Rows):
     agreement: AgreementRecipe | None = Field(
         None, description="Where `columns.answer` is `null`: teachers whose agreement stands for the gold answers."
     )
+    solutions_from: Name | None = Field(
+        None,
+        description="Of a benchmark without `columns.solution`: the teacher of published responses whose first correct "
+        "one stands for a problem's solution, where a study asks for `likelihoods`.",
+    )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
     start: int = Field(0, ge=0, lt=2**31, description="First row of the source to take.")
     stop: Positive | None = Field(None, description="Row of the source to stop before; all when absent.")
@@ -287,6 +292,8 @@ class CorpusRecipe(Rows):
             raise ValueError("`columns.answer: null` is a corpus without gold answers: a `benchmark` needs `agreement`")
         if self.columns.answer is not None and self.agreement:
             raise ValueError("`agreement` is for a corpus without gold answers, which says `columns: {answer: null}`")
+        if self.solutions_from is not None and (self.columns.solution is not None or not self.benchmark):
+            raise ValueError("`solutions_from` is for a `benchmark` that has no `columns.solution`")
         if self.stop is not None and self.start >= self.stop:
             raise ValueError(f"`start: {self.start}` is not below `stop: {self.stop}`")
         return self
