@@ -10,6 +10,7 @@ from world import ran, read, scratch
 from distill import tables
 from distill.config import jobs
 from distill.config.catalogue import Catalogue
+from distill.config.lineage import Verdicts
 from distill.config.plan import Plan
 from distill.config.recipes import (
     CorpusColumns,
@@ -19,6 +20,7 @@ from distill.config.recipes import (
     Rewrite,
     Rows,
     Settings,
+    TeacherRecipe,
 )
 from distill.problems.readers import read_rows
 
@@ -50,6 +52,14 @@ def agreement(recipe: CorpusRecipe) -> Any:
     catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})
     assert jobs.problems_job(catalogue, "c").canonical() == recipe.model_copy(update={"agreement": None}).canonical()
     return Plan(catalogue).agreement("c"), recipe.is_without_golds
+
+
+def solved(recipe: CorpusRecipe) -> Any:
+    """Whose responses stand for solutions, as the rules see it; the problems are the same."""
+    teachers = {"x": TeacherRecipe(published={"path": "published.jsonl", "columns": BY_ID})}
+    catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe}, teachers=teachers)
+    assert jobs.problems_job(catalogue, "c").solutions_from is None
+    return Plan(catalogue).solvers(Verdicts, "c")
 
 
 def scored(recipe: CorpusRecipe) -> Any:
@@ -134,6 +144,7 @@ KEYS = {
         "no_answer": key(["3"], problems),
         "rewrites": key([{"pattern": "What is", "replacement": "Compute"}], problems),
         "agreement": key({"teachers": ("a", "b")}, agreement, columns={"answer": None}),
+        "solutions_from": key("x", solved, benchmark=True),
         "start": key(3, problems),
         "stop": key(3, problems),
         "size": key(3, problems),
