@@ -353,6 +353,7 @@ EDITS = [
     ("distill/scores/arms.py", "found[Arm.of(", "found[Arm.of(1 and ", {"contrast"}),
     ("distill/scores/measures.py", "NATS = (", "NATS = 1 and (",
      {"contrast"} | analysis("gains", "gaps", "likelihoods")),
+    ("distill/verdicts/tolerance.py", "Fraction(101, 100)", "Fraction(102, 100)", {"verify"}),
     ("distill/scores/solutions.py", "or published or", "or", {"write_solutions"}),
     ("distill/models/spans.py", "- 1, bisect_left", "- 2, bisect_left", {"compute_loglikelihood"}),
     ("distill/scores/readings.py", 'ALPHA = 0.05', 'ALPHA = 0.1', {"contrast"}),

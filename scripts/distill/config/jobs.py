@@ -62,6 +62,7 @@ from distill.config.recipes import (
     TeacherRecipe,
     Templating,
     TrainJob,
+    VerifyJob,
     canonical_json,
 )
 
@@ -96,7 +97,7 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
 
 def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
     """Return what the problems of a corpus are made from: not who agrees on golds, how it is graded, who solves it."""
-    others = {"agreement": None, "paper_task": "math", "solutions_from": None}
+    others = {"agreement": None, "paper_task": "math", "solutions_from": None, "tolerance": 0.0}
     return catalogue.corpora[corpus].model_copy(update=others)
 
 
@@ -106,6 +107,11 @@ def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
     if agreement is None:
         raise ValueError(f"corpora.yaml: {corpus} names no `agreement`")
     return AgreementJob(agreement=agreement, grading=catalogue.settings.grading)
+
+
+def verify_job(catalogue: Catalogue, corpus: str) -> VerifyJob:
+    """Return what a grading reads."""
+    return VerifyJob(**catalogue.settings.grading.model_dump(), tolerance=catalogue.corpora[corpus].tolerance)
 
 
 def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
@@ -353,7 +359,9 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return published(catalogue, place.model_path).canonical()
         case Responses():
             return generate_job(catalogue, place.model_path, place.decoding).canonical()
-        case Verdicts() | Golds():
+        case Verdicts():
+            return verify_job(catalogue, place.corpus).canonical()
+        case Golds():
             return catalogue.settings.grading.canonical()
         case Judgements():
             return judge_job(catalogue).canonical()

@@ -42,6 +42,8 @@ PROBLEMS = _contract(
     "problems", "problem_id", "problem answer origin",
     problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, origin=_TEXT, subject=_TEXT, level=_TEXT,
 )  # fmt: skip
+# A further column of problems, where the corpus has one: the absolute error that a number may have.
+TOLERANCE = pa.field("tolerance", _REAL)
 STATEMENTS = _contract("statements", "problem_id", "problem", problem_id=_TEXT, problem=_TEXT)
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",

@@ -168,6 +168,11 @@ class CorpusColumns(Recipe):
     )
     problem_id: str | None = Field(None, description="A unique id; without it the id is a hash of the statement.")
     solution: str | None = Field(None, description="The reference solution.")
+    tolerance: str | None = Field(
+        None,
+        description="The absolute error that a number may have and still be right, of each problem; none where it is "
+        "empty.",
+    )
     subject: str | None = Field(None, description="The subject.")
     level: str | None = Field(None, description="The difficulty.")
 
@@ -190,7 +195,8 @@ class CorpusColumns(Recipe):
 
     def names(self) -> list[str]:
         """Return all columns that are read."""
-        others = (self.answer, *self.wrong_answers, self.problem_id, self.solution, self.subject, self.level)
+        others = (self.answer, *self.wrong_answers, self.problem_id, self.solution, self.subject, self.level,
+                  self.tolerance)  # fmt: skip
         return list(dict.fromkeys([*self.problem_columns(), *(name for name in others if name)]))
 
 
@@ -234,6 +240,11 @@ class CorpusRecipe(Rows):
     )
     no_answer: tuple[Text, ...] = Field(
         (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
+    )
+    tolerance: Share = Field(
+        0.0,
+        description="The relative error that a number may have and still be right, as the source of a benchmark states "
+        "it; verdicts alone read it.",
     )
     agreement: AgreementRecipe | None = Field(
         None, description="Where `columns.answer` is `null`: teachers whose agreement stands for the gold answers."
@@ -286,6 +297,8 @@ class CorpusRecipe(Rows):
                 "`columns.answer: null` is a corpus without gold answers: no `no_answer`, `answer_format`, "
                 "`answer_rewrites`, `several_answers`"
             )
+        if self.columns.answer is None and (self.tolerance or self.columns.tolerance):
+            raise ValueError("`columns.answer: null` is a corpus without gold answers: no `tolerance`")
         if not self.always_compared and not self.benchmark:
             raise ValueError("`always_compared` goes with `benchmark: true`")
         if self.is_without_golds and self.benchmark:
