@@ -71,11 +71,13 @@ def test_the_pseudo_pair_is_as_large_as_the_differences_that_were_seen() -> None
 def test_a_measure_without_bounds() -> None:
     rng = np.random.default_rng(5)
     arms = {name: rng.normal(size=(2, 40)) for name in GAP}
-    narrow, wide = (contrast([{k: by * v for k, v in arms.items()}], GAP, [(*GAP,)], 4, span=None) for by in (1, 1000))
-    assert wide.estimate == pytest.approx(1000 * narrow.estimate)
-    assert (wide.error, wide.df) == pytest.approx((1000 * narrow.error, narrow.df))  # whatever its unit
+    narrow, wide = (
+        contrast([{k: by * v for k, v in arms.items()}], GAP, [(*GAP,)], 4, span=None) for by in (0.01, 1000)
+    )
+    assert wide.estimate == pytest.approx(1e5 * narrow.estimate)
+    assert (wide.error, wide.df) == pytest.approx((1e5 * narrow.error, narrow.df))  # whatever its unit
     assert wide.high > 10
-    d = (arms["plus"] - arms["minus"]).mean(axis=0)
+    d = 0.01 * (arms["plus"] - arms["minus"]).mean(axis=0)
     pair = np.sqrt((d**4).sum() / (d**2).sum())
     assert narrow.problem_variance == pytest.approx(stats.sem(np.append(d, [pair, -pair]), ddof=0) ** 2)
     same = contrast([{"plus": arms["plus"], "minus": arms["plus"]}], GAP, [(*GAP,)], span=None)

@@ -1,8 +1,7 @@
 """What arms are compared by: their accuracy, and how likely they find the solutions of problems and the gold answers.
 
 Of each measure more is better: of likelihoods the logarithm counts, so a gain means that the plus arm finds the texts
-likelier. Mean log-likelihood per token: the cross-entropy of Jurafsky & Martin, Speech and Language Processing,
-section 3.7 (third edition, draft), with the other sign.
+likelier. The mean log-likelihood per token is the cross-entropy per token with the other sign.
 """
 
 from dataclasses import dataclass
