@@ -30,6 +30,8 @@ from distill.verdicts.tolerance import is_within
         (r"\sqrt{2}", "1.41", 0.01, None, True),
         (r"\sqrt{2}", "1.3", 0.01, None, False),
         ("3.2", "3.3", 0.0, 0.1, True),  # just at the end of it
+        ("3.25", "3.3505", 0.0, 0.1, True),  # or a hundredth of it beyond
+        ("3.25", "3.352", 0.0, 0.1, False),
         ("3.2", "3.4", 0.0, 0.1, False),
         ("3.2", "3.2009", 0.0, None, False),
         ("100", "101", 0.01, 0.001, True),  # the larger error counts
@@ -55,7 +57,8 @@ def verdicts(folder: Path, columns: dict[str, str], **given: float) -> list[tupl
     answered = responses_table(folder / "r.parquet", [
         {"problem_id": "a", "response": r"\boxed{11}"}, {"problem_id": "a", "draw": 1, "response": "The answer is 9."},
         {"problem_id": "a", "draw": 2, "response": r"\boxed{12}"}, {"problem_id": "b", "response": r"\boxed{21}"},
-        {"problem_id": "b", "draw": 1, "response": "Nothing."}])  # fmt: skip
+        {"problem_id": "b", "draw": 1, "response": "Nothing."},
+        {"problem_id": "b", "draw": 2, "response": r"\boxed{20}"}])  # fmt: skip
     verify.main(["--problems", str(known), "--responses", str(answered), "--recipe", recipe(**given),
                  "--output", str(output)])  # fmt: skip
     found = tables.read(output, tables.VERDICTS).to_pylist()
@@ -65,18 +68,20 @@ def verdicts(folder: Path, columns: dict[str, str], **given: float) -> list[tupl
 def test_a_problem_states_its_own_error(tmp_path: Path) -> None:
     assert verdicts(tmp_path, {"tolerance": "error"}) == [
         ("correct", "correct", "tolerance"), ("no_answer", "correct", "box"), ("wrong", "wrong", "number"),
-        ("wrong", "wrong", "number"), ("no_answer", "no_answer", "box")]  # fmt: skip
+        ("wrong", "wrong", "number"), ("no_answer", "no_answer", "box"), ("correct", "correct", "text")]  # fmt: skip
     assert read_tolerances(tmp_path / "p/problems.parquet") == {"a": 1.0}
 
 
 def test_a_benchmark_states_an_error_of_all_its_numbers(tmp_path: Path) -> None:
     strict = verdicts(tmp_path, {})
-    assert [verdict for verdict, *_ in strict] == ["wrong", "no_answer", "wrong", "wrong", "no_answer"]
+    assert [verdict for verdict, *_ in strict] == [
+        "wrong", "no_answer", "wrong", "wrong", "no_answer", "correct"]  # fmt: skip
     assert read_tolerances(tmp_path / "p/problems.parquet") == {}
     found = verdicts(tmp_path, {}, tolerance=0.1)
-    assert [(verdict, lenient) for verdict, lenient, _ in found] == [
-        ("correct", "correct"), ("no_answer", "correct"), ("wrong", "wrong"), ("correct", "correct"),
-        ("no_answer", "no_answer")]  # fmt: skip
+    assert found == [
+        ("correct", "correct", "tolerance"), ("no_answer", "correct", "box"), ("wrong", "wrong", "number"),
+        ("correct", "correct", "tolerance"), ("no_answer", "no_answer", "box"),
+        ("correct", "correct", "text")]  # fmt: skip
 
 
 @pytest.mark.parametrize("error", ["much", "-0.1", "inf", "nan"])
