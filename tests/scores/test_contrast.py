@@ -85,6 +85,10 @@ def test_more_samples_make_the_pseudo_pair_smaller(tmp_path: Path) -> None:
         hand_made.change(path, n_samples=4)
     row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
     assert float(row["problem_se"]) ** 2 == pytest.approx(2 / 8 ** (2 / 3) / 6 / 6, abs=1e-6)
+    for path in files["scores"]:
+        hand_made.change(path, n_samples=4 if "/hard/" in str(path) else 2)  # of several numbers the fewest counts
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
+    assert float(row["problem_se"]) ** 2 == pytest.approx(2 / 4 ** (2 / 3) / 6 / 6, abs=1e-6)
 
 
 def test_without_seeds_a_gap_is_about_these_models(tmp_path: Path) -> None:
