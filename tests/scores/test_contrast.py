@@ -10,7 +10,7 @@ from helpers import manifest
 from scipy import stats
 
 from distill.config.catalogue import arms_of
-from distill.config.lineage import Contrasts
+from distill.config.lineage import Arm, Contrasts
 from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
@@ -158,6 +158,29 @@ def test_two_benchmarks_and_their_average(tmp_path: Path) -> None:
     assert rows == [("b", "0.500000", "4", "no", ""), ("c", "1.000000", "2", "no", ""),
                      ("average", "0.750000", "6", "yes", "gain")]  # fmt: skip
     assert len(hand_made.rows_of(folder / "scores.csv")) == 14
+
+
+@pytest.mark.parametrize("weights", ["equal", "by_problem"])
+def test_an_average_without_small_benchmarks_stands_beside_that_of_all(weights: str) -> None:
+    name = "average of large" + " by problem" * (weights == "by_problem")
+    sizes = {"x": 99, "y": 100, "z": 300}
+    study = StudyRecipe.model_validate({**hand_made.STUDY, "benchmarks": [*sizes], **HARD_GAP, "weights": weights})
+    shares = {("hard", "z"): 0.5}  # the arms differ on one benchmark alone
+
+    def score(arm: Arm, benchmark: str) -> Score:
+        right = sizes[benchmark] * shares.get((arm.dataset, benchmark), 0.25)
+        means = (np.arange(sizes[benchmark]) < right).astype(float)
+        return Score(arm, benchmark, "greedy", {"n_samples": 1}, [f"{i:03d}" for i in range(len(means))], means)
+
+    scores = {(arm, benchmark, "greedy"): score(arm, benchmark) for arm in arms_of(study) for benchmark in sizes}
+    facts = {arm: {"loss_tokens": 9, "epochs": 2.0} for arm in arms_of(study) if arm.is_trained}
+    rows = {row["benchmark"]: row for row in gap_rows({"y": study}, scores, facts) if row["gap"] == "hard_gap"}
+    expected = 0.25 * (0.5 if weights == "equal" else 300 / 400)
+    assert rows[name]["estimate"] == pytest.approx(expected)
+    assert (rows[name]["n_problems"], rows[name]["primary"]) == (400, "no")
+    assert [row["primary"] for row in rows.values()] == ["no"] * 4 + ["yes"]
+    large = StudyRecipe.model_validate({**study.model_dump(), "benchmarks": ["y", "z"]})
+    assert name not in {row["benchmark"] for row in gap_rows({"y": large}, scores, facts)}
 
 
 def test_the_same_scores_make_the_same_bytes(tmp_path: Path) -> None:
