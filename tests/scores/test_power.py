@@ -124,7 +124,7 @@ def test_after_a_run_the_figures_are_those_that_were_seen() -> None:
     assert after.design.detectable() == pytest.approx(nctdtrinc(6, 0.2, stats.t.ppf(0.975, 6)) * error, rel=1e-4)
     unseen = seen(before.design, {**ROW, "seed_sd": None})
     assert unseen.seed_variance == before.design.seed_variance
-    for other in ({"study": "z"}, {"primary": "no"}, {"minus": "c"}, {"n_problems": 399}):
+    for other in ({"study": "z"}, {"primary": "no"}, {"minus": "c"}, {"n_problems": 399}, {"measure": "solution"}):
         (found,) = outlooks("y", one, {"b": 400}, 2, [{**ROW, **other}])
         assert not found.design.seen
     old = {key: value for key, value in ROW.items() if key != "primary"}
