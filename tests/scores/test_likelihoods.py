@@ -44,6 +44,12 @@ def test_what_a_likelihood_is_of(
     assert parts(row) == (solution, answer)
 
 
+def test_a_line_that_states_the_answer_is_left_out() -> None:
+    row = solution_row({**SOLVED, "solution": "So 1 + 1 = 2.\n#### 2"}, None)
+    assert row["response"] == "So 1 + 1 = 2.\n\n\\boxed{2}"
+    assert parts(row) == ("So 1 + 1 = 2.", "2")
+
+
 def test_without_a_solution_the_box_is_all_and_without_both_there_is_nothing() -> None:
     row = solution_row({**SOLVED, "solution": None}, None)
     assert (row["response"], row["solution_end"], *parts(row)) == ("\\boxed{2}", None, None, "2")
