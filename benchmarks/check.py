@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from goals import Goal, add_check, report
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 TOY = ROOT / "resources/toy"
@@ -125,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000, help="responses")
     parser.add_argument("--examples", type=int, default=1000, help="rows that are trained on")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    add_check(parser)
     args = parser.parse_args()
     import torch
 
@@ -141,13 +143,9 @@ def main() -> None:
             run = training(Path(folder), student, args.examples)
             print(f"training of {student}: {run['whole']:.1f} s, {run['digests']:.4f} s in {run['calls']:.0f} digests")
             shares[f"all digests, of a training of {student}"] = run["digests"] / run["whole"]
-    goals = [(name, f"{share:.4%} (<= {GOAL_SHARE:.0%})", share <= GOAL_SHARE) for name, share in shares.items()]
-    speed = one["speed"]
-    goals.append(("reading", f"{speed:.0f} MB/s (>= {GOAL_MB_PER_SECOND} MB/s)", speed >= GOAL_MB_PER_SECOND))
-    for name, value, met in goals:
-        print(f"goal {name}: {value} {'met' if met else 'missed'}")
-    if args.check and not all(met for *_, met in goals):
-        sys.exit(1)
+    goals = [Goal(name, f"{share:.4%}", f"<= {GOAL_SHARE:.0%}", share <= GOAL_SHARE) for name, share in shares.items()]
+    speed, bound = one["speed"], GOAL_MB_PER_SECOND
+    report([*goals, Goal("reading", f"{speed:.0f} MB/s", f">= {bound} MB/s", speed >= bound)], args.check)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from goals import Goal, add_check, report
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
@@ -172,8 +173,8 @@ def cells() -> Iterator[tuple[str, Cell]]:
         yield "pilot", Cell("pilot", ((n, 0.5),), (gain, 0.0, 0.0, 0.0), 0.5, 1, 3, sd)
 
 
-def goals(results: dict[Cell, Result], simulations: int) -> list[tuple[str, str, bool]]:
-    """Return (name, value and goal, whether it is met); two standard errors of the simulation are allowed."""
+def goals(results: dict[Cell, Result], simulations: int) -> list[Goal]:
+    """Return what was reached; two standard errors of the simulation are allowed."""
 
     def allowed(share: float) -> float:
         return 2 * (share * (1 - share) / simulations) ** 0.5
@@ -183,9 +184,14 @@ def goals(results: dict[Cell, Result], simulations: int) -> list[tuple[str, str,
     most = max((found.rejected for cell, found in usual.items() if cell.truth_is_zero), default=0.0)
     agreed = min(found.agreed for found in results.values())
     return [
-        ("coverage", f"{least:.1%} at least (>= {GOAL_COVERAGE:.0%})", least >= GOAL_COVERAGE - allowed(GOAL_COVERAGE)),
-        ("size", f"{most:.3f} at most (<= {GOAL_SIZE})", most <= GOAL_SIZE + allowed(GOAL_SIZE)),
-        ("p and interval agree", f"{agreed:.2%} (= 100%)", agreed == 1),
+        Goal(
+            "coverage",
+            f"{least:.1%} at least",
+            f">= {GOAL_COVERAGE:.0%}",
+            least >= GOAL_COVERAGE - allowed(GOAL_COVERAGE),
+        ),
+        Goal("size", f"{most:.3f} at most", f"<= {GOAL_SIZE}", most <= GOAL_SIZE + allowed(GOAL_SIZE)),
+        Goal("p and interval agree", f"{agreed:.2%}", "= 100%", agreed == 1),
     ]
 
 
@@ -209,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=10_000)
     parser.add_argument("--only", choices=("gap", "five", "best", "pilot", "students"), default="")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    add_check(parser)
     args = parser.parse_args()
     started, tables = time.process_time(), {k: outcomes(k) for k in (1, 16)}
     print(HEADER)
@@ -221,11 +227,7 @@ def main() -> None:
         results[cell] = simulate(cell, args.simulations, rng, tables[cell.samples])
         print(row(cell, results[cell]), flush=True)
     print(f"{len(results)} cells of {args.simulations} simulations: {time.process_time() - started:.0f} CPU seconds")
-    reached = goals(results, args.simulations)
-    for name, value, met in reached:
-        print(f"goal {name}: {value} {'met' if met else 'missed'}")
-    if args.check and not all(met for *_, met in reached):
-        sys.exit(1)
+    report(goals(results, args.simulations), args.check)
 
 
 if __name__ == "__main__":

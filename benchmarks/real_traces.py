@@ -15,6 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from goals import Goal, add_check, report
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 import fetch_problems
@@ -79,7 +81,7 @@ def main() -> None:
     """Print a row per file and teacher, and the goal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--check", action="store_true")
+    add_check(parser)
     args = parser.parse_args()
     shown = ("rows", "no_response", "unknown_problem", "correct", "wrong", "no_answer", "cut_off", "timeout", "error",
              "unverifiable", "label rows", "label agree", "label rule_only", "label label_only")  # fmt: skip
@@ -97,9 +99,7 @@ def main() -> None:
     print("| all | | " + " | ".join(str(whole[key]) for key in shown) + " |")
     verdicts = sum(whole[word] for word in shown[3:10])
     unaccounted = whole["rows"] - whole["no_response"] - whole["unknown_problem"] - verdicts
-    print(f"goal rows unaccounted for: {unaccounted} (0) {'met' if unaccounted == 0 else 'missed'}")
-    if args.check and unaccounted:
-        sys.exit(1)
+    report([Goal("rows unaccounted for", str(unaccounted), "0", unaccounted == 0)], args.check)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from goals import Goal, add_check, report
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 MADE = 4
@@ -122,7 +124,7 @@ def main() -> None:
     parser.add_argument("--arms", type=int, default=40)
     parser.add_argument("--problems", type=int, default=5000)
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    add_check(parser)
     args = parser.parse_args()
     from distill.config.catalogue import arms_of
     from distill.config.lineage import Score
@@ -155,13 +157,10 @@ def main() -> None:
     print(f"peak of one process: {peak:.0f} MB")
     seconds, memory = whole / CORES, CORES * peak
     goals = [
-        ("seconds on two cores", f"{seconds:.0f} s (<= {GOAL_SECONDS} s)", seconds <= GOAL_SECONDS),
-        ("memory of two processes", f"{memory:.0f} MB (<= {GOAL_MEGABYTES} MB)", memory <= GOAL_MEGABYTES),
+        Goal("seconds on two cores", f"{seconds:.0f} s", f"<= {GOAL_SECONDS} s", seconds <= GOAL_SECONDS),
+        Goal("memory of two processes", f"{memory:.0f} MB", f"<= {GOAL_MEGABYTES} MB", memory <= GOAL_MEGABYTES),
     ]
-    for goal, value, met in goals:
-        print(f"goal {goal}: {value} {'met' if met else 'missed'}")
-    if args.check and not all(met for *_, met in goals):
-        sys.exit(1)
+    report(goals, args.check)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from goals import Goal, add_check, report
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 GOAL_SECONDS = 0.5
@@ -82,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--corpus", default="toy-train", help="the job is `fetch_problems` of this corpus")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when the goal is missed")
+    add_check(parser)
     parser.add_argument("--parts", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.parts:
@@ -109,9 +111,8 @@ def main() -> None:
     for what, seconds in sorted(json.loads(done.stdout).items(), key=lambda item: -item[1]):
         print(f"{what:32}{seconds:>8.3f}")
     more = statistics.median(ours[1:]) - statistics.median(bare[1:])
-    met = more <= GOAL_SECONDS
-    print(f"\ngoal startup: {more:.2f} s (<= {GOAL_SECONDS} s) {'met' if met else 'missed'}")
-    sys.exit(1 if args.check and not met else 0)
+    print()
+    report([Goal("startup", f"{more:.2f} s", f"<= {GOAL_SECONDS} s", more <= GOAL_SECONDS)], args.check)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from goals import Goal, add_check, report
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -182,7 +185,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "resources/toy/base-m")
     parser.add_argument("--problems", type=Path)
     parser.add_argument("--updates", type=int, default=4)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    add_check(parser)
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--rendered", type=Path, help=argparse.SUPPRESS)
@@ -215,27 +218,20 @@ def main() -> None:
                 f"{way:22}{row['speed']:>14.1f}{row['start']:>14.1f}{row['peak']:>10.2f}{row['loss']:>11.4f}",
                 flush=True,
             )
-    sys.exit(goals(found) if args.check else goals(found) and 0)
+    report(reached(found), args.check)
 
 
-def goals(found: dict[str, dict[str, Any]]) -> int:
-    """Print a line per goal; return 1 when one is missed."""
-    missed = 0
+def reached(found: dict[str, dict[str, Any]]) -> Iterator[Goal]:
+    """Yield the goals."""
     for name, goal in GOALS.items():
         one, other = (found[way]["speed"] for way in name.split(" over "))
-        missed |= say(f"{name}", f"{one / other:.2f}x", f">= {goal}x", one / other >= goal)
+        yield Goal(name, f"{one / other:.2f}x", f">= {goal}x", one / other >= goal)
     for precision in ("float32", "bfloat16"):
         one, other = (found[f"{who} {precision}"]["loss"] for who in ("ours", "plain"))
         off = abs(one - other) / other
-        missed |= say(f"loss apart in {precision}", f"{off:.4f}", f"<= {SAME_LOSS}", off <= SAME_LOSS)
+        yield Goal(f"loss apart in {precision}", f"{off:.4f}", f"<= {SAME_LOSS}", off <= SAME_LOSS)
     start = found["ours float32"]["start"]
-    return missed | say("start to first update", f"{start:.1f} CPU s", f"<= {START_SECONDS}", start <= START_SECONDS)
-
-
-def say(name: str, value: str, goal: str, is_met: bool) -> int:
-    """Print the line of a goal; return 1 when it is missed."""
-    print(f"goal {name}: {value} ({goal}) {'met' if is_met else 'missed'}")
-    return int(not is_met)
+    yield Goal("start to first update", f"{start:.1f} CPU s", f"<= {START_SECONDS}", start <= START_SECONDS)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from goals import Goal, add_check, report
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 LOOPS = 8
@@ -93,7 +95,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", type=int, default=1, help="grade every n-th row of each file only")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    add_check(parser)
     args = parser.parse_args()
 
     sets = list(files(args.folder, args.every))
@@ -110,10 +112,8 @@ def main() -> None:
                 loop.wait()
     unequal = [name for name in quiet if quiet[name] != busy[name]]
     met = not unequal and len(quiet) == len(sets)
-    print(f"goal verdict tables unequal under load: {len(unequal)} of {len(quiet)} (0) {'met' if met else 'missed'}")
     print("\n".join(unequal))
-    if args.check and not met:
-        sys.exit(1)
+    report([Goal("verdict tables unequal under load", f"{len(unequal)} of {len(quiet)}", "0", met)], args.check)
 
 
 if __name__ == "__main__":

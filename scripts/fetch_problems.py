@@ -49,7 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     tables.write(
         args.output.parent / "ledger.parquet", tables.build(entries, tables.PROBLEMS_LEDGER), tables.PROBLEMS_LEDGER
     )
-    digest = tables.write(args.output, tables.build(corpus.rows, tables.PROBLEMS), tables.PROBLEMS)
+    extra = [tables.TOLERANCE] if recipe.columns.tolerance else []
+    digest = tables.write(args.output, tables.build(corpus.rows, tables.PROBLEMS, extra), tables.PROBLEMS)
     record.write({"kind": "problems", "digest": digest, "rows": len(corpus.rows), "ledger": ledger})
 
 

@@ -1,7 +1,8 @@
 """Grade a shard of responses: the last boxed answer of each against the gold answer of its problem.
 
 The verdict is that of the rule (`distill.verdicts.grading`); beside it stands what a second rule, a matcher, says, and
-a lenient verdict: that on the answer which a response without a box states in words (`distill.verdicts.lenient`).
+a lenient verdict: that on the answer which a response without a box states in words (`distill.verdicts.lenient`). A
+number that is not the gold answer is correct within the error that the benchmark states (`distill.verdicts.tolerance`).
 Inputs: a problems table, a responses table, a grading recipe; for a corpus whose gold answers teachers agree on, that
 agreement. Output: a verdicts table with a row for every response; `unverifiable` where a problem has no gold answer.
 The manifest says how often the two agree with each other, and with the publisher's labels where there are some.
@@ -12,7 +13,8 @@ Run as: python scripts/verify.py --problems P.parquet --responses R.parquet --wo
 import argparse
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,17 @@ import pyarrow as pa
 
 from distill import tables
 from distill.config.lineage import identity
-from distill.config.recipes import GradingRecipe
+from distill.config.recipes import VerifyJob
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.runtime.record import Ledger, Record
 from distill.runtime.run import run
-from distill.tables.golds import read_golds, stated_golds
+from distill.tables.golds import read_golds, read_tolerances, stated_golds
 from distill.tables.words import Verdict
+from distill.verdicts.grading import Grade
 from distill.verdicts.lenient import unboxed
 from distill.verdicts.matcher import match
+from distill.verdicts.tolerance import is_within
 from distill.verdicts.workers import grade_all
 
 LABEL = pa.field("label", pa.bool_())
@@ -37,8 +41,9 @@ Row = dict[str, Any]
 
 
 def verdict_rows(
-    batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: GradingRecipe, workers: int
-) -> Iterator[Row]:
+    batches: Iterable[pa.RecordBatch], golds: dict[str, str], recipe: VerifyJob, workers: int,
+    tolerances: Mapping[str, float],
+) -> Iterator[Row]:  # fmt: skip
     """Yield one verdict row per response, in order. Raises InputError for a response to an unknown problem."""
     waiting: deque[tuple[Row, bool]] = deque()  # what is graded runs ahead of what is yielded
 
@@ -57,10 +62,21 @@ def verdict_rows(
 
     limits = {"timeout_seconds": recipe.timeout_seconds, "deadline_seconds": recipe.deadline_seconds}
     grades = grade_all(pairs(), workers=workers, memory_mb=recipe.memory_mb, **limits)
-    for graded in grades:
+    for each in grades:
         row, is_unboxed = waiting.popleft()
+        gold, absolute = golds[row["problem_id"]], tolerances.get(row["problem_id"])
+        graded = tolerated(each, gold, recipe.tolerance, absolute)
         columns = {"verdict": graded.verdict, "extracted": graded.extracted, "method": graded.method}
-        yield {**row, **columns, "lenient": next(grades).verdict if is_unboxed else graded.verdict}
+        lenient = tolerated(next(grades), gold, recipe.tolerance, absolute) if is_unboxed else graded
+        yield {**row, **columns, "lenient": lenient.verdict}
+
+
+def tolerated(graded: Grade, gold: str, relative: float, absolute: float | None) -> Grade:
+    """Return a grade, or `correct` for a wrong number within the error that it may have."""
+    may_err = graded.verdict == Verdict.WRONG and (relative or absolute)
+    if may_err and is_within(gold, graded.extracted, relative, absolute):
+        return replace(graded, verdict=Verdict.CORRECT, method="tolerance")
+    return graded
 
 
 class Tally:
@@ -124,7 +140,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    recipe = GradingRecipe.model_validate_json(args.recipe)
+    recipe = VerifyJob.model_validate_json(args.recipe)
     record = Record(
         __file__,
         args.recipe,
@@ -136,7 +152,8 @@ def main(argv: list[str] | None = None) -> None:
     footer = tables.footer(args.responses)
     extra = [LABEL] if LABEL.name in footer.schema.to_arrow_schema().names else []
     columns, tally = ["problem_id", "draw", "response", "finish_reason", *(f.name for f in extra)], Tally()
-    rows = verdict_rows(tables.stream(args.responses, tables.RESPONSES, columns), golds, recipe, args.workers)
+    batches = tables.stream(args.responses, tables.RESPONSES, columns)
+    rows = verdict_rows(batches, golds, recipe, args.workers, read_tolerances(args.problems))
     with (
         tables.Writer(args.output, tables.VERDICTS, extra) as writer,
         Progress(footer.num_rows, desc="verify") as progress,

@@ -66,6 +66,25 @@ def score(root: Path, benchmark: str, arm: lineage.Arm) -> Path:
     return path
 
 
+# Nats per token that an arm takes more than another, for each solution; for each answer as many less.
+NATS = {"hard": 0.0, "easy": 0.25, "mixed": 0.125, "base": 0.5}
+
+
+def likelihood(root: Path, benchmark: str, arm: lineage.Arm, lost: int = 0) -> Path:
+    """Write the likelihoods of an arm, in which it cannot read the first `lost` texts; solutions have 4 tokens each."""
+    place = lineage.Likelihoods(benchmark, arm.model_path)
+    more, count = NATS[arm.dataset], len(CORRECT[benchmark][arm.dataset])
+    nats = [1 + i + more + (i == 3) * more for i in range(count)]
+    rows = [{"problem_id": str(i)} if i < lost else
+            {"problem_id": str(i), "solution_loglikelihood": -4 * nats[i], "solution_tokens": 4,
+             "answer_loglikelihood": -2 * (2 + i - more), "answer_tokens": 2} for i in range(count)]  # fmt: skip
+    facts = {"rows": count, "solutions": count - lost, "answers": count - lost, "solution_nats": 1 + more,
+             "answer_nats": 2 - more}  # fmt: skip
+    path = put(root, place, "compute_loglikelihood", 0.25, **facts)
+    tables.write(path.with_name("likelihoods.parquet"), tables.build(rows, tables.LIKELIHOODS), tables.LIKELIHOODS)
+    return path
+
+
 def items(path: Path, ids: list[str], correct: list[int]) -> None:
     """Write the items beside the manifest of a score."""
     rows = [{"problem_id": i, "level": "1", "n_samples": 1, "n_correct": c, "n_no_answer": 0, "n_cut_off": 0,
@@ -134,6 +153,7 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     files["models"] = [model(root, arm) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
     files["scores"] = [score(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
+    files["likelihoods"] = [likelihood(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
     files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind != "train_logs"
                            for path in paths]  # fmt: skip
     return files
@@ -147,7 +167,7 @@ def as_json(files: Mapping[str, list[Path]]) -> str:
 def tabulated(root: Path, files: Files, **changes: Any) -> Path:
     """Run contrast.py; return its folder."""
     output = root / lineage.Contrasts().file("scores.csv")
-    inputs = as_json({kind: files[kind] for kind in ("scores", "models", "rendered")})
+    inputs = as_json({kind: files[kind] for kind in ("scores", "likelihoods", "models", "rendered")})
     study = recipe(studies={"study": {**STUDY, **changes}})
     contrast.main(["--inputs", inputs, "--recipe", study, "--output", str(output)])
     return output.parent

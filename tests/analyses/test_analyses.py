@@ -1,5 +1,6 @@
 """Every analysis on a hand-made tree of results, its rows checked by hand."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a tree of results with the tables of its contrasts, which no test may change."""
     root = tmp_path_factory.mktemp("study")
     files = hand_made.results(root)
-    contrasts = hand_made.tabulated(root, files)
+    contrasts = hand_made.tabulated(root, files, likelihoods=["solution", "answer"])
     tables = {name: [contrasts / f"{name}.csv"] for name in ("gaps", "means", "breakdowns")}
     return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables}
 
@@ -53,7 +54,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:3] == ["gaps", "gains", "scores"]
+    assert analyses.names()[:4] == ["gaps", "gains", "likelihoods", "scores"]
     assert len(set(orders)) == len(orders)
 
 
@@ -314,16 +315,19 @@ def test_budgets(tmp_path: Path) -> None:
 GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
        "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy", "family": "declared",
        "primary": "yes", "estimate": 0.5, "ci_low": 0.25, "ci_high": 0.75, "p_value": 0.0001, "p_holm": 0.04,
-       "reading": "gain", "seed_sd": 0.01, "tipping_sd": "", "expected": ""}  # fmt: skip
+       "reading": "gain", "seed_sd": 0.01, "tipping_sd": "", "expected": "", "measure": "accuracy"}  # fmt: skip
 
 
-def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps") -> dict[str, Any]:
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps", likelihoods: Any = ()) -> dict[str, Any]:
     path = root / "gaps.csv"
-    path.write_text("".join(",".join(line) + "\n" for line in lines))
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(GAP))
+        writer.writeheader()
+        writer.writerows(rows)
     scores = root / "scores.csv"
     scores.write_text("study,student,benchmark,accuracy,no_answer,cut_off\n")
-    return hand_made.section(root, name, {"gaps": [path], "scores": [], "scores_csv": [scores]})
+    return hand_made.section(root, name, {"gaps": [path], "scores": [], "scores_csv": [scores],
+                                          "likelihoods": likelihoods})  # fmt: skip
 
 
 def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) -> None:
@@ -364,6 +368,29 @@ def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) ->
     gains = gap_section(tmp_path, rows, "gains")
     assert [row["contrast"] for row in gains["rows"]] == ["gain_over_base: hard - easy"]
     assert gains["marks"] == ["up"]
+
+
+def test_likelihoods_are_shown_in_nats(tmp_path: Path) -> None:
+    rows = [
+        {**GAP, "family": "declared, likelihood of the solutions", "measure": "solution"},
+        {**GAP, "family": "gains over base, likelihood of the answers", "measure": "answer", "reading": "loss"},
+        GAP,
+    ]
+    assert len(gap_section(tmp_path, rows)["rows"]) == 1  # those of accuracy alone
+    assert gap_section(tmp_path, rows, "gains")["rows"] == []
+    files = hand_made.results(tmp_path)["likelihoods"]
+    content = gap_section(tmp_path, rows, "likelihoods", files)
+    first, second = content["rows"]
+    assert (first["measure"], second["measure"]) == ("likelihood of the solutions", "likelihood of the answers")
+    assert (first["nats per token"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
+    assert (first["seeds (SD)"], content["marked"]) == ("2 (SD 0.010)", "nats per token")
+    assert content["marks"] == ["up", "down"]
+    assert not any("cannot read" in text for text in content["text"])
+    hand_made.likelihood(tmp_path, "b", hand_made.ARMS[1], lost=1)
+    content = gap_section(tmp_path, rows, "likelihoods", files)
+    assert content["text"][-1] == "s cannot read 1 of 4 texts of b."
+    content = gap_section(tmp_path, [GAP], "likelihoods", files)
+    assert (content["rows"], content["text"]) == ([], ["The studies ask for no likelihoods."])
 
 
 def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ from helpers import REPOSITORY
 
 from distill.config.catalogue import Catalogue
 from distill.config.demands import UNKNOWN, Demand, dataset_rows, demand_of, parameters
-from distill.config.lineage import Dataset, Judgements, Loglikelihoods, Responses, TeacherLogprobs, TrainedModel
+from distill.config.lineage import (
+    Dataset,
+    Judgements,
+    Likelihoods,
+    Loglikelihoods,
+    Responses,
+    TeacherLogprobs,
+    TrainedModel,
+)
 from distill.config.load import load
 
 Loaded = Callable[..., Catalogue]
@@ -102,6 +110,9 @@ def test_what_only_reads_asks_for_less(loaded: Loaded) -> None:
     # 2 x 7e9 x 8e6 and 2 x 32e9 x 8e6 operations.
     rated = answers(Loglikelihoods, student="seven")
     assert demand_of(catalogue, rated) == Demand(1, 8000 + 35_000, 30 + 94)
+    # 4,000 solutions of 4,096 tokens, before training and after it.
+    for path in ("students/seven/base", "students/seven/sft/all/seed-1"):
+        assert demand_of(catalogue, Likelihoods("many", path)) == Demand(1, 8000 + 35_000, 30 + 192)
     taught = TeacherLogprobs("seven", "distilled", "all")
     assert demand_of(catalogue, taught) == Demand(1, 8000 + 160_000, 30 + 427)
 

@@ -15,6 +15,7 @@ from distill.config.lineage import (
     Repeats,
     Responses,
     Score,
+    Solutions,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -114,6 +115,28 @@ def test_a_dataset_asks_for_signals_only_where_its_curation_does(planned: Planne
     rated = Loglikelihoods("toy-train", "teachers/toy-long", "toy-sampled", 0, "00-of-02", "toy-xs")
     assert files["loglikelihoods"]["toy-long"][0] == rated.file("loglikelihoods.parquet")
     assert len(plan.signals()) == 2 + 2 * 2 * 2
+
+
+def test_likelihoods_are_of_every_arm_on_every_benchmark_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:
+    assert planned().likelihoods() == planned().solutions() == []
+    path = tmp_path / "config/studies/toy.yaml"
+    path.write_text(path.read_text() + "likelihoods: [answer]\n")
+    plan = planned()
+    assert {(place.corpus, place.model_path) for place in plan.likelihoods()} == {
+        (score.corpus, score.model_path) for score in plan.scores()}  # fmt: skip
+    assert plan.solutions() == [Solutions("toy-test")]
+    assert {*plan.likelihoods(), *plan.solutions()} <= set(plan.places())
+    assert plan.files("likelihoods") == [place.manifest for place in plan.likelihoods()]
+    before = set(plan.all_answers(Responses))
+    published = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id", "response": "answer"}}
+    planned(file="teachers", solver={"published": {**published, "draws": 2}})
+    plan = planned(file="corpora", **{"toy-test": {"solutions_from": "solver"}})
+    solvers = {Responses("toy-test", "teachers/solver", "published", draw, "00-of-01") for draw in (0, 1)}
+    assert set(plan.solvers(Responses, "toy-test")) == solvers == set(plan.all_answers(Responses)) - before
+    assert len(plan.all_answers(Verdicts)) == len(plan.all_answers(Responses))
+    assert plan.teacher_answers(Responses) == planned().teacher_answers(Responses)  # no dataset's teacher
+    judged = planned({"judge": {"teacher": "toy-small"}})
+    assert not [place for place in judged.all_answers(Judgements) if "solver" in place.model_path]
 
 
 def test_judgements_are_paid_for_only_where_the_policy_listens(planned: Planned) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import compute_loglikelihood
 import pytest
+import write_solutions
 from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe, responses_table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from distill import tables
 from distill.datasets.curation import perplexity
 from distill.models import loglikelihood
+from distill.models.rendering import RenderedRow
+from distill.models.spans import Span, tokens_of
 from distill.runtime.errors import InputError
 
 PROBLEM = "Ana sets the dial to 3. Go up 4 then down 2. Where is it?"
@@ -47,6 +50,9 @@ def test_likelihoods_are_those_of_each_row_alone(model: Path, monkeypatch: pytes
     monkeypatch.setattr(loglikelihood, "WINDOW", 16)
     monkeypatch.setattr(loglikelihood, "STEP_TOKENS", 64)
     assert scorer.loglikelihoods(rows) == pytest.approx(expected, abs=1e-3)
+    each = scorer.of_tokens(rows)
+    assert [len(own) for own in each] == [len(ids) - prompt for ids, prompt in rows]
+    assert [sum(own) for own in each] == pytest.approx(expected, abs=1e-3)
 
 
 @given(st.lists(st.integers(1, 5000), max_size=60))
@@ -78,6 +84,96 @@ def test_the_program_rates_what_it_can(tmp_path: Path, model: Path) -> None:
     assert 1 <= known < 2 < 10 < odd  # the model was trained on the first style, and never on words in that order
     facts = manifest(tmp_path / "l/loglikelihoods.parquet")
     assert (facts["rows"], facts["rated"], facts["tokens"]) == (5, 2, found[0]["tokens"] + found[4]["tokens"])
+
+
+SOLUTIONS = [
+    {"problem_id": "a", "solution": "3 up 4 down 2 = 5.", "answer": "5"},
+    {"problem_id": "b", "solution": LONG + "\\boxed{5}", "answer": "5.0"},
+    {"problem_id": "c", "solution": None, "answer": "5 up 4"},
+    {"problem_id": "d", "solution": "3 <|user|> 5", "answer": "5"},
+    {"problem_id": "e", "solution": LONG * 30, "answer": "5"},
+]
+
+
+def rated(folder: Path, model: Path, solutions: list[dict]) -> list[dict]:
+    known = problems_table(folder / "problems.parquet", [{"problem": PROBLEM, **row} for row in solutions])
+    written, output = folder / "s/solutions.parquet", folder / "l/likelihoods.parquet"
+    write_solutions.main(["--problems", str(known), "--output", str(written)])
+    options = ["--solutions", str(written), "--model", str(model), "--prompt", str(PROMPTS / "plain.jinja")]
+    compute_loglikelihood.main([*options, "--recipe", recipe(system=None), "--output", str(output)])
+    return tables.read(output, tables.LIKELIHOODS).to_pylist()
+
+
+def of_text(before: str, text: str) -> tuple[float, int]:
+    """The log-likelihood of a text after another one, and its tokens, by the toy's weights and transformers alone."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(TOY / "base-m")
+    network = AutoModelForCausalLM.from_pretrained(TOY / "base-m").eval()
+    messages = [{"role": "user", "content": PROBLEM}]  # the prompt `plain` is the problem
+    opening = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    given, whole = (tokenizer(opening + t, add_special_tokens=False)["input_ids"] for t in (before, before + text))
+    assert whole[: len(given)] == given
+    with torch.inference_mode():
+        words = network(torch.tensor([whole])).logits[0].double().log_softmax(-1)
+    return sum(words[i - 1, whole[i]].item() for i in range(len(given), len(whole))), len(whole) - len(given)
+
+
+def test_likelihoods_of_solutions_are_those_of_transformers_alone(tmp_path: Path, model: Path) -> None:
+    found = {row["problem_id"]: row for row in rated(tmp_path, model, SOLUTIONS)}
+    solution = SOLUTIONS[0]["solution"]
+    expected = {
+        ("a", "solution"): of_text("", solution),
+        ("a", "answer"): of_text(solution + "\n\n\\boxed{", "5"),
+        ("b", "solution"): of_text("", LONG + "\\boxed{5}"),
+        ("b", "answer"): of_text(LONG + "\\boxed{", "5"),  # as the solution spells it
+        ("c", "answer"): of_text("\\boxed{", "5 up 4"),
+    }
+    for (problem, part), (value, tokens) in expected.items():
+        assert found[problem][f"{part}_loglikelihood"] == pytest.approx(value, abs=1e-4), (problem, part)
+        assert found[problem][f"{part}_tokens"] == tokens, (problem, part)
+    absent = [("c", "solution"), *((problem, part) for problem in "de" for part in ("solution", "answer"))]
+    assert all(found[problem][f"{part}_loglikelihood"] is None for problem, part in absent)
+    facts = manifest(tmp_path / "l/likelihoods.parquet")
+    nats = [-expected[key][0] / expected[key][1] for key in expected if key[1] == "answer"]
+    assert facts["answer_nats"] == pytest.approx(sum(nats) / 3, abs=1e-5)
+    assert (facts["rows"], facts["solutions"], facts["answers"]) == (5, 2, 3)
+
+
+def test_a_model_that_can_read_no_solution_is_told(tmp_path: Path, model: Path) -> None:
+    with pytest.raises(InputError, match=r"can read none of its solutions \(special_token: <\|user\|>\)"):
+        rated(tmp_path, model, SOLUTIONS[3:4])
+    with pytest.raises(InputError, match="give either --statements and --responses, or --solutions"):
+        compute_loglikelihood.main(["--prompt", "p", "--model", "m", "--recipe", recipe(system=None),
+                                    "--output", str(tmp_path / "l/x.parquet")])  # fmt: skip
+
+
+class Pieces:
+    """A tokenizer whose tokens are pieces of bytes."""
+
+    def __init__(self, *pieces: bytes):
+        self._pieces = pieces
+
+    def decode(self, ids: list[int], **_: object) -> str:
+        return b"".join(self._pieces[i] for i in ids).decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text", "span", "tokens"),
+    [
+        ((b"A ", b"{", b"12", b"3", b"}"), "A {123}", (3, 6), range(2, 4)),
+        ((b"A {1", b"23}"), "A {123}", (3, 6), range(2)),  # a token that holds some of it counts
+        ((b"A", b" {", b"123", b"}"), "A {123}", (0, 7), range(4)),
+        (("é".encode()[:1], "é".encode()[1:], b"1", b"2"), "é12", (1, 3), range(2, 4)),  # half a character is none
+        ((b"<think>", b"A", b"B"), "AB", (1, 2), range(2, 3)),  # what the template wrote before
+        ((b"A", b"B"), "A B", (0, 1), None),
+    ],
+)
+def test_tokens_of_a_part(pieces: tuple[bytes, ...], text: str, span: tuple[int, int], tokens: range | None) -> None:
+    row = RenderedRow([*range(len(pieces)), 99], 0, "", 0)
+    found = tokens_of(Pieces(*pieces), row, text, [Span(*span)])
+    assert found == (None if tokens is None else [tokens])
 
 
 def test_responses_to_problems_of_another_corpus(tmp_path: Path, model: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,7 +77,8 @@ def aime24(folder: Path) -> None:
 def olympiad(path: Path, rows: list[Row]) -> None:
     jsonl(path, [{"id": int(r["id"].split("-")[1]), "question": r["problem"], "solution": [r["solution"]],
                   "final_answer": [r["answer"]], "is_multiple_answer": r["is_multiple"], "unit": r["unit"],
-                  "subfield": r["subfield"]} for r in rows])  # fmt: skip
+                  "subfield": r["subfield"], "error": "1e-1" if n == 3 else None}
+                 for n, r in enumerate(rows)])  # fmt: skip
 
 
 def word_problems(source: str) -> list[Row]:
@@ -179,11 +181,19 @@ def test_leading_zeros_and_floats_are_cleaned(tmp_path: Path, monkeypatch: pytes
 
 
 @needs_data
+def test_olympiadbench_states_an_error_of_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = laid_out("olympiadbench", tmp_path / "olympiadbench", monkeypatch).rows
+    assert [(n, row["tolerance"]) for n, row in enumerate(rows) if row["tolerance"] is not None] == [(3, 0.1)]
+
+
+@needs_data
 def test_the_hubs_olympiadbench_is_one_row_short_of_the_papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    olympiad(tmp_path / "train.jsonl", rows_of("olympiadbench_math_en")[:-1])
+    home = tmp_path / uuid4().hex  # as a commit's: `datasets` keeps what it has once read from a folder of this name
+    home.mkdir()
+    olympiad(home / "train.jsonl", rows_of("olympiadbench_math_en")[:-1])
     configs = [{"config_name": "OE_TO_maths_en_COMP", "data_files": "train.jsonl"}]
-    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
-    assert read("olympiadbench-hub", tmp_path, monkeypatch).rows_in == 674
+    (home / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
+    assert read("olympiadbench-hub", home, monkeypatch).rows_in == 674
 
 
 def test_every_benchmark_is_pinned_and_says_its_size() -> None:

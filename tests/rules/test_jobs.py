@@ -27,7 +27,8 @@ TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
     "problems": Plan.problems, "responses": lambda plan: plan.all_answers(lineage.Responses),
     "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.agreements(), *plan.golds()],
     "signals": Plan.signals, "datasets": Plan.datasets, "rendered": Plan.rendered,
-    "models": lambda plan: [*plan.plans(), *plan.trained()], "scores": Plan.scores,
+    "models": lambda plan: [*plan.plans(), *plan.trained()],
+    "scores": lambda plan: [*plan.scores(), *plan.solutions(), *plan.likelihoods()],
     "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
 }  # fmt: skip
 # Plans without running, and writes what each job has as parameters.
@@ -53,7 +54,8 @@ def with_every_rule(folder: Path) -> Study:
     rows = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id"}}
     study.edit(CATALOGUE + "corpora.yaml", words=rows, compared={**rows, "benchmark": True})
     published = {"path": "published.jsonl", "columns": {"problem_id": "id", "response": "response"}}
-    study.edit(CATALOGUE + "teachers.yaml", known={"published": published})
+    study.edit(CATALOGUE + "teachers.yaml", known={"published": published}, solver={"published": published})
+    study.edit(CATALOGUE + "corpora.yaml", **{"toy-test": {"solutions_from": "solver"}})
     curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
     agreed = {"corpus": "agreed", "teachers": ["toy-long", "toy-short"], "alpha": 0.5}
@@ -77,6 +79,7 @@ def with_every_rule(folder: Path) -> Study:
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
     content["arms"].append({"students": ["toy-xs"], "datasets": ["agreed"], "training": "distilled", "seeds": [1]})
+    content["likelihoods"] = ["solution", "answer"]
     for training in ("further", "last"):  # the start of the first is an arm itself, that of the second is none
         arms = {"students": ["toy-xs"], "datasets": ["toy-short-arm"], "training": training, "seeds": [1]}
         content["arms"].append(arms)
@@ -126,12 +129,14 @@ def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, pl
     hash_of = cache(lambda name, modules: code_hash(scripts / f"{name}.py", modules, scripts))
     for place, (rule, params) in planned.items():
         job = jobs.job_of(plan.catalogue, place)
-        assert (rule, Path(params["program"]).name) == (job.program, f"{job.program}.py"), place
+        # One program rates responses and solutions, by two rules.
+        assert rule == ("rate_solutions" if isinstance(place, lineage.Likelihoods) else job.program), place
+        assert Path(params["program"]).name == f"{job.program}.py", place
         assert params.get("recipe", "{}") == job.recipe, place
         if rule == "fetch_statements":  # has the digest of what the corpus says in place of the code
             assert {"statements"} < params.keys()
         else:
-            assert params["code"] == hash_of(rule, job.modules)
+            assert params["code"] == hash_of(job.program, job.modules)
 
 
 def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Planned, plan: Plan) -> None:
@@ -142,7 +147,8 @@ def test_the_artefacts_of_the_audit_are_those_that_the_rules_make(planned: Plann
 
 # Made of files which neither their name nor their recipe tells alone.
 GATHERED = (lineage.Agreement, lineage.Verdicts, lineage.Golds, lineage.Duplicates, lineage.Contamination,
-            lineage.Dataset, lineage.TeacherLogprobs, lineage.Plans, lineage.Repeats, lineage.Score, lineage.Contrasts,
+            lineage.Dataset, lineage.TeacherLogprobs, lineage.Plans, lineage.Repeats, lineage.Score,
+            lineage.Solutions, lineage.Contrasts,
             lineage.Analysis, lineage.Report, lineage.Browser)  # fmt: skip
 
 

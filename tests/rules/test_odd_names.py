@@ -124,6 +124,8 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     study.add("trainings", followed={"on_policy": followed})
     arms = {"students": ["small"], "datasets": ["agreed"]}
     content["arms"] += [{**arms, "training": training} for training in ("distilled", "followed")]
+    study.add("corpora", **{"toy-test": {"solutions_from": "told"}})
+    content["likelihoods"] = ["solution", "answer"]
     study.write(path, content)
     study.write(study.folder / DASH / "own.yaml", {"studies": ["toy"], "folder": DASH,
                                                    "judge": {"teacher": "run", "prompt": ODD}})  # fmt: skip
@@ -133,7 +135,7 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     whole = {f"--prompt={DASH}/prompts/{name}.jinja" for name in (ODD, DASH, f"judges/{ODD}")}
     seen, met = set(), set()
     for words in map(shlex.split, lines):
-        seen.add(Path(words[1]).stem)
+        seen.add("rate_solutions" if "--solutions" in words else Path(words[1]).stem)  # another rule's program
         odd = [word for word in words if not re.fullmatch(r"[\w/.=>-]+", word) and not word.startswith(("{", "["))]
         own = {word for word in odd if word.startswith(f"{study.folder}/scripts/") and Path(word).exists()}
         assert set(odd) - own <= whole

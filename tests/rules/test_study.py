@@ -55,7 +55,7 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("gaps", "gains", "scores", "means", "budgets") | {"contrast"}
+TABULATED = analysed("gaps", "gains", "likelihoods", "scores", "means", "budgets") | {"contrast"}
 SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
@@ -217,6 +217,23 @@ def overlap_of_problems(study: Study) -> set[str]:
     return set()  # no dataset asks for it
 
 
+def likelihoods_of_answers(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "benchmarks:", "likelihoods: [answer]\nbenchmarks:")
+    rated = {f"rate_solutions/toy-test/students/{a}" for a in [*arms(), *BASE]}
+    return {"write_solutions/toy-test"} | rated | TABULATED | analysed("likelihoods", "cost")
+
+
+def weights_of_benchmarks(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "benchmarks:", "weights: by_problem\nbenchmarks:")
+    return TABULATED
+
+
+def tolerance_of_a_benchmark(study: Study) -> set[str]:
+    study.edit(CATALOGUE + "corpora.yaml", **{"toy-test": {"tolerance": 0.01}})
+    jobs = answered([*arms(), *BASE])
+    return {j for j in jobs if j.split("/")[0] in ("verify", "score", "render_browser")} | SCORED
+
+
 def judge(study: Study) -> set[str]:
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small, max_unclear: 1.0}\nstudies:")
     names = [*arms(), *BASE]
@@ -367,6 +384,7 @@ CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_diff
            students_prompt, text_of_a_prompt, one_teachers_temperature, temperature_of_a_decoding,
            one_more_draw, further_draws_until_correct, one_more_benchmark, one_more_student, one_more_seed,
            alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, overlap_of_problems, judge,
+           likelihoods_of_answers, weights_of_benchmarks, tolerance_of_a_benchmark,
            graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
            twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
            prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study, bound_on_errors,

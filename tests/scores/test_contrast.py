@@ -10,7 +10,7 @@ from helpers import manifest
 from scipy import stats
 
 from distill.config.catalogue import arms_of
-from distill.config.lineage import Contrasts
+from distill.config.lineage import Arm, Contrasts
 from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
@@ -25,8 +25,8 @@ def test_scores_and_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[s
     gain, hard, mix, over_easy, over_best, *gains = hand_made.rows_of(folder / "gaps.csv")
     assert (hard["gap"], hard["estimate"], hard["reading"]) == ("hard_gap", "0.500000", "undecided")
     assert (hard["n_problems"], hard["n_seeds"], hard["parity"], hard["df"]) == ("4", "2", "equal", "5.000000")
-    # Two problems differ, and a pseudo pair of (1 sample x 2 seeds) ** (-1/3); both seeds answer alike.
-    variance = ((2 + 2 / 2 ** (2 / 3)) / 6 - (2 / 6) ** 2) / 6
+    # Two problems differ, by 1, and so does the pseudo pair; both seeds answer alike.
+    variance = ((2 + 2) / 6 - (2 / 6) ** 2) / 6
     assert float(hard["problem_se"]) == pytest.approx(variance**0.5, abs=1e-6)
     assert float(hard["p_value"]) == pytest.approx(2 * stats.t.sf(0.5 / variance**0.5, 5), abs=1e-6)
     assert float(hard["ci_low"]) == pytest.approx(0.5 - stats.t.ppf(0.975, 5) * variance**0.5, abs=1e-6)
@@ -59,8 +59,8 @@ def test_scores_and_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert lines[3].split()[:5] == ["gap", "student", "benchmark", "arms", "points"]
     assert [line.split()[0] for line in lines[4:9]] == ["gain", "hard_gap", *["mix_gain"] * 3]
     cells = re.split(r"  +", lines[5])
-    assert cells[:7] == ["hard_gap", "s", "b", "hard - easy", "+50.0", "-19.0 to +100.0", "undecided"]
-    assert cells[7:] == ["0.122", "0.486", "2", "SD 0.0", "1.00 : 1", "equal"]
+    assert cells[:7] == ["hard_gap", "s", "b", "hard - easy", "+50.0", "-28.2 to +100.0", "undecided"]
+    assert cells[7:] == ["0.161", "0.645", "2", "SD 0.0", "1.00 : 1", "equal"]
     assert lines[10] == "gains over base"
     assert capsys.readouterr().out == ""
     facts = manifest(folder / "gaps.csv")
@@ -81,9 +81,14 @@ def test_seeds_are_those_of_the_trained_arm_with_the_fewest(tmp_path: Path) -> N
 def test_more_samples_make_the_pseudo_pair_smaller(tmp_path: Path) -> None:
     files = hand_made.results(tmp_path)
     for path in files["scores"]:
+        hand_made.items(path, ["0", "1", "2", "3"], [1, 0, 0, 0])
         hand_made.change(path, n_samples=4)
     row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
-    assert float(row["problem_se"]) ** 2 == pytest.approx(((2 + 2 / 8 ** (2 / 3)) / 6 - (2 / 6) ** 2) / 6, abs=1e-6)
+    assert float(row["problem_se"]) ** 2 == pytest.approx(2 / 8 ** (2 / 3) / 6 / 6, abs=1e-6)
+    for path in files["scores"]:
+        hand_made.change(path, n_samples=4 if "/hard/" in str(path) else 2)  # of several numbers the fewest counts
+    row, *_ = hand_made.rows_of(hand_made.tabulated(tmp_path, files, **HARD_GAP) / "gaps.csv")
+    assert float(row["problem_se"]) ** 2 == pytest.approx(2 / 4 ** (2 / 3) / 6 / 6, abs=1e-6)
 
 
 def test_without_seeds_a_gap_is_about_these_models(tmp_path: Path) -> None:
@@ -153,6 +158,29 @@ def test_two_benchmarks_and_their_average(tmp_path: Path) -> None:
     assert rows == [("b", "0.500000", "4", "no", ""), ("c", "1.000000", "2", "no", ""),
                      ("average", "0.750000", "6", "yes", "gain")]  # fmt: skip
     assert len(hand_made.rows_of(folder / "scores.csv")) == 14
+
+
+@pytest.mark.parametrize("weights", ["equal", "by_problem"])
+def test_an_average_without_small_benchmarks_stands_beside_that_of_all(weights: str) -> None:
+    name = "average of large" + " by problem" * (weights == "by_problem")
+    sizes = {"x": 99, "y": 100, "z": 300}
+    study = StudyRecipe.model_validate({**hand_made.STUDY, "benchmarks": [*sizes], **HARD_GAP, "weights": weights})
+    shares = {("hard", "z"): 0.5}  # the arms differ on one benchmark alone
+
+    def score(arm: Arm, benchmark: str) -> Score:
+        right = sizes[benchmark] * shares.get((arm.dataset, benchmark), 0.25)
+        means = (np.arange(sizes[benchmark]) < right).astype(float)
+        return Score(arm, benchmark, "greedy", {"n_samples": 1}, [f"{i:03d}" for i in range(len(means))], means)
+
+    scores = {(arm, benchmark, "greedy"): score(arm, benchmark) for arm in arms_of(study) for benchmark in sizes}
+    facts = {arm: {"loss_tokens": 9, "epochs": 2.0} for arm in arms_of(study) if arm.is_trained}
+    rows = {row["benchmark"]: row for row in gap_rows({"y": study}, scores, facts) if row["gap"] == "hard_gap"}
+    expected = 0.25 * (0.5 if weights == "equal" else 300 / 400)
+    assert rows[name]["estimate"] == pytest.approx(expected)
+    assert (rows[name]["n_problems"], rows[name]["primary"]) == (400, "no")
+    assert [row["primary"] for row in rows.values()] == ["no"] * 4 + ["yes"]
+    large = StudyRecipe.model_validate({**study.model_dump(), "benchmarks": ["y", "z"]})
+    assert name not in {row["benchmark"] for row in gap_rows({"y": large}, scores, facts)}
 
 
 def test_the_same_scores_make_the_same_bytes(tmp_path: Path) -> None:

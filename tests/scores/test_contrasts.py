@@ -15,6 +15,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 from distill.scores.contrasts import Estimate, against_best, contrast, seed_noise
 
 GAP = {"plus": 1.0, "minus": -1.0}
+POOL = [("plus", "minus", "further")]
 
 
 def scores(*seeds: Any) -> np.ndarray:
@@ -56,6 +57,46 @@ def test_samples_and_seeds_make_the_pseudo_pair_smaller_by_their_cube_root() -> 
     for samples, seeds in ((8, 1), (1, 8), (2, 4)):
         found = gap(np.tile(even, (seeds, 1)), np.tile(even, (seeds, 1)), samples=samples)
         assert found.problem_variance == pytest.approx(2 * 0.5**2 / 8 / 8)
+
+
+def test_the_pseudo_pair_is_as_large_as_the_differences_that_were_seen() -> None:
+    # d = 1, 1/2 and eight times 0: their squares, weighted by themselves, have the mean (1 + 1/16) / (1 + 1/4) = 0.85.
+    plus, minus = [1, 0.5, *[0] * 8], [0] * 10
+    variance = ((1.25 + 2 * 0.85) / 12 - (1.5 / 12) ** 2) / 12
+    found = gap([plus], [minus], samples=16)  # 16 samples: a smaller pair, of 16 ** (-1/3), where none differs
+    assert found.problem_variance == pytest.approx(variance)
+    assert gap([minus], [minus], samples=16).problem_variance == pytest.approx(2 * 16 ** (-2 / 3) / 12 / 12)
+
+
+def test_a_measure_without_bounds() -> None:
+    rng = np.random.default_rng(5)
+    arms = {name: rng.normal(size=(2, 40)) for name in GAP}
+    narrow, wide = (
+        contrast([{k: by * v for k, v in arms.items()}], GAP, [(*GAP,)], 4, span=None) for by in (0.01, 1000)
+    )
+    assert wide.estimate == pytest.approx(1e5 * narrow.estimate)
+    assert (wide.error, wide.df) == pytest.approx((1e5 * narrow.error, narrow.df))  # whatever its unit
+    assert wide.high > 10
+    d = 0.01 * (arms["plus"] - arms["minus"]).mean(axis=0)
+    pair = np.sqrt((d**4).sum() / (d**2).sum())
+    assert narrow.problem_variance == pytest.approx(stats.sem(np.append(d, [pair, -pair]), ddof=0) ** 2)
+    same = contrast([{"plus": arms["plus"], "minus": arms["plus"]}], GAP, [(*GAP,)], span=None)
+    assert (same.estimate, same.p_value) == (0, 1)
+    assert 0 < same.error < 1e-6 + 2 * same.seed_sd
+
+
+def test_benchmarks_may_weigh_by_their_problems() -> None:
+    rng = np.random.default_rng(6)
+    data = [{name: rng.integers(0, 2, (2, n)).astype(float) for name in GAP} for n in (10, 90)]
+    found = contrast(data, GAP, [("plus", "minus")], shares=[0.1, 0.9])
+    d = [each["plus"].mean(axis=0) - each["minus"].mean(axis=0) for each in data]
+    assert found.estimate == pytest.approx(np.concatenate(d).mean())  # that of all problems together
+    each = [contrast([one], GAP, [("plus", "minus")]).problem_variance for one in data]
+    assert found.problem_variance == pytest.approx(0.01 * each[0] + 0.81 * each[1])
+    joined = {name: np.concatenate([one[name] for one in data], axis=1) for name in GAP}
+    assert seed_noise(data, [*GAP], [0.1, 0.9]).mean_square == pytest.approx(seed_noise([joined], [*GAP]).mean_square)
+    with pytest.raises(ValueError, match="the shares of the benchmarks sum to 1"):
+        contrast(data, GAP, [("plus", "minus")], shares=[10, 90])
 
 
 def test_benchmarks_weigh_the_same_whatever_their_size() -> None:
@@ -290,9 +331,6 @@ def drawn(shape: tuple[int, ...]) -> tuple[list[dict[str, np.ndarray]], int]:
 def same(one: Estimate, other: Estimate, sign: int = 1) -> None:
     assert one.estimate == pytest.approx(sign * other.estimate, abs=1e-12)
     assert (one.error, one.df, one.p_value) == pytest.approx((other.error, other.df, other.p_value))
-
-
-POOL = [("plus", "minus", "further")]
 
 
 @settings(max_examples=200)

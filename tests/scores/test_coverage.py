@@ -9,6 +9,7 @@ from helpers import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "benchmarks"))
 import coverage
+import goals
 
 TABLES = {samples: coverage.outcomes(samples) for samples in (1, 16)}
 Cell = coverage.Cell
@@ -55,13 +56,31 @@ def test_the_simulation_knows_the_truth_and_the_correlation_of_grades() -> None:
     assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_goal_is_a_line_and_a_missed_one_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = goals.Goal("speed", "5 s", "< 6 s", True), goals.Goal("size", "9 MB", "<= 8 MB", False)
+    goals.report([one, other], check=False)
+    goals.report([one], check=True)
+    said = ["goal speed: 5 s (< 6 s) met", "goal size: 9 MB (<= 8 MB) missed", "goal speed: 5 s (< 6 s) met"]
+    assert capsys.readouterr().out.splitlines() == said
+    with pytest.raises(SystemExit) as ended:
+        goals.report([one, other], check=True)
+    assert ended.value.code == 1
+
+
+def test_every_benchmark_with_goals_says_them_alike() -> None:
+    for path in (REPOSITORY / "benchmarks").glob("*.py"):
+        text = path.read_text()
+        assert path.stem == "goals" or "'met' if" not in text, path
+        assert ("add_check(" in text) == ("report(" in text), path
+
+
 def test_goals_name_what_is_missed() -> None:
     good, bad = coverage.Result(0.95, 0.05, 1.0, 0.1), coverage.Result(0.9, 0.09, 0.99, 0.1)
     met = coverage.goals({CELLS[2]: good}, 10_000)
     missed = coverage.goals({CELLS[2]: bad}, 10_000)
-    assert [(name, is_met) for name, _, is_met in met] == [
+    assert [(goal.name, goal.met) for goal in met] == [
         ("coverage", True), ("size", True), ("p and interval agree", True)]  # fmt: skip
-    assert [is_met for *_, is_met in missed] == [False] * 3
+    assert [goal.met for goal in missed] == [False] * 3
     extreme = Cell("gap", ((30, 0.02),), (0.03, 0.0), 0.9, 16, 1, 0.0)
     assert extreme.excepted
     assert not any(cell.excepted for cell in CELLS)

@@ -60,6 +60,27 @@ def test_all_benchmarks_weigh_the_same(tmp_path: Path) -> None:
     assert float(hard["ci_high"]) <= 1
 
 
+def test_benchmarks_may_weigh_by_their_problems(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path, ("b", "c"))
+    folder = hand_made.tabulated(tmp_path, files, benchmarks=["b", "c"], weights="by_problem")
+    found = {(row["dataset"], row["benchmark"]): row for row in hand_made.rows_of(folder / "means.csv")}
+    hard = found["hard", "average by problem"]
+    assert float(hard["accuracy"]) == pytest.approx(5 / 6, abs=1e-6)
+    shares = [accuracy(np.array([2, 2, 2, 0]), np.full(4, 2)), accuracy(np.array([2, 2]), np.full(2, 2))]
+    below = [w * (share.estimate - share.low) for w, share in zip((4 / 6, 2 / 6), shares, strict=True)]
+    assert float(hard["ci_low"]) == pytest.approx(5 / 6 - (below[0] ** 2 + below[1] ** 2) ** 0.5, abs=1e-6)
+    gaps = [row for row in hand_made.rows_of(folder / "gaps.csv") if row["gap"] == "hard_gap"]
+    assert [(row["benchmark"], row["estimate"], row["primary"]) for row in gaps] == [
+        ("b", "0.500000", "no"), ("c", "1.000000", "no"), ("average by problem", "0.666667", "yes")]  # fmt: skip
+
+
+def test_the_noise_of_trainings_knows_how_benchmarks_weigh() -> None:
+    one, other = np.array([[1.0, 1, 0, 0], [1, 1, 1, 1]]), np.array([[0.0, 1], [0, 1]])
+    noise = pooled_noise([[(one, 1), (other, 1)]], "by_problem")
+    # Seeds' means: (4/6) 0.5 and (4/6) 1, and 1/6 more each; of the first benchmark's cells 8/16/3 over 4 is residual.
+    assert noise.variance == pytest.approx((4 / 6) ** 2 * (0.125 - (8 / 16 / 3) / 4))
+
+
 def test_the_mean_without_small_benchmarks() -> None:
     from distill.config.recipes import StudyRecipe
 

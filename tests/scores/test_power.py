@@ -57,6 +57,15 @@ def test_the_table_of_the_design(keys: dict[str, Any], points: float) -> None:
     assert 100 * design(**keys).detectable() == pytest.approx(points, rel=0.04)  # by normal quantiles there
 
 
+def test_by_problem_it_is_that_of_all_problems_together() -> None:
+    one = study(benchmarks=["b", "c"], weights="by_problem")
+    found = assumed(one, gap(one), {"b": 100, "c": 300}, 1)
+    alone = assumed(study(), gap(study()), {"b": 400}, 1)
+    assert (found.problem_variance, found.n_problems) == (pytest.approx(alone.problem_variance), 400)
+    equal = study(benchmarks=["b", "c"])
+    assert assumed(equal, gap(equal), {"b": 100, "c": 300}, 1).problem_variance > alone.problem_variance
+
+
 def test_80_percent_of_simulated_studies_find_it() -> None:
     sys.path.append(str(REPOSITORY / "benchmarks"))
     import coverage
@@ -115,7 +124,7 @@ def test_after_a_run_the_figures_are_those_that_were_seen() -> None:
     assert after.design.detectable() == pytest.approx(nctdtrinc(6, 0.2, stats.t.ppf(0.975, 6)) * error, rel=1e-4)
     unseen = seen(before.design, {**ROW, "seed_sd": None})
     assert unseen.seed_variance == before.design.seed_variance
-    for other in ({"study": "z"}, {"primary": "no"}, {"minus": "c"}, {"n_problems": 399}):
+    for other in ({"study": "z"}, {"primary": "no"}, {"minus": "c"}, {"n_problems": 399}, {"measure": "solution"}):
         (found,) = outlooks("y", one, {"b": 400}, 2, [{**ROW, **other}])
         assert not found.design.seen
     old = {key: value for key, value in ROW.items() if key != "primary"}

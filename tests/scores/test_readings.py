@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from distill.scores.readings import holm, interval, noise, p_text, points, read_all, reading, side
+from distill.scores.numbers import points
+from distill.scores.readings import amount, holm, interval, noise, p_text, read_all, reading, side
 
 ROW = {"family": "declared", "primary": "yes", "unknown": False, "parity": "equal", "estimate": 0.05, "ci_low": 0.01,
-       "ci_high": 0.09, "p_value": 0.03, "n_arms": 2, "seed_sd": 0.01, "tipping_sd": None}  # fmt: skip
+       "ci_high": 0.09, "p_value": 0.03, "n_arms": 2, "seed_sd": 0.01, "tipping_sd": None,
+       "measure": "accuracy"}  # fmt: skip
 DOWN = {"estimate": -0.05, "ci_low": -0.09, "ci_high": -0.01}
 
 
@@ -50,8 +52,13 @@ def test_families_are_corrected_each_by_itself_and_only_over_rows_with_a_word() 
 
 
 def test_figures_are_in_points_with_one_decimal() -> None:
-    assert [points(x) for x in (0.145, -0.1, 0.0004, -0.0004, None)] == ["+14.5", "-10.0", "0.0", "0.0", ""]
+    shown = [amount({**ROW, "estimate": x}) for x in (0.145, -0.1, 0.0004, -0.0004, None)]
+    assert shown == ["+14.5", "-10.0", "0.0", "0.0", ""]
+    assert [points(x) for x in (0.145, -0.0004, None)] == ["14.5", "0.0", None]
     assert interval(ROW) == "+1.0 to +9.0"
+    nats = {**ROW, "measure": "solution"}
+    assert (amount(nats), interval(nats)) == ("+0.050", "+0.010 to +0.090")
+    assert (amount({**nats, "estimate": -0.0004}), noise(nats)) == ("0.000", "SD 0.010")
     assert [p_text(p) for p in (0.0004, 0.0437, None)] == ["<0.001", "0.044", ""]
     assert noise(ROW) == "SD 1.0"
     assert noise({**ROW, "seed_sd": None, "tipping_sd": 0.05}) == "holds if SD < 5.0"

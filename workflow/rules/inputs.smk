@@ -201,6 +201,17 @@ def scored_tables(wildcards):
     return [path for kind in SCORED for path in answer_tables(kind)(wildcards)]
 
 
+SOLVED = [lineage.Responses, lineage.Verdicts]
+
+
+def solvers_manifests(wildcards):
+    return [path for kind in SOLVED for path in manifests(PLAN.solvers(kind, wildcards.corpus))]
+
+
+def solvers_tables(wildcards):
+    return [path for kind in SOLVED for path in tables(PLAN.solvers(kind, wildcards.corpus), kind.KIND)]
+
+
 # Report
 
 

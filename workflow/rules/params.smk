@@ -146,6 +146,11 @@ def scored_files(wildcards):
     return canonical_json({**files, **agreed})
 
 
+def solvers_files(wildcards):
+    places = {kind.KIND: PLAN.solvers(kind, wildcards.corpus) for kind in SOLVED}
+    return canonical_json({kind: [place.file(f"{kind}.parquet") for place in own] for kind, own in places.items()})
+
+
 # Analyses
 
 

@@ -1,14 +1,17 @@
-"""Scores: how a model did on a benchmark, per problem and as a whole.
+"""Scores: how a model did on a benchmark, per problem and as a whole; and how likely it finds the solutions.
 
 REQUIRED INPUTS: results/problems/{corpus}; all draws and shards of results/responses and results/verdicts, and of
-results/judgements where there is a judge; the agreement that stands for gold answers, where there is one
-OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json}
+results/judgements where there is a judge; the agreement that stands for gold answers, where there is one; of
+likelihoods results/solutions/{corpus} and the models
+OUTPUTS: results/scores/{corpus}/{model_path}/{decoding}/{items.parquet, manifest.json, provenance.json};
+results/solutions/{corpus}/{solutions.parquet, manifest.json, provenance.json} and
+results/likelihoods/{corpus}/{model_path}/{likelihoods.parquet, manifest.json, provenance.json} where a study asks
 """
 
 
 rule scores:
     input:
-        artefacts(PLAN.scores()),
+        artefacts([*PLAN.scores(), *PLAN.solutions(), *PLAN.likelihoods()]),
     localrule: True
 
 
@@ -36,3 +39,54 @@ rule score:
     shell:
         "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
+rule write_solutions:
+    input:
+        solvers_manifests,
+        solvers_tables,
+        problems="results/problems/{corpus}/manifest.json",
+        table=ancient("results/problems/{corpus}/problems.parquet"),
+    output:
+        table="results/solutions/{corpus}/solutions.parquet",
+        manifest="results/solutions/{corpus}/manifest.json",
+        provenance="results/solutions/{corpus}/provenance.json",
+    log:
+        "logs/write_solutions/{corpus}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        program=program(lineage.Solutions),
+        code=code(lineage.Solutions),
+        inputs=solvers_files,
+    shell:
+        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --output {output.table} 2> {log}"
+
+
+# The program is that of `compute_loglikelihood`, and so is its code.
+rule rate_solutions:
+    input:
+        solutions="results/solutions/{corpus}/manifest.json",
+        table=ancient("results/solutions/{corpus}/solutions.parquet"),
+        prompt=prompt_of(answering),
+        model=answering_manifest,
+        weights=answering_weights,
+    output:
+        table="results/likelihoods/{corpus}/{model_path}/likelihoods.parquet",
+        manifest="results/likelihoods/{corpus}/{model_path}/manifest.json",
+        provenance="results/likelihoods/{corpus}/{model_path}/provenance.json",
+    log:
+        "logs/rate_solutions/{corpus}/{model_path}.log",
+    conda:
+        "../../envs/generate.yaml"
+    threads: model_threads(lineage.Likelihoods)
+    resources:
+        **asked(lineage.Likelihoods),
+    params:
+        program=program(lineage.Likelihoods),
+        recipe=recipe(lineage.Likelihoods),
+        code=code(lineage.Likelihoods),
+        model=answering_folder,
+    shell:
+        "exec python {params.program:q} --gpus {resources.gpu} --solutions {input.table} --model {params.model:q}"
+        " --prompt={input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"

@@ -1,9 +1,9 @@
 """Budgets: accuracy if responses longer than so many tokens counted as not correct."""
 
-from distill.analyses.numbers import points
 from distill.analyses.section import Inputs, Row, Section
 from distill.config.lineage import Arm
 from distill.scores.csvs import read_csv
+from distill.scores.numbers import points
 
 NEEDS = ("breakdowns",)
 ORDER = 35

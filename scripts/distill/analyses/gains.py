@@ -2,7 +2,7 @@
 
 from distill.analyses import gaps
 from distill.analyses.section import Inputs, Section
-from distill.config.contrasts import DECLARED
+from distill.config.contrasts import GAINS
 from distill.scores.csvs import read_csv
 
 NEEDS = ("gaps",)
@@ -15,7 +15,7 @@ TEXT = (
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on gains over base, from gaps.csv."""
-    rows = [row for row in read_csv(*inputs["gaps"]) if row["family"] != DECLARED]
+    rows = [row for row in read_csv(*inputs["gaps"]) if row["family"] == GAINS]
     shown = [
         {name: cell for name, cell in row.items() if name not in ("gap", "loss tokens")} for row in gaps.table(rows)
     ]

@@ -9,7 +9,7 @@ from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.edges import at_an_edge
 from distill.scores.golds import notes
-from distill.scores.readings import HOLM, cells, expectations, side
+from distill.scores.readings import ESTIMATE, HOLM, cells, expectations, measure_of, side
 from distill.training.parity import NOT_COMPARABLE
 
 NEEDS = ("gaps", "scores", "scores_csv")
@@ -53,7 +53,8 @@ def table(gaps: Sequence[Any]) -> list[Row]:
                 "contrast": f"{gap['gap']}: {shown['arms']}",
                 "student": shown["student"],
                 "benchmark (problems)": f"{shown['benchmark']} ({gap['n_problems']})",
-                **{name: shown[name] for name in ("points", "95 % interval", "reading")},
+                measure_of(gap).shown: shown[ESTIMATE],
+                **{name: shown[name] for name in ("95 % interval", "reading")},
                 "p (Holm)": with_more(shown["p"], shown[HOLM]),
                 "seeds (SD)": with_more(str(gap["n_seeds"]), shown["training noise"]),
                 "parity": "; ".join(filter(None, fairness)),

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from distill.analyses.numbers import interval, points
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
 from distill.scores.golds import notes
+from distill.scores.numbers import interval, points
 
 NEEDS = ("scores",)
 ORDER = 30

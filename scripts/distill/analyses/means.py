@@ -1,17 +1,17 @@
 """Means: the accuracy of every arm over its seeds, and over benchmarks."""
 
-from distill.analyses.numbers import interval, points
 from distill.analyses.section import Inputs, Section
 from distill.scores.csvs import read_csv
+from distill.scores.numbers import interval, points
 
 NEEDS = ("means",)
 ORDER = 22
 TEXT = (
     "Means over the seeds of an arm, and over benchmarks, which all weigh the same whatever their size (the paper's "
-    "P); average-large leaves out benchmarks of fewer than 100 problems, on which one problem moves the mean by a "
-    "third of a point and more. SD of seeds: of this arm's seeds. The interval knows the noise of problems and "
-    "samples, and that of trainings where some arm of the student and training has several seeds (SD of trainings, "
-    "pooled over these).",
+    "P), or, where it says so, each by its problems; average-large leaves out benchmarks of fewer than 100 problems, "
+    "on which one problem moves the mean by a third of a point and more. SD of seeds: of this arm's seeds. The "
+    "interval knows the noise of problems and samples, and that of trainings where some arm of the student and "
+    "training has several seeds (SD of trainings, pooled over these).",
 )
 
 

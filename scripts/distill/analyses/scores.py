@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distill.analyses.numbers import interval, points
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.golds import notes
+from distill.scores.numbers import interval, points
 
 NEEDS = ("scores_csv", "scores")
 ORDER = 20

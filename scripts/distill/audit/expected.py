@@ -19,6 +19,7 @@ from distill.config.lineage import (
     Duplicates,
     Golds,
     Judgements,
+    Likelihoods,
     Loglikelihoods,
     Place,
     Plans,
@@ -28,6 +29,7 @@ from distill.config.lineage import (
     Report,
     Responses,
     Score,
+    Solutions,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -67,6 +69,10 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             judged = [Judgements] if plan.catalogue.settings.judge else []
             problems = Problems(place.corpus).file("problems.parquet")
             return {problems, *_agreed(place.corpus, plan), *_answers(place, plan, [Responses, Verdicts, *judged])}
+        case Solutions():
+            solvers = (p for kind in (Responses, Verdicts) for p in plan.solvers(kind, place.corpus))
+            problems = Problems(place.corpus).file("problems.parquet")
+            return {problems, *(p.file(f"{p.KIND}.parquet") for p in solvers)}
         case Agreement():
             voters = (p.file("responses.parquet") for places in plan.voters(place).values() for p in places)
             return {Problems(place.corpus).file("problems.parquet"), *voters}
@@ -112,6 +118,8 @@ def extra_inputs(place: Place, plan: Plan) -> list[Path]:
         return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]
     if isinstance(place, (Rendered, Loglikelihoods)):
         return [prompts / f"{catalogue.students[place.student].prompt}.jinja"]
+    if isinstance(place, Likelihoods):
+        return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]
     if isinstance(place, Judgements):
         return [prompts / f"judges/{jobs.judge_prompt(catalogue, place.corpus)}.jinja"]
     return []

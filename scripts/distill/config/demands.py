@@ -12,7 +12,15 @@ from pathlib import Path
 
 from distill.config.catalogue import Catalogue
 from distill.config.jobs import answering, base_model, distillation, generate_job, judge_job, judge_of
-from distill.config.lineage import Judgements, Loglikelihoods, Place, Responses, TeacherLogprobs, TrainedModel
+from distill.config.lineage import (
+    Judgements,
+    Likelihoods,
+    Loglikelihoods,
+    Place,
+    Responses,
+    TeacherLogprobs,
+    TrainedModel,
+)
 from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
 
 MILLION, BILLION = 1e6, 1e9
@@ -62,6 +70,9 @@ def demand_of(catalogue: Catalogue, place: Place) -> Demand:
             decoding = catalogue.decodings.get(place.decoding)
             longest = decoding.max_new_tokens if decoding else UNKNOWN_TOKENS
             return _reading(parameters(catalogue, place.student), longest * _rows(catalogue, place))
+        case Likelihoods():  # a solution is not longer than what is published of models
+            rows = corpus_rows(catalogue, place.corpus)
+            return _reading(parameters(catalogue, _name(place.model_path)), UNKNOWN_TOKENS * rows)
         case TeacherLogprobs():
             size = parameters(catalogue, distillation(catalogue, place.training).teacher)
             cutoff = catalogue.trainings[place.training].cutoff

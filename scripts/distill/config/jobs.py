@@ -14,6 +14,7 @@ from distill.config.lineage import (
     PUBLISHED,
     Agreement,
     Analysis,
+    Arm,
     BaseModel,
     Browser,
     Contamination,
@@ -22,6 +23,7 @@ from distill.config.lineage import (
     Duplicates,
     Golds,
     Judgements,
+    Likelihoods,
     Loglikelihoods,
     Place,
     Plans,
@@ -31,6 +33,7 @@ from distill.config.lineage import (
     Report,
     Responses,
     Score,
+    Solutions,
     Statements,
     TeacherLogprobs,
     TrainedModel,
@@ -59,6 +62,7 @@ from distill.config.recipes import (
     TeacherRecipe,
     Templating,
     TrainJob,
+    VerifyJob,
     canonical_json,
 )
 
@@ -92,8 +96,9 @@ def answering(catalogue: Catalogue, model_path: str) -> TeacherRecipe | StudentR
 
 
 def problems_job(catalogue: Catalogue, corpus: str) -> CorpusRecipe:
-    """Return what the problems of a corpus are made from: who agrees on their golds, or scores them, changes none."""
-    return catalogue.corpora[corpus].model_copy(update={"agreement": None, "paper_task": "math"})
+    """Return what the problems of a corpus are made from: not who agrees on golds, how it is graded, who solves it."""
+    others = {"agreement": None, "paper_task": "math", "solutions_from": None, "tolerance": 0.0}
+    return catalogue.corpora[corpus].model_copy(update=others)
 
 
 def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
@@ -102,6 +107,11 @@ def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
     if agreement is None:
         raise ValueError(f"corpora.yaml: {corpus} names no `agreement`")
     return AgreementJob(agreement=agreement, grading=catalogue.settings.grading)
+
+
+def verify_job(catalogue: Catalogue, corpus: str) -> VerifyJob:
+    """Return what a grading reads."""
+    return VerifyJob(**catalogue.settings.grading.model_dump(), tolerance=catalogue.corpora[corpus].tolerance)
 
 
 def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
@@ -213,7 +223,7 @@ def plans_job(catalogue: Catalogue, student: str) -> str:
 
 
 def loglikelihood_job(catalogue: Catalogue, student: str) -> LoglikelihoodJob:
-    """Return what a job reads of the student that rates responses."""
+    """Return what a job reads of the student that rates responses or solutions."""
     return LoglikelihoodJob(**_shown(catalogue, student))
 
 
@@ -258,9 +268,13 @@ def browser_job(catalogue: Catalogue) -> str:
 
 
 def contrasts_job(catalogue: Catalogue) -> str:
-    """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`."""
+    """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`.
+
+    order: the names of gaps and contrasts as each study has them, for canonical text sorts its keys.
+    """
     studies = {name: {**study.content(), "title": name, "power": {}} for name, study in catalogue.studies.items()}
-    return canonical_json({"studies": studies})
+    order = {name: [*study.gaps, *study.contrasts] for name, study in catalogue.studies.items()}
+    return canonical_json({"studies": studies, "order": order})
 
 
 def base_model(catalogue: Catalogue, name: str) -> ModelRecipe:
@@ -307,7 +321,8 @@ _PROGRAMS: dict[type[Place], str] = {
     Agreement: "find_agreement",
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
     Dataset: "mix", Rendered: "render", TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans",
-    TrainedModel: "train", Score: "score", Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
+    TrainedModel: "train", Score: "score", Solutions: "write_solutions", Likelihoods: "compute_loglikelihood",
+    Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
     Browser: "render_browser",
 }  # fmt: skip
 
@@ -344,7 +359,9 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return published(catalogue, place.model_path).canonical()
         case Responses():
             return generate_job(catalogue, place.model_path, place.decoding).canonical()
-        case Verdicts() | Golds():
+        case Verdicts():
+            return verify_job(catalogue, place.corpus).canonical()
+        case Golds():
             return catalogue.settings.grading.canonical()
         case Judgements():
             return judge_job(catalogue).canonical()
@@ -354,6 +371,8 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return similarity_job(catalogue, "near_duplicate")
         case Loglikelihoods():
             return loglikelihood_job(catalogue, place.student).canonical()
+        case Likelihoods():
+            return loglikelihood_job(catalogue, Arm.parse(place.model_path).student).canonical()
         case Dataset():
             return catalogue.datasets[place.dataset].canonical()
         case Rendered():

@@ -268,6 +268,21 @@ class Score(Place):
     decoding: str
 
 
+@_place("solutions", "solutions/{corpus}")
+class Solutions(Place):
+    """What arms may be asked the likelihood of, beside their answers: solutions of a benchmark, with their answers."""
+
+    corpus: str
+
+
+@_place("likelihoods", "likelihoods/{corpus}/{model_path}")
+class Likelihoods(Place):
+    """How likely an arm finds the solutions of a benchmark and their answers."""
+
+    corpus: str
+    model_path: str
+
+
 @_place("contrasts", "contrasts")
 class Contrasts(Place):
     """The tables of scores and gaps of all selected studies."""
@@ -292,7 +307,7 @@ class Browser(Place):
 
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Golds, Repeats, Contamination,
           Duplicates, Loglikelihoods, Dataset, Rendered, TeacherLogprobs, Plans, BaseModel, TrainedModel, Score,
-          Contrasts, Analysis, Report, Browser)  # fmt: skip
+          Solutions, Likelihoods, Contrasts, Analysis, Report, Browser)  # fmt: skip
 
 
 def parse(folder: str | PurePath) -> Place:

@@ -25,6 +25,7 @@ from distill.config.lineage import (
     Duplicates,
     Golds,
     Judgements,
+    Likelihoods,
     Loglikelihoods,
     Place,
     Plans,
@@ -34,6 +35,7 @@ from distill.config.lineage import (
     Report,
     Responses,
     Score,
+    Solutions,
     Statements,
     TeacherLogprobs,
     TrainedModel,
@@ -44,7 +46,7 @@ from distill.config.recipes import Rows
 from distill.config.recipes.base import namable
 from distill.config.shards import shard_names
 
-CONTRASTED = ("scores", "models", "rendered")  # the kinds of files that contrasts are made from
+CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
 CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")  # and what they are
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
@@ -232,7 +234,8 @@ class Plan:
     def all_answers(self, kind: type[Answers]) -> list[Place]:
         """Return all teachers' and students' responses, or what is made of each."""
         students = [p for s in self.scores() for p in self.answers(kind, s.corpus, s.model_path, s.decoding)]
-        return unique([*self.teacher_answers(kind), *students])
+        solvers = [p for s in self.solutions() for p in self.solvers(kind, s.corpus)]
+        return unique([*self.teacher_answers(kind), *students, *solvers])
 
     def repeats(self) -> list[Repeats]:
         """Return the counts of identical samples, one for every model, corpus and decoding."""
@@ -288,6 +291,25 @@ class Plan:
             for benchmark in study.benchmarks
         )
 
+    def likelihoods(self) -> list[Likelihoods]:
+        """Return the likelihoods that studies ask for: of every arm on each of its benchmarks."""
+        return unique(
+            Likelihoods(benchmark, arm.model_path)
+            for name, study in self.catalogue.studies.items()
+            if study.likelihoods
+            for arm in self.catalogue.arms(name)
+            for benchmark in study.benchmarks
+        )
+
+    def solutions(self) -> list[Solutions]:
+        """Return the solutions that likelihoods are of."""
+        return unique(Solutions(place.corpus) for place in self.likelihoods())
+
+    def solvers(self, kind: type[AnswersT], corpus: str) -> list[AnswersT]:
+        """Return the published responses that may stand for a benchmark's solutions, or their verdicts."""
+        teacher = self.catalogue.corpora[corpus].solutions_from
+        return self._teacher_answers(kind, corpus, teacher) if teacher and kind in (Responses, Verdicts) else []
+
     def browsed(self) -> list[Place]:
         """Return what the response browser shows: problems, and the students' answers with all that is said of them."""
         benchmarks = unique(score.corpus for score in self.scores())
@@ -334,7 +356,8 @@ class Plan:
         statements = [place for corpus in asked for place in self.statements(corpus)]
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
                   judgements, self.agreements(), self.golds(), self.repeats(), signals, self.datasets(),
-                  self.rendered(), self.teacher_logprobs(), self.plans(), models, self.scores()]  # fmt: skip
+                  self.rendered(), self.teacher_logprobs(), self.plans(), models, self.scores(), self.solutions(),
+                  self.likelihoods()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
 
     # Files
@@ -349,6 +372,7 @@ class Plan:
             "verdicts": lambda: self.teacher_answers(Verdicts), "agreements": self.agreements, "golds": self.golds,
             "repeats": self.repeats, "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered,
             "teacher_logprobs": self.teacher_logprobs, "models": self.trained, "scores": self.scores,
+            "likelihoods": self.likelihoods,
         }  # fmt: skip
         if kind == "train_logs":
             return [place.file("train_log.parquet") for place in self.trained()]
@@ -365,6 +389,8 @@ class Plan:
         for place in self.teacher_answers(Responses):
             teacher = place.model_path.removeprefix("teachers/")
             named["teachers", teacher] = catalogue.teachers[teacher]
+        solvers = (catalogue.corpora[place.corpus].solutions_from for place in self.solutions())
+        named |= {("teachers", name): catalogue.teachers[name] for name in solvers if name}
         judge = catalogue.settings.judge
         for name in [*([judge.teacher] if judge else []), *self.distil_teachers()]:
             named["teachers", name] = catalogue.teachers[name]

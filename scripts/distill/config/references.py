@@ -45,6 +45,8 @@ class References:
         for name, corpus in self._c.corpora.items():
             if corpus.agreement:
                 self._agreement(name, corpus.agreement)
+            if corpus.solutions_from:
+                self._solver(name, corpus.solutions_from)
         for name, dataset in self._c.datasets.items():
             self._dataset(name, dataset)
         for name, training in self._c.trainings.items():
@@ -122,6 +124,12 @@ class References:
         if votes < agreement.at_least:
             why = f"its teachers have {votes} draws in all, so no problem could have a gold answer"
             self._add("corpora", f"{name}.agreement.at_least", f"{agreement.at_least} is out of reach: {why}")
+
+    def _solver(self, name: str, teacher: str) -> None:
+        """Check that a teacher whose responses stand for solutions has published them."""
+        key = f"{name}.solutions_from"
+        if self._name("corpora", key, teacher, "teachers", "teacher") and not self._c.teachers[teacher].published:
+            self._add("corpora", key, f"{teacher!r} has published no responses; name a teacher that has")
 
     def _without_golds(self, name: str, dataset: DatasetRecipe) -> None:
         """Check that a dataset of a corpus without gold answers needs none, or that the judge needs none."""
@@ -208,6 +216,7 @@ class References:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
             self._add(name, "decoding", f"{study.decoding!r} {message}")
         self._check_apart(name, study)
+        self._check_solved(name, study)
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
             strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]
@@ -223,6 +232,14 @@ class References:
                 key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
                 message = f"{contrast.student}: its arms are trained with another {', '.join(apart)}; make them equal"
                 self._add(name, key, f"{message}, or say under `differs` what is meant to differ")
+
+    def _check_solved(self, name: str, study: StudyRecipe) -> None:
+        """Check that some benchmark has solutions, where their likelihood is asked for."""
+        known = [self._c.corpora[benchmark] for benchmark in study.benchmarks if benchmark in self._c.corpora]
+        solved = [corpus for corpus in known if corpus.columns.solution or corpus.solutions_from]
+        if "solution" in study.likelihoods and known and not solved:
+            why = "no benchmark of it has solutions (`columns.solution` or `solutions_from` of the corpus)"
+            self._add(name, "likelihoods", f"{why}; ask for the `answer` alone")
 
     def _of_one_recipe(self, contrast: contrasts.Contrast) -> str | None:
         """Return two datasets of one recipe that a gap compares under one training, None where there are none."""

@@ -63,15 +63,30 @@ class LoglikelihoodModel(CausalModel):
                 sums[index] = value
         return sums
 
+    def of_tokens(self, rows: Sequence[Tokens]) -> list[list[float]]:
+        """Return, per row, the log-likelihood of each token of its response in nats, in batches as above."""
+        found: list[list[float]] = [[] for _ in rows]
+        for batch in batches([len(ids) for ids, _ in rows]):
+            for logits, targets, counted in self.windows([_masked(rows[index]) for index in batch]):
+                values = (logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1)).double().cpu()
+                for index, own, counts in zip(batch, values, counted.cpu(), strict=True):
+                    found[index] += own[counts].tolist()
+        return found
+
     def _batch(self, rows: Sequence[Tokens]) -> list[float]:
         import torch
 
         total = torch.zeros(len(rows), dtype=torch.float64)
-        masked = [(ids, [place >= prompt for place in range(len(ids))]) for ids, prompt in rows]
-        for logits, targets, counted in self.windows(masked):
+        for logits, targets, counted in self.windows([_masked(row) for row in rows]):
             log_probability = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1)
             total += (log_probability * counted).sum(-1).double().cpu()
         return total.tolist()
+
+
+def _masked(row: Tokens) -> tuple[list[int], list[bool]]:
+    """Return the token ids of a row, and which of them are its response."""
+    ids, prompt = row
+    return ids, [place >= prompt for place in range(len(ids))]
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:

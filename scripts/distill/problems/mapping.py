@@ -1,6 +1,7 @@
 """From rows of any shape to those of a corpus: columns mapped, gold answers bare, ids stable, unusable rows named."""
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 from string import Formatter, ascii_uppercase
@@ -71,9 +72,22 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
                 "answer": gold,
                 "origin": origin_name(recipe),
                 **{n: row.text(c) or None if c else None for n, c in optional.items()},
+                **({"tolerance": _error(row, columns.tolerance)} if columns.tolerance else {}),
             }
         )
     return rows
+
+
+def _error(row: Row, column: str) -> float | None:
+    """Return the error that a row's answer may have, None where its cell is empty. Raises InputError for no number."""
+    text = row.text(column).strip()
+    try:
+        error = float(text) if text else None
+    except ValueError:
+        error = -1.0
+    if error is not None and not 0 <= error < math.inf:
+        raise InputError(f"{row.place}, column {column!r}: {text[:40]!r} is no error of a number, such as 0.1")
+    return error
 
 
 def _statement(row: Row, recipe: CorpusRecipe) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from distill.scores.contrasts import TAIL
+
 Array = np.ndarray
 
 
@@ -70,7 +72,7 @@ def effective_size(correct: Array, samples: Array) -> float:
     if mean_size <= 1:
         return total
     size = total / (1 + (mean_size - 1) * correlation(correct, samples))
-    return float(size * (Z95 / stdtrit(max(problems - 1, 1), 0.975)) ** 2)
+    return float(size * (Z95 / stdtrit(max(problems - 1, 1), 1 - TAIL)) ** 2)
 
 
 def accuracy(correct: Array, samples: Array) -> Interval:

@@ -2,8 +2,9 @@
 
 A contrast is a weighted sum of the arms' scores whose weights sum to 0: a gap (+1, -1), a gain over the untouched
 student, a gap between the gaps of two students (+1, -1, -1, +1), a slope. Scores enter as arrays of shape (seeds,
-problems): the mean over samples of one problem's 0/1 grades. All functions work along the last two axes, so that many
-simulated studies can be computed at once.
+problems): the mean over samples of one problem's 0/1 grades, or another measure of which more is better, such as a
+log-likelihood in nats per token. All functions work along the last two axes, so that many simulated studies can be
+computed at once.
 
 Two things are uncertain, and their variances are added: which problems were asked (all arms answer the same ones, so
 differences are taken problem by problem), and what chance does to a training (a variance that is pooled over all arms
@@ -28,11 +29,12 @@ TAIL = 0.025  # of each side of a 95 % interval
 # A pseudo win is worth one problem whose every sample differs, over this power of the samples and seeds. With 1/2, that
 # of their noise, intervals are too short where arms differ in few of 30 problems (benchmarks/coverage.md).
 SHRINKAGE = 1 / 3
+LEAST_PSEUDO = 1e-6  # of a measure without bounds: its values are written with six decimals
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A contrast: its value and standard error, in shares of correct answers, and the degrees of freedom of the error.
+    """A contrast: its value and standard error, in the unit of the scores, and the degrees of freedom of the error.
 
     problem_variance, seed_variance: the two parts of the error's square, the second of those trainings whose noise is
     known; unknown: the sum of squared weights over seeds of the other trained arms, 0 where all is known. seed_sd: the
@@ -113,71 +115,93 @@ class _Sum:
 
 def contrast(
     benchmarks: Sequence[Scores], weights: Mapping[Hashable, float], pools: Sequence[Sequence[Hashable]],
-    samples: int = 1,
+    samples: int = 1, shares: Sequence[float] | None = None, span: float | None = 1.0,
 ) -> Estimate:  # fmt: skip
-    """Return a contrast on one benchmark, or its unweighted mean over several.
+    """Return a contrast on one benchmark, or its mean over several.
 
     weights: arm -> weight, which sum to 0. pools: arms that were trained alike (one student and training), those of the
     contrast and others; an arm in none is not trained and has no noise of training. samples: per problem, the fewest of
-    any arm. Raises ValueError when the weights do not sum to 0 or an arm has no scores.
+    any arm. shares: of each benchmark in the mean, which sum to 1; equal ones where absent. span: how far two scores of
+    a problem can lie apart, None without a bound. Raises ValueError when the weights do not sum to 0, the shares not to
+    1, or an arm has no scores.
     """
+    shares = [1 / len(benchmarks)] * len(benchmarks) if shares is None else shares
     if abs(sum(weights.values())) > 1e-9:
         raise ValueError("the weights of a contrast sum to 0")
+    if abs(sum(shares) - 1) > 1e-9:
+        raise ValueError("the shares of the benchmarks sum to 1")
     if any(arm not in scores or scores[arm].size == 0 for scores in benchmarks for arm in weights):
         raise ValueError("an arm of the contrast has no scores")
-    total, value, alike = _Sum(), 0.0, []
+    total, value, alike = _Sum(), 0.0, 0.0
     seeds = min(benchmarks[0][arm].shape[-2] for arm in weights)
-    pseudo = max(map(abs, weights.values())) / (samples * seeds) ** SHRINKAGE
-    for scores in benchmarks:
+    largest = max(map(abs, weights.values()))
+    pseudo = LEAST_PSEUDO if span is None else largest * span / (samples * seeds) ** SHRINKAGE
+    for scores, part in zip(benchmarks, shares, strict=True):
         means = {arm: scores[arm].mean(axis=-2) for arm in weights}
         differences = sum(weight * means[arm] for arm, weight in weights.items())
-        value = value + differences.mean(axis=-1) / len(benchmarks)
-        variance = problem_variance(differences, pseudo) / len(benchmarks) ** 2
+        value = value + part * differences.mean(axis=-1)
+        variance = part**2 * problem_variance(differences, pseudo)
         total.add(variance, variance, differences.shape[-1] + 1)
         apart = sum(weight**2 * means[arm].var(axis=-1) for arm, weight in weights.items())
         with np.errstate(invalid="ignore", divide="ignore"):
-            alike.append(1 - differences.var(axis=-1) / apart)
+            alike = alike + part * (1 - differences.var(axis=-1) / apart)
     of_problems, unknown, sds = total.variance, 0.0, []
     for pool in pools:
         share = sum(weights[arm] ** 2 / benchmarks[0][arm].shape[-2] for arm in pool if arm in weights)
-        noise = seed_noise(benchmarks, pool) if share else None
+        noise = seed_noise(benchmarks, pool, shares) if share else None
         if share and noise is None:
             unknown += share
         elif noise is not None:
             total.add(share * noise.variance, share * noise.mean_square, noise.df)
             sds.append(np.sqrt(noise.variance))
+    bound = np.inf if span is None else span * sum(map(abs, weights.values())) / 2
     return Estimate(
         value, np.sqrt(total.variance), total.variance**2 / total.divisor, of_problems, total.variance - of_problems,
-        unknown, np.mean(sds, axis=0) if sds else None, np.mean(alike, axis=0), sum(map(abs, weights.values())) / 2,
+        unknown, np.mean(sds, axis=0) if sds else None, alike, bound,
     )  # fmt: skip
 
 
-def problem_variance(differences: Array, pseudo: float) -> Any:
-    """Return the variance of the mean of paired differences, with one pseudo win and one pseudo loss of that size.
+def shares_of(weights: str, sizes: Sequence[int]) -> list[float]:
+    """Return how benchmarks of so many problems weigh in a mean: `equal`, or `by_problem`, each as it has problems."""
+    total = sum(sizes)
+    return [size / total if weights == "by_problem" else 1 / len(sizes) for size in sizes]
 
-    They keep it above 0 where no difference was seen, so that no interval has the width 0.
+
+def problem_variance(differences: Array, pseudo: float) -> Any:
+    """Return the variance of the mean of paired differences, with one pseudo win and one pseudo loss.
+
+    Each is as large as the differences that were seen, the mean of their squares weighted by these squares: of one
+    sample, where all differences are 1, that is Agresti & Min's; where few problems differ, and differ much, the
+    interval allows for one more of them. It is at least `pseudo`, so that no interval has the width 0.
     """
-    count = differences.shape[-1] + 2
+    squares, count = differences**2, differences.shape[-1] + 2
+    total = squares.sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        seen = np.nan_to_num((squares**2).sum(axis=-1) / total)
     mean = differences.sum(axis=-1) / count
-    square = ((differences**2).sum(axis=-1) + 2 * pseudo**2) / count
+    square = (total + 2 * np.maximum(seen, pseudo**2)) / count
     return (square - mean**2) / count
 
 
-def seed_noise(benchmarks: Sequence[Scores], arms: Sequence[Hashable]) -> Noise | None:
+def seed_noise(
+    benchmarks: Sequence[Scores], arms: Sequence[Hashable], shares: Sequence[float] | None = None
+) -> Noise | None:
     """Return the noise of a training, pooled over arms that were trained alike; None where none has two seeds.
 
-    It is the variance of the seeds' scores (each the mean over the benchmarks) within an arm, less what the answers'
-    own noise makes of it, which the problem variance holds already: the residual of an additive model of seeds and
-    problems, over the number of problems. Arms count by their seeds less one.
+    It is the variance of the seeds' scores (each the mean over the benchmarks, by their shares) within an arm, less
+    what the answers' own noise makes of it, which the problem variance holds already: the residual of an additive model
+    of seeds and problems, over the number of problems. Arms count by their seeds less one.
     """
+    shares = [1 / len(benchmarks)] * len(benchmarks) if shares is None else shares
     square, residual, df = 0.0, 0.0, 0
     for arm in arms:
         seeds = benchmarks[0][arm].shape[-2]
         if seeds < 2:
             continue
-        scores = np.mean([each[arm].mean(axis=-1) for each in benchmarks], axis=0)
+        parts = list(zip(benchmarks, shares, strict=True))
+        scores = sum(share * each[arm].mean(axis=-1) for each, share in parts)
         square = square + (seeds - 1) * scores.var(axis=-1, ddof=1)
-        residual = residual + (seeds - 1) * sum(_residual(each[arm]) for each in benchmarks) / len(benchmarks) ** 2
+        residual = residual + (seeds - 1) * sum(share**2 * _residual(each[arm]) for each, share in parts)
         df += seeds - 1
     if df == 0:
         return None

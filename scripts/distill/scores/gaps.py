@@ -1,21 +1,19 @@
 """From scores to the report's two tables: scores per arm, and contrasts of arms on the same problems."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distill import tables
 from distill.config.catalogue import arms_of
 from distill.config.contrasts import Contrast
 from distill.config.contrasts import contrasts as contrasts_of
 from distill.config.lineage import Arm
 from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
-from distill.runtime.files import read_json
 from distill.scores import contrasts
+from distill.scores.arms import Key, Likelihood, Score, as_scores, score_of
+from distill.scores.measures import ACCURACY, MEASURES, Measure
 from distill.scores.readings import read_all
 from distill.training.parity import Parity, loss_token_ratio, parity
 
@@ -24,63 +22,45 @@ FEW = 100  # problems; with fewer a benchmark is small
 Groups = Sequence[Sequence[Arm]]
 
 
-@dataclass(frozen=True)
-class Score:
-    """One arm on one benchmark: the manifest of its score, and per problem (ids sorted) the mean over draws."""
-
-    arm: Arm
-    benchmark: str
-    decoding: str
-    facts: Mapping[str, Any]
-    problem_ids: list[str]
-    means: np.ndarray
-
-
-Key = tuple[Arm, str, str]
-
-
-def read_scores(manifests: Iterable[Path]) -> dict[Key, Score]:
-    """Read the scores whose manifests are given, and the items beside them."""
-    scores: dict[Key, Score] = {}
-    for path in manifests:
-        facts = read_json(path)
-        identity = facts["identity"]
-        arm, benchmark, decoding = Arm.of(identity), identity["corpus"], identity["decoding"]
-        items = tables.read(path.with_name("items.parquet"), tables.ITEMS)
-        means = items["n_correct"].to_numpy() / items["n_samples"].to_numpy()
-        scores[arm, benchmark, decoding] = Score(
-            arm, benchmark, decoding, facts, items["problem_id"].to_pylist(), means
-        )
-    return scores
-
-
-def _score(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str) -> Score:
-    try:
-        return scores[arm, benchmark, decoding]
-    except KeyError:
-        raise InputError(f"no score of {arm.path} on {benchmark} with {decoding}; make it first") from None
+def mean_name(study: StudyRecipe, name: str = AVERAGE) -> str:
+    """Return what the mean over benchmarks is called in tables, which says how they weigh where that is not alike."""
+    return name if study.weights == "equal" else f"{name} by problem"
 
 
 def gap_rows(
-    studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score], facts: Mapping[Arm, Mapping[str, Any]],
+    likelihoods: Mapping[tuple[Arm, str], Likelihood] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return the rows of gaps.csv: per contrast each benchmark, and where there are several their average.
 
-    `facts` are those of `trained_facts`. Raises InputError for a missing score, and for arms of different problems.
+    First those of accuracy, then those of the likelihoods that a study asks for. `facts` are those of `trained_facts`.
+    Raises InputError for a missing score or likelihood, and for arms of different problems.
     """
     rows = []
     for name, study in studies.items():
-        answers = Answers(study, scores)
-        own = [row for contrast in contrasts_of(study) for row in _rows(name, answers, contrast, facts)]
+        by_measure = [Answers(study, scores)]
+        for measure in map(MEASURES.__getitem__, study.likelihoods):
+            benchmarks, own = as_scores(study, measure, likelihoods or {})
+            by_measure.append(Answers(study, own, measure, benchmarks))
+        own = [
+            row for answers in by_measure for each in contrasts_of(study) for row in _rows(name, answers, each, facts)
+        ]
         rows += read_all(own, study.smallest_gap)
     return rows
 
 
 class Answers:
-    """The scores of a study, benchmark by benchmark, as the estimates of contrasts need them."""
+    """The scores of a study by a measure, benchmark by benchmark, as the estimates of contrasts need them."""
 
-    def __init__(self, study: StudyRecipe, scores: Mapping[Key, Score]):
-        self.study, self._scores = study, scores
+    def __init__(
+        self,
+        study: StudyRecipe,
+        scores: Mapping[Key, Score],
+        measure: Measure = ACCURACY,
+        benchmarks: Sequence[str] | None = None,
+    ):
+        self.study, self._scores, self.measure = study, scores, measure
+        self.benchmarks = list(study.benchmarks if benchmarks is None else benchmarks)
         groups: dict[tuple[str, ...], list[Arm]] = {}
         for arm in arms_of(study):
             groups.setdefault((arm.student, arm.training, arm.dataset), []).append(arm)
@@ -89,7 +69,7 @@ class Answers:
 
     def score(self, arm: Arm, benchmark: str) -> Score:
         """Return the score of an arm. Raises InputError where there is none."""
-        return _score(self._scores, arm, benchmark, self.study.decoding)
+        return score_of(self._scores, arm, benchmark, self.study.decoding)
 
     def of_group(self, group: tuple[Arm, ...], benchmark: str) -> np.ndarray:
         """Return the mean over samples, (seeds, problems). Raises InputError for arms of different problems."""
@@ -124,25 +104,29 @@ class Answers:
         needed = dict.fromkeys([*contrast.groups, *(group for pool in pools for group in pool)])
         data = [{group: self.of_group(group, name) for group in needed} for name in benchmarks]
         weights = dict(zip(contrast.groups, contrast.weights, strict=True))
-        return contrasts.contrast(data, weights, pools, self.samples(contrast.arms, benchmarks)[0])
+        shares = contrasts.shares_of(self.study.weights, [self.problems([name]) for name in benchmarks])
+        samples = self.samples(contrast.arms, benchmarks)[0]
+        return contrasts.contrast(data, weights, pools, samples, shares, self.measure.span)
 
 
 def _rows(
     name: str, answers: Answers, contrast: Contrast, facts: Mapping[Arm, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the rows of a contrast; the last that is `primary` stands for it, the others show where it comes from."""
-    benchmarks = list(answers.study.benchmarks)
+    benchmarks, measure = answers.benchmarks, answers.measure
     large = [b for b in benchmarks if answers.problems([b]) >= FEW]
     over = {b: [b] for b in benchmarks}
     if len(benchmarks) > 1:
-        over |= {OF_LARGE: large} if 0 < len(large) < len(benchmarks) else {}
-        over[AVERAGE] = benchmarks
+        over |= {mean_name(answers.study, OF_LARGE): large} if 0 < len(large) < len(benchmarks) else {}
+        over[mean_name(answers.study)] = benchmarks
     rows = []
     for shown, names in over.items():
         rows.append(
             {
                 "study": name, "gap": contrast.name, "student": contrast.student, "training": contrast.training,
-                "benchmark": shown, "plus": contrast.plus, "minus": contrast.minus, "family": contrast.family,
+                "benchmark": shown, "plus": contrast.plus, "minus": contrast.minus,
+                "family": measure.family(contrast.family),
+                "measure": measure.name, "unit": measure.unit,
                 "n_problems": answers.problems(names), "n_seeds": contrast.n_seeds, "expected": contrast.expected,
                 "parity": str(_parity(answers, contrast, names, facts)), "n_arms": len(contrast.groups),
                 "loss_token_ratio": _loss_tokens(contrast, facts), "primary": "yes" if shown == [*over][-1] else "no",

@@ -1,6 +1,7 @@
-"""Means over the seeds of an arm, and over benchmarks, which all weigh the same: the paper's P, with intervals.
+"""Means over the seeds of an arm, and over benchmarks, with intervals.
 
-A mean p of shares p_b with weights w_b has the interval from p - sqrt(sum w_b^2 (p_b - l_b)^2 + t^2 V / S) to
+Benchmarks weigh all the same (the paper's P), or each by its problems, as the study's `weights` say. A mean p of shares
+p_b with weights w_b has the interval from p - sqrt(sum w_b^2 (p_b - l_b)^2 + t^2 V / S) to
 p + sqrt(sum w_b^2 (u_b - p_b)^2 + t^2 V / S), kept within 0 and 1. [l_b, u_b] is the interval of a benchmark over all
 samples of all seeds (`distill.scores.accuracy`). V is the variance between trainings, pooled over the arms of a student
 and training that have several of the S seeds: the variance of the seeds' means less what the samples bring into it (the
@@ -23,8 +24,9 @@ from distill.config.lineage import Arm
 from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 from distill.scores.accuracy import Interval, accuracy
-from distill.scores.gaps import AVERAGE, Key, Score
-from distill.scores.table import score_of
+from distill.scores.arms import Key, Score, score_of
+from distill.scores.contrasts import TAIL, shares_of
+from distill.scores.gaps import mean_name
 
 AVERAGE_LARGE, SMALL = "average-large", 100  # the mean without benchmarks of fewer problems
 MEAN_COLUMNS = ("study", "student", "training", "dataset", "n_seeds", "benchmark", "n_benchmarks", "n_problems",
@@ -53,10 +55,10 @@ def mean_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -
             grades = {dataset: _grades(study, arms, scores) for dataset, arms in datasets.items()}
             for group, benchmarks in groups(study, next(iter(grades.values()))).items():
                 picked = {dataset: [own[benchmark] for benchmark in benchmarks] for dataset, own in grades.items()}
-                noise = pooled_noise(list(picked.values()))
+                noise = pooled_noise(list(picked.values()), study.weights)
                 rows += [
                     {"study": name, "student": student, "training": training, "dataset": dataset, "benchmark": group,
-                     **_figures(own, noise)}
+                     **_figures(own, noise, study.weights)}
                     for dataset, own in picked.items()
                 ]  # fmt: skip
     return rows
@@ -84,25 +86,29 @@ def groups(study: StudyRecipe, grades: Mapping[str, Grades]) -> dict[str, list[s
     large = [name for name in names if grades[name][0].shape[1] >= SMALL]
     means = {name: [name] for name in names}
     if len(names) > 1:
-        means[AVERAGE] = names
+        means[mean_name(study)] = names
     if 0 < len(large) < len(names):
-        means[AVERAGE_LARGE] = large
+        means[mean_name(study, AVERAGE_LARGE)] = large
     return means
 
 
-def pooled_noise(arms: Sequence[Sequence[Grades]]) -> Noise:
+def _shares(own: Sequence[Grades], weights: str) -> list[float]:
+    return shares_of(weights, [grades.shape[1] for grades, _ in own])
+
+
+def pooled_noise(arms: Sequence[Sequence[Grades]], weights: str = "equal") -> Noise:
     """Return the variance between trainings, pooled over arms, each the grades of the benchmarks of one mean."""
-    found = [(_excess(own), len(own[0][0]) - 1) for own in arms if len(own[0][0]) > 1]
+    found = [(_excess(own, weights), len(own[0][0]) - 1) for own in arms if len(own[0][0]) > 1]
     if not found:
         return Noise()
     freedom = sum(degrees for _, degrees in found)
     return Noise(max(0.0, sum(excess * degrees for excess, degrees in found) / freedom), freedom)
 
 
-def _excess(own: Sequence[Grades]) -> float:
+def _excess(own: Sequence[Grades], weights: str) -> float:
     """Return the variance of the seeds' means beyond what samples and problems bring into it; it may be negative."""
-    seeds = np.mean([grades.mean(axis=1) for grades, _ in own], axis=0)
-    brought = sum(_residual(grades) / grades.shape[1] for grades, _ in own) / len(own) ** 2
+    seeds, shares = _of_seeds(own, weights), _shares(own, weights)
+    brought = sum(w**2 * _residual(grades) / grades.shape[1] for w, (grades, _) in zip(shares, own, strict=True))
     return float(seeds.var(ddof=1) - brought)
 
 
@@ -115,22 +121,27 @@ def _residual(grades: np.ndarray) -> float:
     return float((rest**2).sum()) / ((seeds - 1) * (problems - 1))
 
 
-def mean_interval(own: Sequence[Grades], noise: Noise) -> Interval:
+def _of_seeds(own: Sequence[Grades], weights: str) -> np.ndarray:
+    """Return the mean over benchmarks of each seed."""
+    return sum(w * grades.mean(axis=1) for w, (grades, _) in zip(_shares(own, weights), own, strict=True))
+
+
+def mean_interval(own: Sequence[Grades], noise: Noise, weights: str = "equal") -> Interval:
     """Return the mean over benchmarks (their grades) and seeds, with its interval."""
-    seeds, weight = len(own[0][0]), 1 / len(own)
+    seeds, shares = len(own[0][0]), _shares(own, weights)
     each = [
         accuracy(grades.sum(axis=0) * samples, np.full(grades.shape[1], seeds * samples)) for grades, samples in own
     ]
-    mean = weight * sum(share.estimate for share in each)
-    trained = stdtrit(noise.freedom, 0.975) ** 2 * noise.variance / seeds if noise.variance else 0.0
-    below = weight**2 * sum((share.estimate - share.low) ** 2 for share in each) + trained
-    above = weight**2 * sum((share.high - share.estimate) ** 2 for share in each) + trained
+    parts = list(zip(shares, each, strict=True))
+    mean = sum(w * share.estimate for w, share in parts)
+    trained = stdtrit(noise.freedom, 1 - TAIL) ** 2 * noise.variance / seeds if noise.variance else 0.0
+    below = sum((w * (share.estimate - share.low)) ** 2 for w, share in parts) + trained
+    above = sum((w * (share.high - share.estimate)) ** 2 for w, share in parts) + trained
     return Interval(mean, max(0.0, mean - below**0.5), min(1.0, mean + above**0.5))
 
 
-def _figures(own: Sequence[Grades], noise: Noise) -> dict[str, Any]:
-    seeds = np.mean([grades.mean(axis=1) for grades, _ in own], axis=0)
-    mean = mean_interval(own, noise)
+def _figures(own: Sequence[Grades], noise: Noise, weights: str) -> dict[str, Any]:
+    seeds, mean = _of_seeds(own, weights), mean_interval(own, noise, weights)
     return {
         "n_seeds": len(seeds),
         "n_benchmarks": len(own),

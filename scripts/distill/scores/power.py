@@ -24,9 +24,11 @@ from distill.config.recipes import PowerRecipe, StudyRecipe
 from distill.problems.mapping import read_corpus
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
+from distill.scores.contrasts import TAIL, shares_of
 from distill.scores.csvs import aligned
+from distill.scores.measures import ACCURACY
 
-TAIL, POWER = 0.025, 0.8
+POWER = 0.8
 MOST_SEEDS, MOST_SAMPLES, MOST_BENCHMARKS = 100, 1000, 100
 
 
@@ -100,15 +102,15 @@ class Design:
 def assumed(study: StudyRecipe, contrast: Contrast, problems: Mapping[str, int], samples: int) -> Design:
     """Return the design of a contrast that has weights before anything of it was measured, from the study's `power`."""
     power: PowerRecipe = study.power
-    variance = 0.0
-    for name in study.benchmarks:
+    variance, shares = 0.0, shares_of(study.weights, [problems[name] for name in study.benchmarks])
+    for name, share in zip(study.benchmarks, shares, strict=True):
         accuracy = power.accuracy.get(name, 0.5)
-        variance += accuracy * (1 - accuracy) * (1 - power.correlation) / problems[name]
+        variance += share**2 * accuracy * (1 - accuracy) * (1 - power.correlation) / problems[name]
     squares = sum(w**2 for w in contrast.weights)
     pools = {(arm.student, arm.training) for arm in contrast.arms if arm.is_trained}
     return Design(
-        problem_variance=variance * squares / len(study.benchmarks) ** 2,
-        answers=variance / len(study.benchmarks) ** 2,
+        problem_variance=variance * squares,
+        answers=variance,
         n_problems=sum(problems[name] for name in study.benchmarks), seed_variance=power.seed_sd**2,
         seeds=tuple(len(group) if group[0].is_trained else 0 for group in contrast.groups),
         weights=contrast.weights, samples=samples, replicated=replicates(study, pools),
@@ -175,7 +177,7 @@ def outlooks(
     """
     own = [contrast for contrast in contrasts(study) if not contrast.parts]
     declared = [contrast for contrast in own if contrast.family == DECLARED]
-    primary = {_key(row): row for row in rows if row["study"] == name and row.get("primary") == "yes"}
+    primary = {_key(row): row for row in rows if row["study"] == name and _is_of_accuracy(row)}
     found = []
     for contrast in declared or own:
         design, row = assumed(study, contrast, problems, samples), primary.get(_key_of(contrast))
@@ -184,6 +186,10 @@ def outlooks(
         else:
             found.append(Outlook(name, contrast, design, study.smallest_gap))
     return found
+
+
+def _is_of_accuracy(row: Mapping[str, Any]) -> bool:
+    return row.get("primary") == "yes" and row.get("measure", ACCURACY.name) == ACCURACY.name
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:

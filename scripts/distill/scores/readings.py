@@ -1,4 +1,4 @@
-"""What a contrast says in words, and its figures as a person reads them: in points, with one decimal.
+"""What a contrast says in words, and its figures as a person reads them: accuracy in points, with one decimal.
 
 A word is about the data, so it stands only where the noise between trainings is known and the arms are comparable. It
 follows a p-value that is corrected for all contrasts of the study's family (Holm 1979, Scandinavian Journal of
@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.config.contrasts import DECLARED
+from distill.scores import numbers
 from distill.scores.csvs import aligned
+from distill.scores.measures import ACCURACY, MEASURES, Measure
+from distill.scores.numbers import points
 from distill.training.parity import NOT_COMPARABLE
 
 ALPHA = 0.05
@@ -21,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 def read_all(rows: Sequence[dict[str, Any]], smallest: float | None) -> list[dict[str, Any]]:
-    """Return the rows of a study with `reading` and `p_holm`; `smallest` is the study's `smallest_gap`.
+    """Return the rows of a study with `reading` and `p_holm`; `smallest` is the study's `smallest_gap` in accuracy.
 
     Corrected are the primary rows that can have a word, those of each family together.
     """
@@ -30,9 +33,13 @@ def read_all(rows: Sequence[dict[str, Any]], smallest: float | None) -> list[dic
         worded = [i for i, row in enumerate(rows) if row["family"] == family and has_word(row)]
         corrected |= dict(zip(worded, holm([rows[i]["p_value"] for i in worded]), strict=True))
     return [
-        {**row, "p_holm": corrected.get(i), "reading": reading(row, corrected.get(i), smallest)}
+        {**row, "p_holm": corrected.get(i), "reading": reading(row, corrected.get(i), _of_its_measure(row, smallest))}
         for i, row in enumerate(rows)
     ]
+
+
+def _of_its_measure(row: Row, smallest: float | None) -> float | None:
+    return smallest if row["measure"] == ACCURACY.name else None
 
 
 def has_word(row: Row) -> bool:
@@ -70,17 +77,23 @@ def side(row: Row) -> int:
     return (word in (GAIN, GAIN_OVER_ALL)) - (word in (LOSS, LOSS_TO_BEST))
 
 
-def points(share: float | None) -> str:
-    """Return a difference of shares in points with its sign, `+14.5`; nothing for None."""
-    if share is None:
-        return ""
-    text = f"{100 * share:+.1f}"
-    return "0.0" if float(text) == 0 else text
+def measure_of(row: Row) -> Measure:
+    """Return the measure of a row."""
+    return MEASURES[row["measure"]]
+
+
+def amount(row: Row, column: str = "estimate") -> str:
+    """Return a difference with its sign in the unit of its measure, `+14.5` points, `-0.032` nats; nothing for None."""
+    return points(row[column], "+", *_unit(row)) or ""
 
 
 def interval(row: Row) -> str:
-    """Return the 95 % interval in points."""
-    return f"{points(row['ci_low'])} to {points(row['ci_high'])}"
+    """Return the 95 % interval in the unit of the row's measure."""
+    return numbers.interval(row, "+", *_unit(row))
+
+
+def _unit(row: Row) -> tuple[float, int]:
+    return measure_of(row).scale, measure_of(row).decimals
 
 
 def p_text(p_value: float | None) -> str:
@@ -94,10 +107,11 @@ def arms(row: Row) -> str:
 
 
 def noise(row: Row) -> str:
-    """Return what is known of the noise between trainings: its SD in points, or how large it may be."""
-    parts = [f"SD {100 * row['seed_sd']:.1f}"] if row["seed_sd"] is not None else []
+    """Return what is known of the noise between trainings: its SD in the row's unit, or how large it may be."""
+    sd, tipping = (points(row[name], "", *_unit(row)) for name in ("seed_sd", "tipping_sd"))
+    parts = [] if sd is None else [f"SD {sd}"]
     if row["tipping_sd"]:
-        parts.append(f"holds if SD < {100 * row['tipping_sd']:.1f}")
+        parts.append(f"holds if SD < {tipping}")
     return ", ".join(parts) or ("" if row["estimate"] is None else "unknown")
 
 
@@ -107,9 +121,9 @@ def ratio(row: Row) -> str:
 
 
 HOLM = "Holm's p"
-COLUMNS = ("gap", "student", "benchmark", "arms", "points", "95 % interval", "reading", "p", HOLM, "seeds",
+ESTIMATE = "estimate"  # its heading is the unit
+COLUMNS = ("gap", "student", "benchmark", "arms", ESTIMATE, "95 % interval", "reading", "p", HOLM, "seeds",
            "training noise", "loss tokens", "parity")  # fmt: skip
-TITLES = {DECLARED: "contrasts in points of accuracy"}
 LEGEND = (
     "A reading is about the data: it needs the noise between trainings (arms with several seeds) and comparable arms, "
     "and follows Holm's p.",
@@ -120,7 +134,7 @@ LEGEND = (
 
 def cells(row: Row) -> dict[str, str]:
     """Return a row as a person reads it, by column."""
-    values = (row["gap"], row["student"], row["benchmark"], arms(row), points(row["estimate"]), interval(row),
+    values = (row["gap"], row["student"], row["benchmark"], arms(row), amount(row), interval(row),
               row["reading"] or "", p_text(row["p_value"]), p_text(row["p_holm"]), str(row["n_seeds"]), noise(row),
               ratio(row), row["parity"])  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
@@ -136,10 +150,24 @@ def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
         own = [row for row in rows if row["study"] == name]
         lines += [f"study {name}", *asked(study)]
         for family in dict.fromkeys(row["family"] for row in own):
-            table = [list(cells(row).values()) for row in own if row["family"] == family]
-            lines += ["", TITLES.get(family, family), *aligned([list(COLUMNS), *table])]
+            rows_of_it = [row for row in own if row["family"] == family]
+            table = [list(cells(row).values()) for row in rows_of_it]
+            lines += ["", title(rows_of_it[0]), *aligned([headings(rows_of_it[0]), *table])]
         lines += ["", *expectations(own)]
     return "\n".join([*lines, *(LEGEND if rows else [])])
+
+
+def title(row: Row) -> str:
+    """Return the title of the table of a row's family, which says the measure and its unit."""
+    measure = measure_of(row)
+    if row["family"] == measure.family(DECLARED):
+        return f"contrasts in {measure.shown} of {'accuracy' if measure is ACCURACY else 'the ' + measure.title}"
+    return row["family"]
+
+
+def headings(row: Row) -> list[str]:
+    """Return the headings of the table of a row's family: that of its estimate is the unit."""
+    return [measure_of(row).shown if name == ESTIMATE else name for name in COLUMNS]
 
 
 def asked(study: Any) -> list[str]:

@@ -6,14 +6,13 @@ from typing import Any
 from distill.config.catalogue import arms_of
 from distill.config.lineage import Arm
 from distill.config.recipes import StudyRecipe
-from distill.runtime.errors import InputError
-from distill.scores.gaps import Key, Score
+from distill.scores.arms import Key, Likelihood, Score, likelihood_of, score_of
 from distill.scores.golds import described
 
 WHO = ("study", "student", "training", "dataset", "seed", "benchmark")
 FIGURES = ("n_problems", "n_samples", "accuracy", "ci_low", "ci_high", "no_answer", "cut_off", "errors", "mean_tokens",
            "lenient", "ungraded", "loops")  # fmt: skip
-SCORE_COLUMNS = (*WHO, *FIGURES, "pass_at_n", "maj_at_n", "decoding", "golds")
+SCORE_COLUMNS = (*WHO, *FIGURES, "pass_at_n", "maj_at_n", "decoding", "golds", "solution_nats", "answer_nats")
 BREAKDOWN_COLUMNS = (*WHO, "measure", "part", "n_problems", "accuracy", "ci_low", "ci_high")
 # Manifest's key -> the word for it in breakdowns.csv.
 MEASURES = {"by_level": "level", "by_subject": "subject", "pass_at_k": "pass@k", "maj_at_k": "maj@k",
@@ -21,10 +20,14 @@ MEASURES = {"by_level": "level", "by_subject": "subject", "pass_at_k": "pass@k",
 NUMBERED = ("pass_at_k", "maj_at_k", "by_budget")
 
 
-def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
-    """Return the rows of scores.csv, study by study. Raises InputError for a missing score.
+def score_rows(
+    studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score],
+    likelihoods: Mapping[tuple[Arm, str], Likelihood] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the rows of scores.csv, study by study. Raises InputError for a missing score or likelihood.
 
-    pass_at_n, maj_at_n: pass@k and maj@k of all n samples; None with one sample.
+    pass_at_n, maj_at_n: pass@k and maj@k of all n samples; None with one sample. solution_nats, answer_nats: negative
+    log-likelihood per token of the solutions and of the answers, mean over problems; None where a study asks for none.
     """
     return [
         {
@@ -34,9 +37,19 @@ def score_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) 
             "maj_at_n": _of_all(score, "maj_at_k"),
             "decoding": score.decoding,
             "golds": described(score.facts.get("golds")),
+            **_nats(studies[who["study"]], score, likelihoods or {}),
         }
         for who, score in _scores(studies, scores)
     ]
+
+
+def _nats(
+    study: StudyRecipe, score: Score, likelihoods: Mapping[tuple[Arm, str], Likelihood]
+) -> dict[str, float | None]:
+    if not study.likelihoods:
+        return {"solution_nats": None, "answer_nats": None}
+    facts = likelihood_of(likelihoods, score.arm, score.benchmark).facts
+    return {f"{n}_nats": facts[f"{n}_nats"] if n in study.likelihoods else None for n in ("solution", "answer")}
 
 
 def _of_all(score: Score, measure: str) -> float | None:
@@ -74,11 +87,3 @@ def _scores(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> 
             for arm in arms_of(study):
                 who = name, arm.student, arm.training, arm.dataset, arm.seed, benchmark
                 yield dict(zip(WHO, who, strict=True)), score_of(scores, arm, benchmark, study.decoding)
-
-
-def score_of(scores: Mapping[Key, Score], arm: Arm, benchmark: str, decoding: str) -> Score:
-    """Return the score of an arm on a benchmark. Raises InputError where there is none."""
-    try:
-        return scores[arm, benchmark, decoding]
-    except KeyError:
-        raise InputError(f"no score of {arm.path} on {benchmark} with {decoding}; make it first") from None

@@ -37,6 +37,15 @@ def read_golds(problems: Path, agreement: Path | None = None) -> dict[str, str]:
     return {row["problem_id"]: row["answer"] or "" for row in agreed}
 
 
+def read_tolerances(problems: Path) -> dict[str, float]:
+    """Return problem_id -> absolute error that a number may have, of those problems of which the corpus states one."""
+    name = tables.TOLERANCE.name
+    if name not in tables.footer(problems).schema.to_arrow_schema().names:
+        return {}
+    rows = tables.read(problems, tables.PROBLEMS, ["problem_id", name]).to_pylist()
+    return {row["problem_id"]: row[name] for row in rows if row[name] is not None}
+
+
 def stated_golds(golds: Mapping[str, str], agreement: Path | None = None, judged: bool = False) -> dict[str, Any]:
     """Return what a manifest states of the golds behind it; nothing where they are the corpus's own.
 

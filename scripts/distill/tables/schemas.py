@@ -42,6 +42,8 @@ PROBLEMS = _contract(
     "problems", "problem_id", "problem answer origin",
     problem_id=_TEXT, problem=_TEXT, answer=_TEXT, solution=_TEXT, origin=_TEXT, subject=_TEXT, level=_TEXT,
 )  # fmt: skip
+# A further column of problems, where the corpus has one: the absolute error that a number may have.
+TOLERANCE = pa.field("tolerance", _REAL)
 STATEMENTS = _contract("statements", "problem_id", "problem", problem_id=_TEXT, problem=_TEXT)
 RESPONSES = _contract(
     "responses", "problem_id draw", "response finish_reason",
@@ -106,6 +108,18 @@ ITEMS = _contract(
     problem_id=_TEXT, subject=_TEXT, level=_TEXT, n_samples=_INT, n_correct=_INT, n_no_answer=_INT,
     n_cut_off=_INT, n_errors=_INT, n_ungraded=_INT, n_lenient=_INT, response_tokens=_LONG,
     n_loops=_INT, votes=pa.list_(_INT), correct_votes=pa.list_(_INT),
+)  # fmt: skip
+# What likelihoods are of: a response in the words of a solution, with the answer in a box. In characters of it:
+# solution_end, where the solution ends; answer_start and answer_end, between which the answer stands in its last box.
+SOLUTIONS = _contract(
+    "solutions", "problem_id", "problem response",
+    problem_id=_TEXT, problem=_TEXT, response=_TEXT, solution_end=_INT, answer_start=_INT, answer_end=_INT,
+)  # fmt: skip
+# In nats, summed over the tokens; null where there is none, or the model cannot read it.
+LIKELIHOODS = _contract(
+    "likelihoods", "problem_id", "",
+    problem_id=_TEXT, solution_loglikelihood=_REAL, solution_tokens=_INT, answer_loglikelihood=_REAL,
+    answer_tokens=_INT,
 )  # fmt: skip
 TRAIN_LOG = _contract(
     "train_log", "update", "epoch loss lr",

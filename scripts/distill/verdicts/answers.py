@@ -39,14 +39,19 @@ def last_box(text: str) -> str | None:
     Most texts end in a whole box, so the last place that looks like one is tried first; what stands before it cannot
     change where it closes. Only if that fails the pass starts from the first box.
     """
+    box = place_of_last_box(text)
+    return None if box is None else text[box[0] : box[1]]
+
+
+def place_of_last_box(text: str) -> tuple[int, int] | None:
+    """Return where the content of the last closed box of a text starts and ends, None where no box is closed."""
     near = max(text.rfind(word) for word in _BOX_WORDS)
     opening = _BOX_OPENS.match(text, near) if near > 0 and text[near - 1] != "\\" else None
     quick = None if opening is None else _scan(text, near)
     if quick is not None and quick[0] == opening.end():
-        return text[quick[0] : quick[1]]
+        return quick
     first = _BOX_OPENS.search(text)
-    box = None if first is None else _scan(text, first.start())
-    return None if box is None else text[box[0] : box[1]]
+    return None if first is None else _scan(text, first.start())
 
 
 def _scan(text: str, place: int) -> tuple[int, int] | None:

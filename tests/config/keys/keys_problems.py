@@ -10,6 +10,7 @@ from world import ran, read, scratch
 from distill import tables
 from distill.config import jobs
 from distill.config.catalogue import Catalogue
+from distill.config.lineage import Golds, Verdicts
 from distill.config.plan import Plan
 from distill.config.recipes import (
     CorpusColumns,
@@ -19,8 +20,10 @@ from distill.config.recipes import (
     Rewrite,
     Rows,
     Settings,
+    TeacherRecipe,
 )
 from distill.problems.readers import read_rows
+from distill.tables.golds import read_tolerances
 
 HUB = {"path": None, "hub": "data", "revision": "r1", "subset": "main"}
 
@@ -50,6 +53,29 @@ def agreement(recipe: CorpusRecipe) -> Any:
     catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})
     assert jobs.problems_job(catalogue, "c").canonical() == recipe.model_copy(update={"agreement": None}).canonical()
     return Plan(catalogue).agreement("c"), recipe.is_without_golds
+
+
+def solved(recipe: CorpusRecipe) -> Any:
+    """Whose responses stand for solutions, as the rules see it; the problems are the same."""
+    teachers = {"x": TeacherRecipe(published={"path": "published.jsonl", "columns": BY_ID})}
+    catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe}, teachers=teachers)
+    assert jobs.problems_job(catalogue, "c").solutions_from is None
+    return Plan(catalogue).solvers(Verdicts, "c")
+
+
+def tolerated(recipe: CorpusRecipe) -> Any:
+    """What the verdicts on a corpus read; its problems and the check of its golds are the same."""
+    catalogue = Catalogue(Settings(studies=("toy",)), corpora={"c": recipe})
+    assert jobs.problems_job(catalogue, "c").tolerance == 0
+    assert "tolerance" not in jobs.job_of(catalogue, Golds("c")).recipe
+    return jobs.job_of(catalogue, Verdicts("c", "teachers/x", "d", 0, "00-of-01")).recipe
+
+
+def errors(recipe: CorpusColumns) -> Any:
+    """The errors that answers may have, as a grading reads them."""
+    output = scratch() / "problems.parquet"
+    given = CorpusRecipe(path="rows.jsonl", columns=recipe)
+    return ran(fetch_problems.main, "--recipe", given.canonical(), "--output", output), read_tolerances(output)
 
 
 def scored(recipe: CorpusRecipe) -> Any:
@@ -122,6 +148,7 @@ KEYS = {
         "wrong_answers": key(("gold", "proof"), mapped),
         "problem_id": key("id", mapped),
         "solution": key("proof", mapped),
+        "tolerance": key("answer", errors),
         "subject": key("topic", mapped),
         "level": key("grade", mapped),
     }),
@@ -134,6 +161,8 @@ KEYS = {
         "no_answer": key(["3"], problems),
         "rewrites": key([{"pattern": "What is", "replacement": "Compute"}], problems),
         "agreement": key({"teachers": ("a", "b")}, agreement, columns={"answer": None}),
+        "tolerance": key(0.05, tolerated),
+        "solutions_from": key("x", solved, benchmark=True),
         "start": key(3, problems),
         "stop": key(3, problems),
         "size": key(3, problems),

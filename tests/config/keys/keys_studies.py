@@ -24,7 +24,8 @@ from distill.config.recipes import (
     StudyRecipe,
     TeacherRecipe,
 )
-from distill.scores.gaps import Score, gap_rows
+from distill.scores.arms import Likelihood, Score
+from distill.scores.gaps import gap_rows
 from distill.scores.power import outlook_text, outlooks, problem_counts, warnings
 from distill.scores.readings import gap_text
 
@@ -46,6 +47,10 @@ def _plan(study: StudyRecipe) -> Plan:
 
 def scores(study: StudyRecipe) -> Any:
     return sorted(place.folder for place in _plan(study).scores())
+
+
+def likely(study: StudyRecipe) -> Any:
+    return sorted(place.folder for place in [*_plan(study).solutions(), *_plan(study).likelihoods()])
 
 
 def trained(study: StudyRecipe) -> Any:
@@ -76,11 +81,16 @@ def _rows(study: StudyRecipe) -> list[dict[str, Any]]:
     found = {}
     for arm in arms_of(study):
         for benchmark in study.benchmarks:
-            means = (np.arange(8) < 8 * SHARES.get(arm.dataset, 0.5)).astype(float)
-            ids = [str(i) for i in range(8)]
+            size = 8 if benchmark == "b" else 24
+            share = SHARES.get(arm.dataset, 0.5) if benchmark == "b" else 0.5
+            means = (np.arange(size) < size * share).astype(float)
+            ids = [str(i) for i in range(size)]
             found[arm, benchmark, study.decoding] = Score(arm, benchmark, study.decoding, {"n_samples": 1}, ids, means)
     facts = {a: {"loss_tokens": 9, "epochs": SHARES.get(a.dataset, 0.5)} for a in arms_of(study) if a.is_trained}
-    return gap_rows({"toy": study}, found, facts)
+    nats = {arm: {name: {"0": -1.0, "1": -SHARES.get(arm.dataset, 0.5)} for name in ("solution", "answer")}
+            for arm in arms_of(study)}  # fmt: skip
+    likelihoods = {(arm, b): Likelihood({}, nats[arm]) for arm in arms_of(study) for b in study.benchmarks}
+    return gap_rows({"toy": study}, found, facts, likelihoods)
 
 
 def foreseen(study: StudyRecipe) -> Any:
@@ -186,6 +196,8 @@ KEYS = {
         "decoding": key("e", scores),
         "gaps": key({"g": GAP}, gaps, reported),
         "contrasts": key({"c": {"slope": {"hard": 1, "easy": 0}}}, gaps, foreseen, power=KNOWN),
+        "weights": key("by_problem", gaps, told, gaps={"g": GAP}, benchmarks=["b", "b2"]),
+        "likelihoods": key(["answer"], likely, gaps),
         "question": key("Which?", told, reported),
         "expected": key("This.", told, reported),
         "smallest_gap": key(0.9, told, foreseen, power=KNOWN, arms=[{**ARMS, "seeds": [1, 2]}]),

@@ -35,6 +35,7 @@ from distill.config.recipes import (
     ScoreJob,
     Settings,
     TeacherRecipe,
+    VerifyJob,
     canonical_json,
 )
 from distill.scores import samples
@@ -61,8 +62,15 @@ def _verified(grading: GradingRecipe, compare: Any) -> list[tuple[str, str]]:
     row = {"problem_id": "p", "draw": 0, "response": PAIR[1], "finish_reason": "stop"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "grade_all", partial(grade_all, compare_pair=compare))
-        rows = list(verify.verdict_rows([pa.RecordBatch.from_pylist([row])], {"p": PAIR[0]}, grading, 1))
+        job = VerifyJob.model_validate(grading.model_dump())
+        rows = list(verify.verdict_rows([pa.RecordBatch.from_pylist([row])], {"p": PAIR[0]}, job, 1, {}))
     return [(r["verdict"], r["method"]) for r in rows]
+
+
+def tolerated(job: VerifyJob) -> Any:
+    """The verdict on 5 where 4 is right."""
+    row = {"problem_id": "p", "draw": 0, "response": r"\boxed{5}", "finish_reason": "stop"}
+    return [r["verdict"] for r in verify.verdict_rows([pa.RecordBatch.from_pylist([row])], {"p": "4"}, job, 1, {})]
 
 
 def limits(grading: GradingRecipe) -> Any:
@@ -235,6 +243,12 @@ KEYS = {
     AgreementJob: Keys({"agreement": {"teachers": ("a", "b")}, "grading": {}}, {
         "agreement": key({"teachers": ("a",)}, agreed),
         "grading": key({"timeout_seconds": 7, "memory_mb": 2048}, limits_of_votes),
+    }),
+    VerifyJob: Keys({}, {
+        "timeout_seconds": key(7, limits),
+        "deadline_seconds": key(2, deadline),
+        "memory_mb": key(2048, limits),
+        "tolerance": key(0.5, tolerated),
     }),
     GradingRecipe: Keys({}, {
         "timeout_seconds": key(7, limits, golds),

@@ -27,6 +27,7 @@ from distill.config.recipes.settings import (
     ScoreJob,
     Settings,
     SimilarityRecipe,
+    VerifyJob,
 )
 from distill.config.recipes.studies import (
     COMPARED,
@@ -106,6 +107,7 @@ __all__ = [
     "Templating",
     "TrainJob",
     "TrainingRecipe",
+    "VerifyJob",
     "VllmRecipe",
     "canonical_json",
     "needed_gpus",

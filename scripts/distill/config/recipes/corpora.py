@@ -168,6 +168,11 @@ class CorpusColumns(Recipe):
     )
     problem_id: str | None = Field(None, description="A unique id; without it the id is a hash of the statement.")
     solution: str | None = Field(None, description="The reference solution.")
+    tolerance: str | None = Field(
+        None,
+        description="The absolute error that a number may have and still be right, of each problem; none where it is "
+        "empty.",
+    )
     subject: str | None = Field(None, description="The subject.")
     level: str | None = Field(None, description="The difficulty.")
 
@@ -190,7 +195,8 @@ class CorpusColumns(Recipe):
 
     def names(self) -> list[str]:
         """Return all columns that are read."""
-        others = (self.answer, *self.wrong_answers, self.problem_id, self.solution, self.subject, self.level)
+        others = (self.answer, *self.wrong_answers, self.problem_id, self.solution, self.subject, self.level,
+                  self.tolerance)  # fmt: skip
         return list(dict.fromkeys([*self.problem_columns(), *(name for name in others if name)]))
 
 
@@ -235,8 +241,18 @@ class CorpusRecipe(Rows):
     no_answer: tuple[Text, ...] = Field(
         (), description="Words in the answer column that mean that there is none, such as `proof`: ledger entries."
     )
+    tolerance: Share = Field(
+        0.0,
+        description="The relative error that a number may have and still be right, as the source of a benchmark states "
+        "it; verdicts alone read it.",
+    )
     agreement: AgreementRecipe | None = Field(
         None, description="Where `columns.answer` is `null`: teachers whose agreement stands for the gold answers."
+    )
+    solutions_from: Name | None = Field(
+        None,
+        description="Of a benchmark without `columns.solution`: the teacher of published responses whose first correct "
+        "one stands for a problem's solution, where a study asks for `likelihoods`.",
     )
     rewrites: tuple[Rewrite, ...] = Field((), description="Applied to each statement in this order.")
     start: int = Field(0, ge=0, lt=2**31, description="First row of the source to take.")
@@ -281,12 +297,16 @@ class CorpusRecipe(Rows):
                 "`columns.answer: null` is a corpus without gold answers: no `no_answer`, `answer_format`, "
                 "`answer_rewrites`, `several_answers`"
             )
+        if self.columns.answer is None and (self.tolerance or self.columns.tolerance):
+            raise ValueError("`columns.answer: null` is a corpus without gold answers: no `tolerance`")
         if not self.always_compared and not self.benchmark:
             raise ValueError("`always_compared` goes with `benchmark: true`")
         if self.is_without_golds and self.benchmark:
             raise ValueError("`columns.answer: null` is a corpus without gold answers: a `benchmark` needs `agreement`")
         if self.columns.answer is not None and self.agreement:
             raise ValueError("`agreement` is for a corpus without gold answers, which says `columns: {answer: null}`")
+        if self.solutions_from is not None and (self.columns.solution is not None or not self.benchmark):
+            raise ValueError("`solutions_from` is for a `benchmark` that has no `columns.solution`")
         if self.stop is not None and self.start >= self.stop:
             raise ValueError(f"`start: {self.start}` is not below `stop: {self.stop}`")
         return self

@@ -29,6 +29,12 @@ class GradingRecipe(Recipe):
     memory_mb: int = Field(4096, ge=512, lt=2**31, description="Address space of a grading worker.")
 
 
+class VerifyJob(GradingRecipe):
+    """What one grading job reads: how responses are graded, and the relative error that a number may have."""
+
+    tolerance: Share = 0.0
+
+
 class SimilarityRecipe(Recipe):
     """When two problems count as the same, for datasets that are decontaminated or deduplicated."""
 

@@ -1,6 +1,6 @@
 """Studies: arms, benchmarks, gaps and other contrasts, and what is asked of them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -118,6 +118,16 @@ class StudyRecipe(Recipe):
         {}, description="Name -> the two datasets compared. Each arm's gain over `base` is reported without a name."
     )
     contrasts: dict[Name | GapName, ContrastRecipe] = Field({}, description="Name -> a gap between gaps, or a slope.")
+    weights: Literal["equal", "by_problem"] = Field(
+        "equal",
+        description="How benchmarks weigh in the means over several: all alike (the paper's P), or each by its "
+        "problems, as if they were one benchmark.",
+    )
+    likelihoods: Annotated[tuple[Literal["solution", "answer"], ...], Once] = Field(
+        (),
+        description="Measured beside accuracy, in nats per token: how likely each arm finds the `solution` of a "
+        "problem, and the gold `answer` after it (after the problem alone where there is no solution).",
+    )
     question: str | None = Field(None, description="What the study asks, in a sentence; it stands above the figures.")
     expected: str | None = Field(None, description=EXPECTED)
     smallest_gap: Annotated[float, Field(gt=0, le=1)] | None = Field(

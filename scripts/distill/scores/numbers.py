@@ -1,0 +1,20 @@
+"""Figures as people read them: shares in points of a hundred with one decimal, others in their unit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def points(figure: float | None, sign: str = "", scale: float = 100.0, decimals: int = 1) -> str | None:
+    """Return a share (0..1) in points, None where there is none; with sign `+` as a difference, `+14.5`, 0 without one.
+
+    With another scale and other decimals it is a figure in another unit.
+    """
+    if figure is None:
+        return None
+    text = f"{scale * figure:{sign}.{decimals}f}"
+    return f"{0:.{decimals}f}" if float(text) == 0 else text
+
+
+def interval(figures: Mapping[str, Any], *how: Any) -> str:
+    """Return the 95 % interval of figures with `ci_low` and `ci_high`; `how` as of `points`."""
+    return f"{points(figures['ci_low'], *how)} to {points(figures['ci_high'], *how)}"
