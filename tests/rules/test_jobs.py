@@ -1,5 +1,6 @@
 """Rules and audit say the same of each job: its program, recipe and code, and which artefacts there are."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -18,7 +19,8 @@ from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.plan import Plan
-from distill.responses.engines import module_of
+from distill.config.recipes import GenerateJob
+from distill.responses.engines import LAUNCHING, modules_of
 from distill.runtime.codehash import code_hash
 
 Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
@@ -198,8 +200,13 @@ def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(g
 
 
 def test_names_of_modules_are_those_that_are_loaded() -> None:
-    for engine in ("openai", "transformers", "vllm"):
-        assert jobs.engine_module(engine) == module_of(engine)
+    served = {"engine": "openai", "serve": {}}
+    plain = {"engine": "openai", "server": {"url": "http://a/v1"}}
+    for keys in ({"engine": "transformers"}, {"engine": "vllm"}, plain, served):
+        recipe = GenerateJob.model_validate({**keys, "decoding": {"max_new_tokens": 9}})
+        assert jobs.engine_modules(recipe) == modules_of(recipe)
+    assert jobs.engine_modules(recipe)[1] == LAUNCHING
+    assert importlib.import_module(LAUNCHING).command
     for name in analyses.names():
         (module,) = jobs.job_of(None, lineage.Analysis(name)).modules  # type: ignore[arg-type]
         assert module == analyses.load(name).__name__
