@@ -1,7 +1,6 @@
 """A study whose models are served by the workflow: one start for all that each is asked, and nothing is left."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -102,12 +101,7 @@ def test_how_it_is_run_re_makes_nothing(done: Served, tmp_path: Path) -> None:
 
 
 def test_a_further_draw_is_one_start(done: Served, tmp_path: Path) -> None:
-    study = Served.make(tmp_path / "study")
-    shutil.copytree(done.folder / "results", study.folder / "results", dirs_exist_ok=True)
-    shutil.copytree(done.folder / ".snakemake", study.folder / ".snakemake")
-    for name in ("teachers", "students"):
-        content = (done.folder / CATALOGUE / f"{name}.yaml").read_text()
-        (study.folder / CATALOGUE / f"{name}.yaml").write_text(content)
+    study = done.copy(tmp_path / "study")
     study.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 3}})
     asked = done.asked()
     study.run(*bases(3))

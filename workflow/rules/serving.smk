@@ -4,6 +4,7 @@ They are no jobs of the graph. The first job that asks a server starts it (scrip
 leaves when this Snakemake, which says so in a file beside the model, has no job left that may ask it, or is gone.
 """
 
+import atexit
 import shlex
 import uuid
 from functools import partial
@@ -72,4 +73,5 @@ def announce_servers():
     """Say beside each model that is served that its server is wanted, until its last job is done or this process ends."""
     for path, asking in asking_jobs().items():
         file = Path(lineage.model_place(path).folder, "serving", "wanted.json")
-        Presence(file, partial(jobs_left, asking), run=uuid.uuid4().hex, **how_to_start(path))
+        wanted = Presence(file, partial(jobs_left, asking), run=uuid.uuid4().hex, **how_to_start(path))
+        atexit.register(wanted.close, left=0)

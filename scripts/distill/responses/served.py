@@ -6,9 +6,11 @@ it, and leaves when nobody needs it (`distill.runtime.supervisor`).
 
 import atexit
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,9 @@ from distill.models.folders import model_digest
 from distill.responses.endpoint import Body, BrokenError, Endpoint, Limits
 from distill.responses.launching import name_of
 from distill.responses.replies import Reply
+from distill.runtime.errors import InputError
 from distill.runtime.files import text_digest
+from distill.runtime.presence import facts_of
 from distill.runtime.serving import POLL_SECONDS, Address, Server
 
 if TYPE_CHECKING:
@@ -35,7 +39,9 @@ NO_KEY = "MIXDISTILL_NO_KEY"  # names no variable: a server of our own is sent n
 def server_of(model: Path, keys: ServeRecipe) -> Server:
     """Return the server of a model folder; this program asks it until it ends."""
     recipe = keys.model_dump_json()
-    folder = model / FOLDER / text_digest(f"{recipe} {model_digest(model)}")[:16]
+    # On SLURM one serves all machines; elsewhere a machine has its own.
+    here = "" if "sbatch" in facts_of(model / FOLDER / "wanted.json") else socket.gethostname()
+    folder = model / FOLDER / text_digest(f"{recipe} {model_digest(model)} {here}")[:16]
     launch = [sys.executable, SCRIPTS / "serve.py", "--model", model, "--recipe", recipe, "--folder", folder]
     server = Server(folder, list(map(str, launch)))
     atexit.register(server.close)
@@ -46,9 +52,17 @@ class ServedEndpoint(Endpoint):
     """An endpoint whose server may die and come back, elsewhere too; a request that meets its death is sent again."""
 
     def __init__(self, server: Server, limits: Limits, read: Callable[[Any], Reply], extra: Collection[str] = ()):
-        self._server, self._address = server, server.wait()
-        _pass_by_proxies(self._address.url)
-        super().__init__(self._address.url, replace(limits, key_variable=NO_KEY), read, extra)
+        self._server = server
+        super().__init__("", replace(limits, key_variable=NO_KEY), read, extra)
+        self._move(server.wait())
+
+    def models(self) -> dict[str, str]:
+        """Return what `Endpoint` does; one that has just left or died is started again."""
+        with suppress(InputError):
+            return super().models()
+        time.sleep(NOTICE_SECONDS)
+        self._move(self._server.wait())
+        return super().models()
 
     async def _post(self, client: "httpx2.AsyncClient", body: Body) -> Reply:
         while True:
@@ -67,14 +81,13 @@ class ServedEndpoint(Endpoint):
             if found == asked and time.monotonic() > noticed:
                 return False
             if found is not None and found != asked:
-                _pass_by_proxies(found.url)
-                self._address, self._url = found, found.url
+                self._move(found)
             else:
                 await self._sleep(POLL_SECONDS)
         return True
 
-
-def _pass_by_proxies(url: str) -> None:
-    """Let no proxy of the site stand between this program and a server's machine."""
-    host = url.split("/")[2].rsplit(":", 1)[0]
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), host)))
+    def _move(self, found: Address) -> None:
+        """Ask a server at its new address, past the proxies of the site."""
+        self._address, self._url = found, found.url
+        host = found.url.split("/")[2].rsplit(":", 1)[0]
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), host)))

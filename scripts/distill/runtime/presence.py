@@ -48,11 +48,14 @@ class Presence:
             write_json(self.path, now)
             self._said = now
 
-    def close(self) -> None:
-        """Take the file away."""
+    def close(self, **facts: Any) -> None:
+        """Take the file away, or leave it with last facts."""
         self._over.set()
         self._thread.join()
-        self.path.unlink(missing_ok=True)
+        if facts:
+            write_json(self.path, {**self._facts, **facts})
+        else:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
