@@ -35,7 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         Handler.answered += 1
         with open(self.args.folder / "asked.txt", "a") as file:
             file.write(json.dumps([text, self.headers.get("Authorization")]) + "\n")
-        message = {"role": "assistant", "content": f"\\boxed{{{zlib.crc32(text.encode()) % 1000}}}"}
+        reply = self.args.reply or f"\\boxed{{{zlib.crc32(text.encode()) % 1000}}}"
+        message = {"role": "assistant", "content": reply}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         self.send(200, {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 5}})
 
@@ -65,7 +66,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--unwell-after", type=int, default=0)
     parser.add_argument("--silent", action="store_true")
-    parser.add_argument("--says")
+    parser.add_argument("--reply", help="to every conversation, in place of the number")
+    parser.add_argument("--says", help="it says this and ends")
     args, others = parser.parse_known_args()
     Handler.args = args
     if args.says:

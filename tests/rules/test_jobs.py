@@ -46,7 +46,7 @@ with SnakemakeApi(OutputSettings(dryrun=True)) as api:
 
 
 def with_every_rule(folder: Path) -> Study:
-    """A study with jobs of all rules: a judge, agreement, signals, distillation, a student from scratch, and so on."""
+    """A study with jobs of all rules: a judge, agreement, signals, distillation, a served teacher, and so on."""
     study = Study.small(folder)
     jsonl(study.folder / "published.jsonl", [{"id": "x", "response": "y"}])
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small}\nstudies:")
@@ -55,7 +55,8 @@ def with_every_rule(folder: Path) -> Study:
     rows = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id"}}
     study.edit(CATALOGUE + "corpora.yaml", words=rows, compared={**rows, "benchmark": True})
     published = {"path": "published.jsonl", "columns": {"problem_id": "id", "response": "response"}}
-    study.edit(CATALOGUE + "teachers.yaml", known={"published": published})
+    served = {"engine": "openai", "serve": {"args": {"max_model_len": 400}, "replicas": 2}}
+    study.edit(CATALOGUE + "teachers.yaml", known={"published": published}, **{"toy-short": served})
     curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
     agreed = {"corpus": "agreed", "teachers": ["toy-long", "toy-short"], "alpha": 0.5}

@@ -14,6 +14,8 @@ import yaml
 from helpers import REPOSITORY
 from study import CATALOGUE, Study
 
+from distill.runtime.files import read_json
+
 PROGRAM = REPOSITORY / "tests/served_program.py"
 TEACHER, STUDENT = "teachers/toy-long", "students/toy-xs/base"
 
@@ -108,6 +110,17 @@ def test_a_further_draw_is_one_start(done: Served, tmp_path: Path) -> None:
     assert (study.starts("toy-long/base"), study.starts("toy-xs/base")) == (2, 1)
     assert done.asked() == asked + 60
     done.gone()
+
+
+def test_a_judge_is_served_too(done: Served, tmp_path: Path) -> None:
+    study = done.copy(tmp_path / "study")
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-short": study.keys("--reply", "True")})
+    shards = [f"results/judgements/toy-test/{STUDENT}/toy-greedy/draw-0/0{n}-of-02" for n in range(2)]
+    study.run(*(f"{shard}/manifest.json" for shard in shards), "--config", "judge={teacher: toy-short}")
+    judged = [read_json(study.folder / shard / "manifest.json")["judgements"] for shard in shards]
+    assert sum(each["equal"] for each in judged) > 30
+    assert (study.starts("toy-short/base"), study.starts("toy-xs/base")) == (1, 1)
+    study.gone()
 
 
 @pytest.mark.parametrize("how", ["killed", "interrupted"])

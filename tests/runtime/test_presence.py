@@ -16,7 +16,7 @@ from distill.runtime.presence import STALE_SECONDS, Presence, age, facts_of, is_
 def test_a_process_is_there_until_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "who.json"
     assert not is_there(path)
-    code = "import sys; from pathlib import Path; from distill.runtime import presence as p; p.Presence(Path(sys.argv[1]))"
+    code = "import pathlib, sys; from distill.runtime import presence; presence.Presence(pathlib.Path(sys.argv[1]))"
     other = subprocess.Popen([sys.executable, "-c", f"{code}; print(flush=True); input()", str(path)],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "scripts"},
                              cwd=Path(__file__).parents[2])  # fmt: skip

@@ -79,8 +79,9 @@ class Supervisor:
         _end_on_signals()
         with Presence(self._folder / "keeper.json"):
             try:
-                prepare()
-                self._serve()
+                if self._is_needed():  # its job may have waited in a queue for longer than those that wanted it
+                    prepare()
+                    self._serve()
             except InputError as error:
                 run = facts_of(self._folder.parent / "wanted.json").get("run")
                 write_json(self._folder / "failed.json", {"error": str(error), "run": run})
