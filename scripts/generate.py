@@ -33,7 +33,7 @@ from distill.models.prompts import Prompt
 from distill.models.thinking import report_unnamed, unnamed_tags
 from distill.responses.ahead import Ahead, answer_ahead
 from distill.responses.asking import Answerer, Errors, Row, Task, ask
-from distill.responses.engines import module_of
+from distill.responses.engines import modules_of
 from distill.responses.kept import Question, common_key, keep
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
@@ -157,7 +157,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs,
         args.output.parent,
         identity(args.output.parent),
-        also=(module_of(recipe.engine),),
+        also=modules_of(recipe),
     )
     shard, done = statements_of_shard(args.statements, args.shard), solved(args.responses, args.verdicts)
     problems = {i: text for i, text in shard.items() if i not in done}

@@ -22,7 +22,7 @@ from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import JudgeJob, needed_gpus
 from distill.models.folders import model_digest
-from distill.responses.engines import load_engine, module_of
+from distill.responses.engines import load_engine, modules_of
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
@@ -122,14 +122,13 @@ def main(argv: list[str] | None = None) -> None:
     recipe = JudgeJob.parse(args.recipe, args.execution)
     named = ("problems", "responses", "verdicts", "agreement", "prompt")
     inputs = {name: getattr(args, name) for name in named}
-    model, engine = args.model / "manifest.json", recipe.generation.engine
     record = Record(
         __file__,
         args.recipe,
-        {**inputs, "model": model},
+        {**inputs, "model": args.model / "manifest.json"},
         args.output.parent,
         identity(args.output.parent),
-        also=(module_of(engine),),
+        also=modules_of(recipe.generation),
     )
     questions = read_questions(args)
     journal, state = open_journal(args, recipe), args.output.parent / "state"

@@ -9,7 +9,7 @@ import yaml
 from helpers import REPOSITORY
 
 from distill.config.catalogue import Catalogue
-from distill.config.demands import UNKNOWN, Demand, dataset_rows, demand_of, parameters
+from distill.config.demands import UNKNOWN, Demand, dataset_rows, demand_of, parameters, serving_demand
 from distill.config.lineage import (
     Dataset,
     Judgements,
@@ -59,6 +59,16 @@ def test_a_generation_asks_by_the_size_of_its_model_and_its_shard(loaded: Loaded
     # 1,000 problems of 8,000 tokens, at 2,000 / 32 tokens per second: 35.6 hours on one GPU, 8.9 on four.
     assert demand_of(catalogue, answers()) == Demand(1, 8000 + 80_000, 1440)
     assert demand_of(catalogue, answers(teacher="quick")) == Demand(4, 8000 + 80_000, 30 + 534)
+
+
+def test_a_server_asks_for_its_gpus_and_those_that_ask_it_for_none(loaded: Loaded) -> None:
+    serve = {"tensor_parallel": 4, "pipeline_parallel": 2, "nodes": 2, "hours": 8}
+    catalogue = loaded(teachers={"near": BIG | {"engine": "openai", "serve": serve}})
+    # Half of 64 GB passes through each node; eight GPUs write 1,000 responses of 8,000 tokens in 4.45 hours.
+    assert serving_demand(catalogue, "teachers/near") == Demand(8, 8000 + 40_000, 480)
+    assert demand_of(catalogue, answers(teacher="near")) == Demand(0, 8000, 30 + 267)
+    with pytest.raises(ValueError, match="not served by the workflow"):
+        serving_demand(catalogue, "teachers/big")
 
 
 def test_a_served_model_asks_for_no_gpu_and_not_for_its_memory(loaded: Loaded) -> None:

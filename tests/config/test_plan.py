@@ -74,6 +74,8 @@ def test_answers_are_draws_times_shards_of_each_model(planned: Planned) -> None:
     assert len(teachers) == 4 * 2 * 2
     assert Verdicts("toy-train", "teachers/toy-long", "toy-sampled", 1, "01-of-02") in plan.teacher_answers(Verdicts)
     assert len(plan.all_answers(Responses)) == 16 + 22
+    # On a cluster the jobs of one are one (`answered_together`), and so is what it is asked first on a machine.
+    assert len({(place.model_path, place.decoding) for place in plan.all_answers(Responses)}) == 4 + 22
     assert len(plan.repeats()) == 4 + 22
     assert Repeats("toy-train", "teachers/toy-small", "toy-sampled") in plan.repeats()
 

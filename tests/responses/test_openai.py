@@ -326,10 +326,31 @@ def test_a_recipe_comes_back_from_its_text_and_its_layout() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"engine": "openai"}, "`engine: openai` and `server` go together"),
-        ({"server": {"url": "http://a/v1"}}, "`engine: openai` and `server` go together"),
-        ({"engine": "openai", "server": {"url": "http://a/v1"}, "model": {"path": "x"}}, "`model.served` go together"),
-        ({"model": {"served": "x"}}, "`model.served` go together"),
+        ({"engine": "openai"}, "`engine: openai` goes with `server.url`, or with `serve`"),
+        ({"server": {"url": "http://a/v1"}}, "`server` and `serve` go with `engine: openai`"),
+        (
+            {"engine": "openai", "server": {"url": "http://a/v1"}, "model": {"path": "x"}},
+            "goes with `model.served`, or",
+        ),
+        ({"model": {"served": "x"}}, "`model.served` goes with `engine: openai`"),
+        ({"serve": {}}, "`server` and `serve` go with `engine: openai`"),
+        (
+            {"engine": "openai", "serve": {}, "server": {"url": "http://a/v1"}},
+            "goes with `server.url`, or with `serve`",
+        ),
+        ({"engine": "openai", "serve": {}, "model": {"served": "x"}}, "only a `command` may serve a model by its name"),
+        ({"engine": "openai", "serve": {"command": ["llama-server"]}}, "`{port}` must stand in it"),
+        ({"engine": "openai", "serve": {"command": ["a", "{port} {prot}"]}}, "`{prot}` is none of its places"),
+        ({"engine": "openai", "serve": {"command": ["a", "{port}"], "nodes": 2}}, "which runs on one machine"),
+        ({"engine": "openai", "serve": {"command": ["a", "{port}"], "python": "p"}}, "no effect beside `command`"),
+        ({"engine": "openai", "serve": {"nodes": 2}}, "cannot be shared out evenly"),
+        ({"engine": "openai", "serve": {"nodes": 2, "replicas": 2}}, "give one of both"),
+        ({"engine": "openai", "serve": {"args": {"tensor-parallel-size": 2}}}, "said elsewhere in the recipe"),
+        ({"engine": "openai", "serve": {"execution_args": {"api_key": "x"}}}, "said elsewhere in the recipe"),
+        ({"engine": "openai", "serve": {"args": {"hub-token": "x"}}}, "looks like a secret"),
+        ({"engine": "openai", "serve": {"args": {"a b": "x"}}}, "no name of an argument"),
+        ({"engine": "openai", "serve": {"args": {"x": 1}, "execution_args": {"x": 2}}}, "stands in `args` and in"),
+        ({"engine": "openai", "serve": {}, "date": "2026-01-01"}, "`date` has no effect on a server"),
         ({"model": {"served": "x", "dtype": "float32"}}, "of a served model are its server's"),
         ({"model": {"served": "x", "path": "y"}}, "exactly one of"),
     ],
@@ -339,9 +360,12 @@ def test_recipes_that_cannot_be(keys: dict[str, Any], message: str) -> None:
         TeacherRecipe.model_validate({"model": {"path": "x"}, "decoding": "d", **keys})
 
 
-def test_a_student_is_not_served() -> None:
+def test_a_student_is_served_by_the_workflow_alone() -> None:
     with pytest.raises(ValueError, match="its weights are needed"):
         StudentRecipe(model=ModelRecipe(served="x"))
+    with pytest.raises(ValueError, match="its weights are needed"):
+        StudentRecipe(model=ModelRecipe(path="x"), engine="openai", server={"url": "http://a/v1"})
+    assert StudentRecipe(model=ModelRecipe(path="x"), engine="openai", serve={}).serve
 
 
 def test_weights_and_servers_are_not_confused(tmp_path: Path, model: Path, server: ChatServer) -> None:

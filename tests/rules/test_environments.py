@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from study import CATALOGUE, Study
@@ -16,14 +17,25 @@ esac
 """
 
 
-@pytest.mark.parametrize("engine", ["transformers", "vllm"])
-def test_the_environment_follows_from_the_engine(tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("keys", "vllm"),
+    [
+        ({"engine": "transformers"}, False),
+        ({"engine": "vllm"}, True),
+        ({"engine": "openai", "serve": {}}, True),
+        ({"engine": "openai", "serve": {"command": ["llama-server", "{port}"]}}, False),
+    ],
+    ids=["transformers", "vllm", "serve", "command"],
+)
+def test_the_environment_follows_from_the_engine(
+    tmp_path: Path, keys: dict[str, Any], vllm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/conda").write_text(CONDA)
     (tmp_path / "bin/conda").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     study = Study.small(tmp_path / "study")
-    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"engine": engine}})
+    study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": keys})
     done = study.snakemake("--dry-run", "--sdm", "conda")
     assert done.returncode == 0, done.stdout + done.stderr
     named = {
@@ -31,4 +43,4 @@ def test_the_environment_follows_from_the_engine(tmp_path: Path, engine: str, mo
         for p in (study.folder / "envs").glob("*.yaml")
         if f"environment envs/{p.name} " in done.stdout + done.stderr
     }
-    assert named == {"data", "generate", "train", "report"} | ({"vllm"} if engine == "vllm" else set())
+    assert named == {"data", "generate", "train", "report"} | ({"vllm"} if vllm else set())

@@ -1,5 +1,6 @@
 """Rules and audit say the same of each job: its program, recipe and code, and which artefacts there are."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -18,7 +19,8 @@ from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.plan import Plan
-from distill.responses.engines import module_of
+from distill.config.recipes import GenerateJob
+from distill.responses.engines import LAUNCHING, modules_of
 from distill.runtime.codehash import code_hash
 
 Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
@@ -45,7 +47,7 @@ with SnakemakeApi(OutputSettings(dryrun=True)) as api:
 
 
 def with_every_rule(folder: Path) -> Study:
-    """A study with jobs of all rules: a judge, agreement, signals, distillation, a student from scratch, and so on."""
+    """A study with jobs of all rules: a judge, agreement, signals, distillation, a served teacher, and so on."""
     study = Study.small(folder)
     jsonl(study.folder / "published.jsonl", [{"id": "x", "response": "y"}])
     study.replace("config/config.yaml", "studies:", "judge: {teacher: toy-small}\nstudies:")
@@ -54,7 +56,9 @@ def with_every_rule(folder: Path) -> Study:
     rows = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id"}}
     study.edit(CATALOGUE + "corpora.yaml", words=rows, compared={**rows, "benchmark": True})
     published = {"path": "published.jsonl", "columns": {"problem_id": "id", "response": "response"}}
-    study.edit(CATALOGUE + "teachers.yaml", known={"published": published}, solver={"published": published})
+    served = {"engine": "openai", "serve": {"args": {"max_model_len": 400}, "replicas": 2}}
+    teachers = {"known": {"published": published}, "solver": {"published": published}, "toy-short": served}
+    study.edit(CATALOGUE + "teachers.yaml", **teachers)
     study.edit(CATALOGUE + "corpora.yaml", **{"toy-test": {"solutions_from": "solver"}})
     curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
@@ -204,8 +208,13 @@ def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(g
 
 
 def test_names_of_modules_are_those_that_are_loaded() -> None:
-    for engine in ("openai", "transformers", "vllm"):
-        assert jobs.engine_module(engine) == module_of(engine)
+    served = {"engine": "openai", "serve": {}}
+    plain = {"engine": "openai", "server": {"url": "http://a/v1"}}
+    for keys in ({"engine": "transformers"}, {"engine": "vllm"}, plain, served):
+        recipe = GenerateJob.model_validate({**keys, "decoding": {"max_new_tokens": 9}})
+        assert jobs.engine_modules(recipe) == modules_of(recipe)
+    assert jobs.engine_modules(recipe)[1] == LAUNCHING
+    assert importlib.import_module(LAUNCHING).command
     for name in analyses.names():
         (module,) = jobs.job_of(None, lineage.Analysis(name)).modules  # type: ignore[arg-type]
         assert module == analyses.load(name).__name__

@@ -80,7 +80,11 @@ def prepare_cluster():
     try:
         slurm.check_commands()
         slurm.check_accepted(
-            ((job.rule.name, dict(job.resources.items()), job.threads) for job in sent), site_partitions()
+            [
+                *((job.rule.name, dict(job.resources.items()), job.threads) for job in sent),
+                *(("serve", server_resources(path), server_threads(path)) for path in asking_jobs()),
+            ],
+            site_partitions(),
         )
         slurm.await_earlier(Path.cwd(), logger.info)
     except InputError as error:
@@ -89,3 +93,4 @@ def prepare_cluster():
 
 onstart:
     prepare_cluster()
+    announce_servers()

@@ -84,6 +84,18 @@ def demand_of(catalogue: Catalogue, place: Place) -> Demand:
     raise TypeError(f"{place} is made by no model")
 
 
+def serving_demand(catalogue: Catalogue, model_path: str) -> Demand:
+    """Return what the server of a model asks for, on all its nodes; memory is that of one node.
+
+    Raises ValueError for a model that the workflow serves not.
+    """
+    keys = answering(catalogue, model_path).serve
+    if keys is None:
+        raise ValueError(f"{model_path} is not served by the workflow")
+    weights = 2 * parameters(catalogue, _name(model_path)) * keys.replicas / keys.nodes
+    return Demand(keys.gpus, _memory(weights), 60 * keys.hours)
+
+
 def parameters(catalogue: Catalogue, name: str) -> float:
     """Return the parameters of a student or teacher: by its files' size, else by its name (`7B`), else `UNKNOWN`."""
     recipe = base_model(catalogue, name)
@@ -156,7 +168,8 @@ def _following(catalogue: Catalogue, place: TrainedModel) -> Demand:
 def _writing(recipe: Answering, size: float, tokens: float) -> Demand:
     """A model that writes so many tokens; a served one writes them elsewhere."""
     gpus = needed_gpus(recipe)
-    seconds = tokens * size / (WRITTEN * BILLION * max(gpus, 1))
+    writers = recipe.serve.gpus if recipe.serve else max(gpus, 1)
+    seconds = tokens * size / (WRITTEN * BILLION * writers)
     return Demand(gpus, _memory(2 * size) if gpus else BASE_MB, _minutes(seconds))
 
 

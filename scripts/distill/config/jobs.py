@@ -76,9 +76,10 @@ class Job:
     modules: tuple[str, ...] = ()
 
 
-def engine_module(engine: str) -> str:
-    """Return the name of the module that holds an engine; this floor cannot ask it for its own."""
-    return f"distill.responses.engines.{engine}"
+def engine_modules(answering: Answering) -> tuple[str, ...]:
+    """Return the modules that who answers depends on; this floor cannot ask `distill.responses.engines` for them."""
+    engine = f"distill.responses.engines.{answering.engine}"
+    return (engine, *(["distill.responses.launching"] if answering.serve else []))
 
 
 def published(catalogue: Catalogue, model_path: str) -> PublishedRecipe:
@@ -310,8 +311,9 @@ def source_files(rows: Rows) -> list[str]:
 
 
 def environment(answering: Answering) -> str:
-    """Return the name of the environment that an engine runs in."""
-    return "vllm" if answering.engine == "vllm" else "generate"
+    """Return the name of the environment that an engine runs in, and a server that its job starts."""
+    serves = answering.serve is not None and answering.serve.command is None and answering.serve.program == "vllm"
+    return "vllm" if answering.engine == "vllm" or serves else "generate"
 
 
 # The program of each kind of place; published responses, models from scratch and on-policy trainings have another.
@@ -336,9 +338,9 @@ def job_of(catalogue: Catalogue, place: Place) -> Job:
         case Responses() if place.decoding == PUBLISHED:
             return Job("fetch_responses", recipe)
         case Responses():
-            return Job(program, recipe, (engine_module(answering(catalogue, place.model_path).engine),))
+            return Job(program, recipe, engine_modules(answering(catalogue, place.model_path)))
         case Judgements():
-            return Job(program, recipe, (engine_module(judge_job(catalogue).generation.engine),))
+            return Job(program, recipe, engine_modules(judge_job(catalogue).generation))
         case TrainedModel() if place.training in catalogue.on_policy:
             return Job("train_on_policy", recipe)
         case Analysis():

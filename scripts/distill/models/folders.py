@@ -156,6 +156,11 @@ def _altered(path: Path, folder: Path, remedy: str) -> InputError:
     return InputError(f"{path}: not what {folder}/manifest.json states: altered or cut short; {remedy}")
 
 
+def is_served(folder: Path) -> bool:
+    """Whether the model of a model folder is known by the name that a server has it under, without weights."""
+    return read_json(folder / "manifest.json").get("served") is not None
+
+
 def served_name(folder: Path) -> str:
     """Return the name under which a server has the model of a model folder. Raises InputError where none has it."""
     name = read_json(folder / "manifest.json").get("served")

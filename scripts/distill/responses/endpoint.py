@@ -65,6 +65,11 @@ class Endpoint:
         self._not_before = 0.0  # a server that asks for a pause gets it from all workers
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request
 
+    @property
+    def url(self) -> str:
+        """Return the base URL."""
+        return self._url
+
     def models(self) -> dict[str, str]:
         """Return the names of the server's models and who owns each (a program's name); empty where it has no list.
 
@@ -198,7 +203,7 @@ class Endpoint:
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _UnreachableError(str(error) or type(error).__name__) from None
         except httpx2.RequestError as error:
-            raise _LaterError(f"{type(error).__name__}: {error}") from None
+            raise BrokenError(f"{type(error).__name__}: {error}") from None
         return self._read(response)
 
     def _read(self, response: "httpx2.Response") -> Reply:
@@ -296,7 +301,11 @@ class _LaterError(Exception):
         self.pause = pause
 
 
-class _UnreachableError(_LaterError):
+class BrokenError(_LaterError):
+    """The connection ended before the answer did."""
+
+
+class _UnreachableError(BrokenError):
     """Nothing accepts a connection."""
 
 

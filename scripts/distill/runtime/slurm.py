@@ -74,18 +74,19 @@ def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partition
     """
     kinds: dict[tuple[str, ...], str] = {}
     for rule, resources, threads in jobs:
-        kinds.setdefault(tuple(_options({"slurm_partition": partitions, **resources}, threads)), rule)
+        kinds.setdefault(tuple(options({"slurm_partition": partitions, **resources}, threads)), rule)
     refused = []
-    for options, rule in kinds.items():
-        asked = _run("sbatch", "--test-only", *options, "--wrap=true")
+    for words, rule in kinds.items():
+        asked = _run("sbatch", "--test-only", *words, "--wrap=true")
         said = _last_line(asked.stderr)
         if asked.returncode and REFUSALS.search(asked.stderr):
-            refused.append(f"SLURM would not run {rule}: {said} ({' '.join(options)})")
+            refused.append(f"SLURM would not run {rule}: {said} ({' '.join(words)})")
     if refused:
         raise InputError("\n".join(refused))
 
 
-def _options(resources: Mapping[str, Any], threads: int) -> list[str]:
+def options(resources: Mapping[str, Any], threads: int) -> list[str]:
+    """Return sbatch's options for resources, by the plugin's names of them, and threads."""
     options = [f"{option}={resources[name]}" for name, option in OPTIONS.items() if resources.get(name)]
     model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
     gpus = [f"--gpus={model}{resources['gpu']}"] if resources.get("gpu") else []

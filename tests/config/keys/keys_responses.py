@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from asking import HERE, generated, on_server, rows_of, sent
-from keys import ABSENT, Keys, key, refused
+from keys import ABSENT, Keys, key
+from keys_servers import words
 from planned import prompts
 
 from distill.config import jobs
@@ -40,7 +41,7 @@ def answered(recipe: TeacherRecipe | StudentRecipe) -> Any:
 
 
 def as_teacher(recipe: Answering) -> Any:
-    model = {"served": "x"} if recipe.engine == "openai" else {"path": "m"}
+    model = {"served": "x"} if recipe.engine == "openai" and recipe.serve is None else {"path": "m"}
     return answered(TeacherRecipe(**recipe.model_dump(), model=model, decoding="d"))
 
 
@@ -111,6 +112,10 @@ def vllm_keys(recipe: GenerateJob | VllmRecipe) -> Any:
     return vllm.arguments(origin(MODEL), keys, 1)
 
 
+def server_words(recipe: GenerateJob) -> Any:
+    return words(recipe.serve) if recipe.serve else None
+
+
 def guessed(recipe: NgramRecipe) -> Any:
     return vllm_keys(VllmRecipe(speculative_ngram=recipe))["speculative_config"]
 
@@ -156,6 +161,7 @@ def _answering(probe: Any, served: dict[str, Any], *systems: Any) -> dict[str, A
         "max_errors": key(0.5, probe),
         "vllm": key({"quantization": "fp8"}, probe, engine="vllm"),
         "server": key({"url": HERE, "extra_body": {"user": "x"}}, probe, **served),
+        "serve": key({"args": {"quantization": "fp8"}}, probe, engine="openai", serve={}),
     }
 
 
@@ -208,7 +214,7 @@ KEYS = {
     }),
     StudentRecipe: Keys({"model": {"path": "m"}, "prompt": "plain"}, {
         **_answering(answered, {}, rendered_job, rated_job),
-        "server": refused({"url": HERE}, engine="openai"),
+        "server": key({"extra_body": {"user": "x"}}, answered, engine="openai", serve={}),
         "model": key({"path": "n"}, weights),
     }),
     GenerateJob: Keys({**JOB, "prompt": "plain"}, {
@@ -223,6 +229,7 @@ KEYS = {
         "max_errors": key(0.5, lambda r: on_server(r, refuse=1).error, same=rows_of, **SERVED),
         "vllm": key({"quantization": "fp8"}, vllm_keys, engine="vllm"),
         "server": key({"url": HERE, "extra_body": {"user": "x"}}, sent, **SERVED),
+        "serve": key({"program": "sglang"}, server_words, environment, engine="openai", serve={}),
         "decoding": key({"max_new_tokens": 5}, sent, generated, **SERVED),
     }),
     Templating: Keys({}, templating(by_template, date="2026-01-01")),

@@ -16,7 +16,7 @@ from distill.config.recipes.answering import (
 from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonical_json
 from distill.config.recipes.corpora import AgreementRecipe, CorpusColumns, CorpusRecipe, Rewrite, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
-from distill.config.recipes.engines import NgramRecipe, ServerRecipe, VllmRecipe
+from distill.config.recipes.engines import NgramRecipe, ServeRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
 from distill.config.recipes.settings import (
@@ -97,6 +97,7 @@ __all__ = [
     "Rows",
     "ScoreJob",
     "ScratchModel",
+    "ServeRecipe",
     "ServerRecipe",
     "Settings",
     "SimilarityRecipe",

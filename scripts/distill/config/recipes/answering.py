@@ -1,12 +1,12 @@
 """How a model answers problems: teachers, students, decodings."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Positive, Recipe, Seed, Share
-from distill.config.recipes.engines import ServerRecipe, VllmRecipe
+from distill.config.recipes.engines import ServeRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe
 from distill.config.recipes.published import PublishedRecipe
 from distill.config.recipes.templating import Templating
@@ -80,12 +80,26 @@ class Answering(Templating):
         json_schema_extra=EXECUTION,
     )
     vllm: VllmRecipe | None = Field(None, description="How vLLM runs it; with `engine: vllm`.")
-    server: ServerRecipe | None = Field(None, description="Where the model is served; with `engine: openai`.")
+    server: ServerRecipe | None = Field(None, description="Where and how a server is asked; with `engine: openai`.")
+    serve: ServeRecipe | None = Field(
+        None, description="A server that the workflow starts, in place of `server.url`; with `engine: openai`."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_what_it_serves(cls, data: Any) -> Any:
+        """Fill in `server` beside `serve`, so that who says later how it is asked changes no more than that."""
+        if isinstance(data, dict) and data.get("serve") is not None and data.get("server") is None:
+            return {**data, "server": {}}
+        return data
 
     @model_validator(mode="after")
     def _parts_of_the_engine(self) -> Self:
-        if (self.engine == "openai") != (self.server is not None):
-            raise ValueError("`engine: openai` and `server` go together")
+        url = self.server.url if self.server else None
+        if self.engine != "openai" and (self.server or self.serve):
+            raise ValueError("`server` and `serve` go with `engine: openai`")
+        if self.engine == "openai" and (url is None) == (self.serve is None):
+            raise ValueError("`engine: openai` goes with `server.url`, or with `serve`: the workflow starts a server")
         if self.vllm is not None and self.engine != "vllm":
             raise ValueError("`vllm` goes with `engine: vllm`")
         if self.date is not None and self.engine == "openai":
@@ -95,8 +109,18 @@ class Answering(Templating):
         return self
 
 
+def check_weights_are_served(answering: Answering, model: ModelRecipe) -> None:
+    """Raise ValueError where a recipe does not say alike whether weights or a served model answer."""
+    if model.served is None and answering.engine == "openai" and answering.serve is None:
+        raise ValueError("`engine: openai` goes with `model.served`, or with `serve`, which serves the weights")
+    if model.served is not None and answering.engine != "openai":
+        raise ValueError("`model.served` goes with `engine: openai`: other engines need the weights")
+    if model.served is not None and answering.serve is not None and answering.serve.command is None:
+        raise ValueError("`serve` needs the weights (`hub` or `path`); only a `command` may serve a model by its name")
+
+
 def needed_gpus(answering: Answering) -> int:
-    """Return how many GPUs an engine shares a model over; none where the model is served elsewhere."""
+    """Return how many GPUs an engine shares a model over; none where a server runs the model."""
     if answering.engine == "openai":
         return 0
     return answering.vllm.tensor_parallel if answering.vllm else 1
@@ -124,8 +148,8 @@ class TeacherRecipe(Answering):
             raise ValueError(f"`{idle[0]}` has no effect on published responses")
         if (self.model is None) != (self.decoding is None):
             raise ValueError("`decoding` goes with `model`, and a published teacher has none")
-        if self.model is not None and (self.engine == "openai") != (self.model.served is not None):
-            raise ValueError("`engine: openai` and `model.served` go together: other engines need the weights")
+        if self.model is not None:
+            check_weights_are_served(self, self.model)
         return self
 
 
@@ -136,6 +160,9 @@ class StudentRecipe(Answering):
 
     @model_validator(mode="after")
     def _weights_are_here(self) -> "StudentRecipe":
-        if self.model.served is not None or self.engine == "openai":
-            raise ValueError("a student is trained, so its weights are needed: no `model.served`, no `engine: openai`")
+        if self.model.served is not None or (self.engine == "openai" and self.serve is None):
+            raise ValueError(
+                "a student is trained, so its weights are needed: no `model.served`, and `engine: openai` only with "
+                "`serve`"
+            )
         return self

@@ -11,6 +11,8 @@ from distill.models.templates import ChatTemplate, Message
 from distill.models.thinking import canonical_think, opened_before, report_opened_before
 from distill.runtime.errors import InputError
 
+LAUNCHING = "distill.responses.launching"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -94,6 +96,11 @@ def cut(text: str, stops: Sequence[str]) -> str:
 def module_of(engine: str) -> str:
     """Return the module that holds an engine; it is imported by name so that no engine's code reaches another's."""
     return f"distill.responses.engines.{engine}"
+
+
+def modules_of(recipe: GenerateJob) -> tuple[str, ...]:
+    """Return the modules, loaded by name, that a response depends on: the engine, and how a server is started."""
+    return (module_of(recipe.engine), *([LAUNCHING] if recipe.serve else []))
 
 
 def load_engine(model: Path, recipe: GenerateJob, seed: int = 0) -> Engine:

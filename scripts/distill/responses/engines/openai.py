@@ -4,12 +4,13 @@ The server applies the model's chat template. It also applies its own defaults w
 them from the model's generation config unless it is started with `--generation-config vllm`.
 """
 
+import importlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distill.config.recipes import DecodingRecipe, GenerateJob, ServerRecipe
+from distill.config.recipes import GenerateJob, ServerRecipe
 from distill.models.folders import served_name
 from distill.responses.endpoint import Endpoint, Limits, Refusal
 from distill.responses.engines import Completion, Request, cut
@@ -22,13 +23,22 @@ MILLION = 1e6
 
 
 def load(model: Path, recipe: GenerateJob, _seed: int) -> "OpenAIEngine":
-    """Find the server and its model; every row has its own seed.
+    """Find the server and its model; every row has its own seed. A server of the workflow's is started first.
 
-    Raises InputError when no server answers, the key is refused, or it has another model.
+    Raises InputError when no server answers or can be started, the key is refused, or it has another model.
     """
-    if recipe.server is None:
-        raise InputError("`engine: openai` needs `server`")
-    return OpenAIEngine(served_name(model), recipe.server, recipe.decoding, recipe.template_args)
+    server = recipe.server
+    if server is None or (server.url is None and recipe.serve is None):
+        raise InputError("`engine: openai` needs `server.url`, or `serve`")
+    read = partial(read_reply, finish_reasons=server.finish_reasons)
+    extra = [key for key, value in server.extra_body.items() if value is not None]
+    limits = Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
+    if recipe.serve is not None:
+        # By name, so that how a server is found and waited for is no part of the code that a row depends on.
+        served = importlib.import_module("distill.responses.served")
+        endpoint = served.ServedEndpoint(served.server_of(model, recipe.serve), limits, read, extra)
+        return OpenAIEngine(served.name_of(model), server, endpoint, recipe)
+    return OpenAIEngine(served_name(model), server, Endpoint(str(server.url), limits, read, extra), recipe)
 
 
 class OpenAIEngine:
@@ -36,15 +46,13 @@ class OpenAIEngine:
 
     template = None
 
-    def __init__(self, name: str, server: ServerRecipe, decoding: DecodingRecipe, template_args: dict[str, Any]):
-        self._name, self._server, self._decoding, self._args = name, server, decoding, template_args
-        limits = Limits(server.concurrency, server.timeout_seconds, server.attempts, server.key_variable)
-        extra = [key for key, value in server.extra_body.items() if value is not None]
-        self._endpoint = Endpoint(server.url, limits, partial(read_reply, finish_reasons=server.finish_reasons), extra)
+    def __init__(self, name: str, server: ServerRecipe, endpoint: Endpoint, recipe: GenerateJob):
+        self._name, self._server, self._endpoint = name, server, endpoint
+        self._decoding, self._args = recipe.decoding, recipe.template_args
         known = self._endpoint.models()
         if known and name not in known:
             names = ", ".join(sorted(known)[:10])
-            raise InputError(f"{server.url}: no model {name!r} (`model.served`); the server has {names}")
+            raise InputError(f"{endpoint.url}: no model {name!r} (`model.served`); the server has {names}")
         program = f"{known.get(name, '')} {self._endpoint.version()}".strip()
         self.version = f"openai ({program or 'unknown server'})"
         self.seeds = "row" if "seed" in self._body(Request([], 1)) else "shard"

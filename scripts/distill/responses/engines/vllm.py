@@ -155,7 +155,7 @@ def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
     ngram = keys.speculative_ngram
     chosen = {
         "model": at.folder(),
-        "dtype": _precision(at),
+        "dtype": precision(at),
         "seed": seed % SEEDS,
         "max_model_len": keys.max_model_len,
         "quantization": keys.quantization,
@@ -179,7 +179,7 @@ def arguments(at: Origin, keys: VllmRecipe, seed: int) -> dict[str, Any]:
     return {k: v for k, v in chosen.items() if v is not None} | keys.engine_args
 
 
-def _precision(at: Origin) -> str:
+def precision(at: Origin) -> str:
     """Return the `dtype` that vLLM is told: of `auto` it would make 16 bits even where the weights have 32."""
     import torch
     from transformers import AutoConfig
@@ -260,8 +260,13 @@ def _adapter(at: Origin) -> tuple[dict[str, Any], str | None]:
     """Return the arguments that a LoRA adapter needs, and its folder."""
     if at.adapter is None:
         return {}, None
-    rank = read_json(at.adapter / "adapter_config.json")["r"]
+    return {"enable_lora": True, "max_loras": 1, "max_lora_rank": lora_rank(at.adapter)}, str(at.adapter)
+
+
+def lora_rank(adapter: Path) -> int:
+    """Return the rank that vLLM makes room for with a LoRA adapter. Raises InputError for one too large."""
+    rank = read_json(adapter / "adapter_config.json")["r"]
     room = next((r for r in LORA_RANKS if r >= rank), None)
     if room is None:
-        raise InputError(f"{at.adapter}: an adapter of rank {rank}; vLLM runs up to {LORA_RANKS[-1]}")
-    return {"enable_lora": True, "max_loras": 1, "max_lora_rank": room}, str(at.adapter)
+        raise InputError(f"{adapter}: an adapter of rank {rank}; vLLM runs up to {LORA_RANKS[-1]}")
+    return room
