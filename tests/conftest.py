@@ -18,10 +18,11 @@ with suppress(ImportError):  # the tests with vLLM run without it
     settings.load_profile("busy")
 
 
-# The files that take longest are begun first, so that no process has one of them left to do alone.
-SLOW = ("rules/test_study.py", "rules/test_study_runs.py", "responses/test_generate_kills.py",
-        "config/keys/test_every_key.py", "rules/test_goldless_runs.py", "verdicts/test_workers.py",
-        "rules/test_deployment.py")  # fmt: skip
+# The files that take longest are begun first, so that no process has one of them left to do alone; of the first two
+# only one wants the finished study, so that no process waits for it.
+SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "rules/test_study_runs.py",
+        "responses/test_generate_kills.py", "config/keys/test_every_key.py", "training/test_signals.py",
+        "verdicts/test_workers.py", "rules/test_check.py", "rules/test_deployment.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

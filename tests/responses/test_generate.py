@@ -241,7 +241,7 @@ def test_a_problem_is_in_exactly_one_shard(problem_id: str, count: int) -> None:
 
 
 def test_vllm_where_it_is_not_installed(model: Path) -> None:
-    with pytest.raises(InputError, match=r"vLLM is not installed here .*envs/vllm\.yaml.*`engine: transformers` runs"):
+    with pytest.raises(InputError, match=r"vLLM is not installed here .*envs/vllm-cuda\.yaml.*`engine: transformers`"):
         load_engine(model, GenerateJob(engine="vllm", decoding=DecodingRecipe(max_new_tokens=9)))
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def jobs(said: str) -> int:
     return int(re.findall(r"^total +(\d+)", said, re.MULTILINE)[0])
 
 
+@cache
 def expected() -> int:
     return jobs(snakemake(REPOSITORY, "--dry-run", "--quiet", "rules", "--forceall"))
 

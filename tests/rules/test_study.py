@@ -325,6 +325,21 @@ def text_of_a_help(study: Study) -> set[str]:
     return set()
 
 
+def test_the_provenance_says_how_long_models_were_at_work(finished: Study) -> None:
+    root = finished.folder / "results"
+    facts = [json.loads(path.read_text()) for path in root.rglob("provenance.json")]
+    busy = {program: [f["busy_seconds"] for f in facts if f["program"] == f"{program}.py"]
+            for program in ("generate", "train")}  # fmt: skip
+    assert len(busy["train"]) == len(ARMS)
+    assert min(busy["train"]) > 0.1
+    # A model that was loaded has answered for its other jobs, which loaded nothing.
+    assert sum(seconds > 0.1 for seconds in busy["generate"]) < len(busy["generate"])
+    assert max(busy["generate"]) > 1
+    assert all(f["busy_seconds"] < f["alive_seconds"] for f in facts)
+    cost = json.loads((root / "analyses/cost/section.json").read_text())
+    assert re.match(r"Models were at work for \d+% of the \d+ s", cost["text"][1])
+
+
 def key_of_provenance(study: Study) -> set[str]:
     study.replace("scripts/distill/runtime/record.py", '"cores": len(', '"usable": 1, "cores": len(')
     return set()

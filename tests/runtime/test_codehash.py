@@ -159,6 +159,7 @@ def test_an_edit_that_reaches_the_program_is_seen(root: Path, file: str, old: st
         ("program.py", "description=tools.words()", "description=tools.one()"),
         ("program.py", "no parser: ", "lacks: "),
         ("program.py", '"adding %s"', '"now %s"'),
+        ("program.py", "    save(Bought", "    busy.note(tools.said())\n    save(Bought"),
         ("program.py", "assert parser, tools.claimed()", "assert parser"),
         ("program.py", "import logging\n", "import logging\nimport os\n"),
         ("lib/tools.py", "return 'words'", "return 'more words'"),
@@ -432,4 +433,4 @@ def test_runtime_imports_nothing_of_the_project_but_itself() -> None:
                 assert node.level == 0
                 names = [node.module]
             ours = [name for name in names if name.split(".")[0] in ("distill", "tools")]
-            assert all(name.startswith("distill.runtime.") for name in ours), path
+            assert all(f"{name}.".startswith("distill.runtime.") for name in ours), path

@@ -52,7 +52,7 @@ rule initialise:
     wildcard_constraints:
         model=one_of(m for m in [*CATALOGUE.students, *CATALOGUE.teachers] if jobs.is_scratch(CATALOGUE, m)),
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     params:
         program=program(lineage.BaseModel),
         recipe=recipe(lineage.BaseModel),
@@ -77,7 +77,7 @@ rule compare_plans:
         "logs/compare_plans/{student}.log",
     priority: 100
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     params:
         program=program(lineage.Plans),
         recipe=recipe(lineage.Plans),
@@ -102,7 +102,7 @@ rule compute_teacher_logprobs:
     log:
         "logs/compute_teacher_logprobs/{student}/{training}/{dataset}.log",
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: model_threads(lineage.TeacherLogprobs)
     resources:
         **asked(lineage.TeacherLogprobs),
@@ -138,7 +138,7 @@ rule train:
         training=one_of(name for name, training in CATALOGUE.trainings.items() if training.nodes == 1),
         seed=r"\d+",
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: train_threads
     resources:
         **asked(lineage.TrainedModel),
@@ -188,7 +188,7 @@ rule train_on_policy:
         training=one_of(CATALOGUE.on_policy),
         seed=r"\d+",
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: train_threads
     resources:
         **asked(lineage.TrainedModel),

@@ -18,6 +18,11 @@ def generation(wildcards):
     return jobs.generate_job(CATALOGUE, wildcards.model_path, wildcards.decoding)
 
 
+def environment(stage):
+    """Return the environment of a stage that needs torch, in the build that the settings name."""
+    return f"../../envs/{jobs.built(CATALOGUE, stage)}.yaml"
+
+
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
     return lambda wildcards, threads: parameter(wildcards)
@@ -49,7 +54,7 @@ def ahead(wildcards):
 
 
 def generate_environment(wildcards):
-    return f"../../envs/{jobs.environment(answering(wildcards))}.yaml"
+    return environment(jobs.environment(answering(wildcards)))
 
 
 def answering_folder(wildcards):
@@ -70,7 +75,7 @@ def judge_folder(wildcards):
 
 
 def judge_environment(wildcards):
-    return f"../../envs/{jobs.environment(judging(wildcards))}.yaml"
+    return environment(jobs.environment(judging(wildcards)))
 
 
 def judge_execution(wildcards, threads):

@@ -28,7 +28,7 @@ rule render:
         "logs/render/{student}/{training}/{dataset}.log",
     priority: 100  # all rows of a student are planned with before one of its trainings begins
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     params:
         program=program(lineage.Rendered),
         recipe=recipe(lineage.Rendered),

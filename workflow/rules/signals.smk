@@ -77,7 +77,7 @@ rule compute_loglikelihood:
     wildcard_constraints:
         decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
     conda:
-        "../../envs/generate.yaml"
+        environment("generate")
     threads: model_threads(lineage.Loglikelihoods)
     resources:
         **asked(lineage.Loglikelihoods),

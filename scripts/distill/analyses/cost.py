@@ -1,25 +1,84 @@
-"""Cost: how long the programs of each stage ran, and with which libraries."""
+"""Cost: how long the programs of each stage ran, how much of it their models were at work, and with which libraries."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-from distill.analyses.section import Inputs, Section
+from distill.analyses.section import Inputs, Row, Section
+from distill.config.lineage import identity
 from distill.runtime.files import read_json
 
 NEEDS = ("scores", "models", "provenance")  # made again when there are others
 ORDER = 130
+# Programs that load a model. Their time is that of a GPU, where there is one.
+MODELS = ("generate", "judge", "compute_loglikelihood", "compute_teacher_logprobs", "train", "train_on_policy")
+ALL = "all"
 
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on cost, from the provenance of all artefacts."""
-    jobs: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    programs: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     versions: dict[str, set[str]] = defaultdict(set)
-    for facts in map(read_json, inputs["provenance"]):
-        program = facts["program"].removesuffix(".py")
-        jobs[program] += 1
-        seconds[program] += facts["seconds"]
-        for name, version in facts["versions"].items():
-            versions[name].add(version)
-    rows = [{"program": name, "jobs": n, "seconds": round(seconds[name])} for name, n in jobs.items()]
+    for path in inputs["provenance"]:
+        facts = read_json(path)
+        name = facts["program"].removesuffix(".py")
+        programs[name][_model(path) if name in MODELS else ALL].append(facts)
+        for library, version in facts["versions"].items():
+            versions[library].add(version)
     used = ", ".join(f"{name} {' / '.join(sorted(numbers))}" for name, numbers in sorted(versions.items()))
-    return Section("Cost and versions", (f"Made with {used}.",), rows)
+    measured = [facts for name in MODELS for some in programs.get(name, {}).values() for facts in some]
+    said = [text for text in (f"Made with {used}.", _share_text(measured)) if text]
+    rows = [row for name, models in programs.items() for row in _rows(name, models)]
+    return Section("Cost and versions", tuple(said), rows)
+
+
+def busy_share(facts: Iterable[Row]) -> tuple[float, float] | None:
+    """Return the seconds that models were at work, and those that their programs were alive; None if none is known.
+
+    Left out are those that ask a server, which works elsewhere, and trainings in several processes, which do not say.
+    """
+    known = [(f["busy_seconds"], f["alive_seconds"]) for f in facts if "busy_seconds" in f and not _served(f)]
+    return (sum(busy for busy, _ in known), sum(alive for _, alive in known)) if known else None
+
+
+def _served(facts: Row) -> bool:
+    recipe: Any = facts.get("recipe") or {}
+    return (recipe.get("engine") or recipe.get("generation", {}).get("engine")) == "openai"
+
+
+def _share_text(facts: list[Row]) -> str:
+    shares = busy_share(facts)
+    if shares is None:
+        return ""
+    busy, alive = shares
+    return (
+        f"Models were at work for {busy / alive:.0%} of the {alive:.0f} s that their programs ran; the rest is "
+        "imports, loading and writing: on a GPU its idle time. What a scheduler adds before a start comes on top."
+    )
+
+
+def _rows(name: str, models: dict[str, list[Row]]) -> list[Row]:
+    """Return the row of a program, and one for each model where it has several."""
+    whole = [facts for some in models.values() for facts in some]
+    split = [(model, models[model]) for model in sorted(models)] if len(models) > 1 else []
+    return [_row(name, model, some) for model, some in [(ALL if name in MODELS else "", whole), *split]]
+
+
+def _row(name: str, model: str, facts: list[Row]) -> Row:
+    shares = busy_share(facts) if name in MODELS else None
+    busy, alive = shares or (None, None)
+    return {
+        "program": name,
+        "model": model,
+        "jobs": len(facts),
+        "seconds": round(sum(f["seconds"] for f in facts)),
+        "busy seconds": None if busy is None else round(busy),
+        "busy share": f"{busy / alive:.0%}" if busy is not None and alive else None,
+    }
+
+
+def _model(path: Path) -> str:
+    """Return the model of an artefact as it stands in paths; of trainings it is the student."""
+    names = identity(path.parent)
+    return str(names.get("student") or names.get("teacher") or names.get("model") or names.get("model_path") or ALL)

@@ -316,6 +316,11 @@ def environment(answering: Answering) -> str:
     return "vllm" if answering.engine == "vllm" or serves else "generate"
 
 
+def built(catalogue: Catalogue, environment: str) -> str:
+    """Return the name of an environment with torch, in the build that the settings name: envs/{name}.yaml."""
+    return f"{environment}-{catalogue.settings.torch}"
+
+
 # The program of each kind of place; published responses, models from scratch and on-policy trainings have another.
 _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",

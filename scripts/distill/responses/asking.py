@@ -12,6 +12,7 @@ from distill.models.prompts import Prompt
 from distill.responses.engines import Completion, Engine, Request, load_engine
 from distill.responses.kept import Question, find_rows, question, row_seed, shard_seed
 from distill.responses.refusals import FirstRefusals
+from distill.runtime import busy
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal, Key
@@ -37,6 +38,7 @@ class Answerer:
         if self.engine is None:
             take(self.gpus, least=needed_gpus(self.recipe))
             self.engine = load_engine(self.model, self.recipe, seed)
+            busy.note("ready")
         return self.engine
 
     def seeds_rows(self, engine: Engine) -> bool:

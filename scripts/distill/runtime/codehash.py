@@ -5,8 +5,9 @@ follows first-party names definition by definition (functions, classes, constant
 hashes their parsed source. An edit re-makes what can reach it and nothing else.
 
 Left out, with the names that only they use: comments, docstrings, texts for readers (`help=` and the like), log lines,
-the texts of assertions and of built-in errors and `InputError`. Errors of our own keep theirs, which may be data (how
-long to wait, why a row failed). Of `distill/runtime/`, which cannot change a row, only constants named `FORMAT` count.
+notes of `distill.runtime.busy`, the texts of assertions and of built-in errors and `InputError`. Errors of our own keep
+theirs, which may be data (how long to wait, why a row failed). Of `distill/runtime/`, which cannot change a row, only
+constants named `FORMAT` count.
 
 What it cannot see: modules loaded by name. Those are passed as `also` (one engine, not all of them).
 """
@@ -21,6 +22,8 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+from distill.runtime.hashed import remembered
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = Path("distill", "runtime")
 DECLARED = "FORMAT"  # the one name of runtime that counts
@@ -34,8 +37,8 @@ Scope = dict[str, list[Origin]]  # local names; a local import has origins, anot
 _READERS = {"help", "description", "metavar", "epilog"}
 _TAKERS = {"Field", "ArgumentParser", "add_argument", "add_argument_group", "add_mutually_exclusive_group",
            "add_parser", "add_subparsers"}  # fmt: skip
-_LOGGERS = {"logging", "logger", "log", "_logger", "_log", "LOGGER", "LOG"}
-_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+_LOGGERS = {"logging", "logger", "log", "_logger", "_log", "LOGGER", "LOG", "busy"}
+_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "note"}
 # Built-in errors whose arguments are texts; those of OSError are numbers that handlers read, of StopIteration a value.
 _TEXT_ERRORS = {"InputError"} | {
     name
@@ -52,7 +55,12 @@ def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> st
 
     `also` names modules below `root` that it loads by name. Files are read anew at each call and parsed once.
     """
-    tree, digest = _Tree(root.resolve()), hashlib.sha256()
+    script, root = script.resolve(), root.resolve()
+    return remembered(script, also, root, lambda: _code_hash(script, also, root))
+
+
+def _code_hash(script: Path, also: tuple[str, ...], root: Path) -> str:
+    tree, digest = _Tree(root), hashlib.sha256()
     for path, name in sorted(tree.reached(script, also), key=lambda t: (t[0].name, str(t[0]), t[1])):
         if source := tree.module(path).source(name):
             digest.update(f"{path.stem}:{name}\n{source}\n".encode())

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from distill.runtime import busy
+
 LINE_SECONDS = 5.0
 FILE_SECONDS = 2.0
 
@@ -81,11 +83,13 @@ class Progress:
         else:
             self._print()
         self._write()
+        busy.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        busy.end()
         if self._bar is not None:
             self._bar.close()
         elif kind is None:

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from distill.runtime import busy
 from distill.runtime.codehash import code_hash
 from distill.runtime.files import file_digest, json_text, lock_folder, text_digest, write_json
 
@@ -96,7 +97,14 @@ class Record:
         identity = {"identity": self._identity} if self._identity else {}
         content = {**manifest, **stated, **identity}
         outputs["manifest.json"] = text_digest(json_text(content))
-        facts = {**facts, "seconds": seconds, "versions": versions(), "hardware": hardware(), "outputs": outputs}
+        facts = {
+            **facts,
+            "seconds": seconds,
+            **busy.reading(),
+            "versions": versions(),
+            "hardware": hardware(),
+            "outputs": outputs,
+        }
         provenance = {**self._data, **facts}
         write_json(self._folder / "provenance.json", {**provenance, "seal": seal(provenance)})
         write_json(self._folder / "manifest.json", content)

@@ -19,6 +19,7 @@ from typing import Any
 from distill import tables
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_model, load_tokenizer
+from distill.runtime import busy
 from distill.runtime.errors import InputError
 from distill.runtime.files import write_json
 from distill.runtime.progress import Progress
@@ -91,6 +92,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
         watch = Watch(recipe, updates, held_out, on_update, signals)
         trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
         signals.begun = True
+        busy.note("ready")
         trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         watch.check_whole(trainer.state.global_step)
     check_weights(trainer.model, trainer.state.global_step)

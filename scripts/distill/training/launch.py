@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from distill.runtime import busy
 from distill.runtime.errors import InputError
 from distill.training.fit import Fit, fit
 from distill.training.state import last_state
@@ -42,6 +43,7 @@ def launch(job: Fit, processes: int, nodes: int = 1) -> None:
     import torch
     from torch.distributed import TCPStore
 
+    busy.note("elsewhere")
     check_devices(processes, torch.cuda.device_count())
     for state in (job.state, *job.state.iterdir()):
         last_state(state)  # removes torn ones, which the processes would do at the same time

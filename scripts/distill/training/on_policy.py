@@ -21,6 +21,7 @@ from distill import tables
 from distill.config.recipes import OnPolicyJob
 from distill.models.folders import load_model, load_tokenizer
 from distill.models.teaching import check_same_vocabulary
+from distill.runtime import busy
 from distill.runtime.errors import InputError
 from distill.runtime.progress import Progress
 from distill.training import sft
@@ -139,6 +140,7 @@ def fit(job: OnPolicyFit) -> None:
             watch = OnPolicyWatch(common, updates, [], lambda tokens: progress.update(1, tokens), signals)
             trainer.add_callback(watch.callback(trainer, recipe.global_batch))
             signals.begun = True
+            busy.note("ready")
             with _in_words(trainer, recipe):
                 trainer.train(resume_from_checkpoint=str(saved) if saved else None)
             watch.check_whole(trainer.state.global_step)

@@ -176,6 +176,11 @@ def listened(settings: Settings) -> Any:
     return ["judgements" in str(words) for words in commands("mix", settings=_given(settings))]
 
 
+def built(settings: Settings) -> Any:
+    """The file of an environment with torch."""
+    return jobs.built(Catalogue(settings), "train")
+
+
 GRADING = {"timeout_seconds": 5, "deadline_seconds": 20, "memory_mb": 1024}
 SIMILARITY = {"ngram": 5, "overlap": 0.6, "near_duplicate": 0.7}
 
@@ -187,6 +192,7 @@ KEYS = {
         "similarity": key(SIMILARITY, compared),
         "judge": key({**JUDGE, "teacher": "toy-small"}, _judge_words, judge=JUDGE),
         "hours_per_job": key(0.25, begun_ahead),
+        "torch": key("cpu", built),
         "policy": key("rule+judge", counted, listened, judge=JUDGE),
     }),
     StudyRecipe: Keys(STUDY, {

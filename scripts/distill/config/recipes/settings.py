@@ -113,6 +113,11 @@ class Settings(Recipe):
         "job loads its own. On a cluster where the profile makes them one job (profiles/slurm); not where "
         "`engine: openai` asks a server.",
     )
+    torch: Literal["cuda", "cpu"] = Field(
+        "cuda",
+        description="Build of torch and vLLM in the environments of `snakemake --sdm conda`; `cpu` spares a machine "
+        "without a GPU the download of 2.5 GB and more.",
+    )
 
     @model_validator(mode="after")
     def _judge_is_there(self) -> "Settings":

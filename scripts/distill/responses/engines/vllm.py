@@ -222,8 +222,8 @@ def _import() -> Any:
         from vllm.platforms import current_platform
     except ImportError as error:
         raise InputError(
-            f"`engine: vllm`: vLLM is not installed here ({error}); envs/vllm.yaml has it (`snakemake --sdm conda`), "
-            "and `engine: transformers` runs without it"
+            f"`engine: vllm`: vLLM is not installed here ({error}); envs/vllm-cuda.yaml has it (`snakemake --sdm "
+            "conda`), and `engine: transformers` runs without it"
         ) from None
     if current_platform.is_unspecified():
         raise InputError(
