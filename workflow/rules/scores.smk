@@ -78,7 +78,7 @@ rule rate_solutions:
     log:
         "logs/rate_solutions/{corpus}/{model_path}.log",
     conda:
-        "../../envs/generate.yaml"
+        environment("generate")
     threads: model_threads(lineage.Likelihoods)
     resources:
         **asked(lineage.Likelihoods),
