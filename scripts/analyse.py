@@ -8,6 +8,7 @@ Run as: python scripts/analyse.py --analysis parity --inputs '{"models": [...], 
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from distill.analyses import load
 from distill.config.inputs import Inputs
@@ -24,6 +25,11 @@ class AnalysisInputs(Inputs):
 
     files_of: dict[str, tuple[Path, ...]]
 
+    @classmethod
+    def nested(cls, data: Any) -> Any:
+        """Return kinds and files as the value of the one field."""
+        return {"files_of": data}
+
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, analyse, write table and section."""
@@ -34,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     module, folder = load(args.analysis), args.output.parent
-    inputs = AnalysisInputs.read(f'{{"files_of": {args.inputs}}}')
+    inputs = AnalysisInputs.read(args.inputs)
     if missing := [kind for kind in module.NEEDS if kind not in inputs.files_of]:
         raise InputError(f"--inputs: the analysis {args.analysis} needs files of {missing[0]}")
     record = Record(__file__, "{}", inputs.files(), folder, identity(folder), also=(module.__name__,))

@@ -1,8 +1,12 @@
 """The files of a program as one JSON text: what is refused, and the names of files in the record."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from helpers import REPOSITORY
 
 from distill.config.inputs import Inputs
 from distill.config.recipes import canonical_json
@@ -23,6 +27,39 @@ def test_files_keep_their_order_and_have_names() -> None:
         "one": Path("d/x"),
     }  # fmt: skip
     assert Some.read('{"lists": []}').files() == {}
+
+
+SNAKEFILE = """
+import json
+rule names:
+    output: "count"
+    params: inputs=json.dumps({"lists": [f"results/scores/a long name, and 'quotes'/{i}.json" for i in range(20_000)]})
+    shell: "exec python ../count.py --inputs - <<< {params.inputs:q} > {output}"
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from distill.config.inputs import Inputs
+class Some(Inputs):
+    lists: tuple[Path, ...]
+print(sys.argv[1:], len(Some.read(sys.argv[2]).lists))
+"""
+
+
+def test_twenty_thousand_files_are_no_argument(tmp_path: Path) -> None:
+    rules = [path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk")]
+    given = [line for text in rules for line in text.splitlines() if "--inputs" in line and "params.inputs" in line]
+    assert len(given) >= 8
+    assert all("--inputs - <<< {params.inputs:q}" in line for line in given)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "count.py").write_text(COUNT)
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts"),
+           "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    done = subprocess.run(command, cwd=tmp_path / "work", env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "work/count").read_text() == "['--inputs', '-'] 20000\n"
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     seen, met = set(), set()
     for words in map(shlex.split, lines):
         seen.add("rate_solutions" if "--solutions" in words else Path(words[1]).stem)  # another rule's program
-        odd = [word for word in words if not re.fullmatch(r"[\w/.=>-]+", word) and not word.startswith(("{", "["))]
+        odd = [word for word in words if not re.fullmatch(r"[\w/.=<>-]+", word) and not word.startswith(("{", "["))]
         own = {word for word in odd if word.startswith(f"{study.folder}/scripts/") and Path(word).exists()}
         assert set(odd) - own <= whole
         met |= whole & set(words)

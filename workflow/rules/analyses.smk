@@ -36,7 +36,7 @@ rule contrast:
         code=code(lineage.Contrasts),
         inputs=contrast_files,
     shell:
-        "exec python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
+        "exec python {params.program:q} --inputs - <<< {params.inputs:q} --recipe {params.recipe:q} --output {output.scores} 2> {log}"
 
 
 rule analyse:
@@ -58,5 +58,5 @@ rule analyse:
         code=code(lineage.Analysis),
         inputs=analysis_inputs,
     shell:
-        "exec python {params.program:q} --analysis {wildcards.analysis} --inputs {params.inputs:q}"
+        "exec python {params.program:q} --analysis {wildcards.analysis} --inputs - <<< {params.inputs:q}"
         " --output {output.section} 2> {log}"

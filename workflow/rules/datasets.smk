@@ -34,5 +34,5 @@ rule mix:
         code=code(lineage.Dataset),
         inputs=mixed_files,
     shell:
-        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --recipe {params.recipe:q}"
+        "exec python {params.program:q} --problems {input.table} --inputs - <<< {params.inputs:q} --recipe {params.recipe:q}"
         " --output {output.table} 2> {log}"

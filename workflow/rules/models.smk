@@ -84,7 +84,7 @@ rule compare_plans:
         code=code(lineage.Plans),
         inputs=planned_files,
     shell:
-        "exec python {params.program:q} --inputs {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+        "exec python {params.program:q} --inputs - <<< {params.inputs:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
 rule compute_teacher_logprobs:

@@ -37,7 +37,7 @@ rule score:
         code=code(lineage.Score),
         inputs=scored_files,
     shell:
-        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
+        "exec python {params.program:q} --problems {input.table} --inputs - <<< {params.inputs:q} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 
@@ -60,7 +60,7 @@ rule write_solutions:
         code=code(lineage.Solutions),
         inputs=solvers_files,
     shell:
-        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --output {output.table} 2> {log}"
+        "exec python {params.program:q} --problems {input.table} --inputs - <<< {params.inputs:q} --output {output.table} 2> {log}"
 
 
 # The program is that of `compute_loglikelihood`, and so is its code.

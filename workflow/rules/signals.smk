@@ -34,7 +34,7 @@ rule find_contamination:
         code=code(lineage.Contamination),
         inputs=benchmark_files,
     shell:
-        "exec python {params.program:q} --statements {input.tables} --inputs {params.inputs:q}"
+        "exec python {params.program:q} --statements {input.tables} --inputs - <<< {params.inputs:q}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 

@@ -41,7 +41,7 @@ rule find_agreement:
         code=code(lineage.Agreement),
         inputs=voters_files,
     shell:
-        "exec python {params.program:q} --problems {input.table} --inputs {params.inputs:q} --workers {threads}"
+        "exec python {params.program:q} --problems {input.table} --inputs - <<< {params.inputs:q} --workers {threads}"
         " --recipe {params.recipe:q} --output {output.table} 2> {log}"
 
 

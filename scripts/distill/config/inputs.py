@@ -1,6 +1,11 @@
-"""The files that a program reads, given as one canonical JSON text: `--inputs {"responses": [...], ...}`."""
+"""The files that a program reads, given as one canonical JSON text: `--inputs {"responses": [...], ...}`.
+
+The rules give `--inputs -` and the text on standard input: Linux takes no argument of more than 128 KiB, which are the
+names of about a thousand files.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,9 +22,9 @@ class Inputs(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Return the inputs from their JSON. Raises InputError that says which key is wrong."""
+        """Return the inputs from their JSON, by `-` on standard input. InputError says which key is wrong."""
         try:
-            data = json.loads(text)
+            data = cls.nested(json.loads(sys.stdin.read() if text == "-" else text))
         except ValueError as error:
             raise InputError(f"--inputs: not JSON ({error})") from None
         mistakes: list[str] = []
@@ -27,6 +32,11 @@ class Inputs(BaseModel):
         if mistakes:
             raise InputError(mistakes[0])
         return inputs
+
+    @classmethod
+    def nested(cls, data: Any) -> Any:
+        """Return the JSON's content as the fields have it: itself."""
+        return data
 
     def files(self) -> dict[str, Path]:
         """Return name -> file of all files, for the record: `responses/long/0`, `verdicts/3`, `duplicates`."""
