@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from distill.config.catalogue import KINDS
 from distill.config.load import load
 from distill.config.mistakes import LONGEST_NAME
+from distill.config.origins import unusable_files
 from distill.config.plan import Plan
 from distill.config.recipes import NAME_PATTERN
 from distill.runtime.errors import InputError
@@ -66,7 +67,7 @@ def check(name: str, folder: Path) -> None:
     """Raise InputError with a line per mistake of the configuration with a study, or per file that is not there."""
     settings = yaml.safe_load((folder / "config.yaml").read_text())
     plan = Plan(load(folder, {**settings, "studies": [name], "folder": str(folder)}))
-    if unusable := plan.unusable_files():
+    if unusable := unusable_files(plan):
         raise InputError("\n".join(unusable))
 
 

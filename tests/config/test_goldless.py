@@ -13,6 +13,7 @@ from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.lineage import Agreement, Golds, Judgements, Responses, Verdicts
 from distill.config.load import load
+from distill.config.origins import unusable_files
 from distill.config.plan import Plan
 from distill.runtime.errors import InputError
 
@@ -90,7 +91,7 @@ def test_who_votes_must_be_there_too(loaded: Loaded) -> None:
     lost = {"toy-lost": {"model": {"path": "nowhere"}, "decoding": "toy-sampled"}}
     corpus = {**CORPUS, "agreement": {"teachers": ["toy-lost", "toy-small"]}}
     plan = Plan(loaded(corpora={"open": corpus}, datasets={"paired": DATASET}, teachers=lost))
-    assert [line.split(": ", 1)[1] for line in plan.unusable_files()] == ["toy-lost: nowhere is not there"]
+    assert [line.split(": ", 1)[1] for line in unusable_files(plan)] == ["toy-lost: nowhere is not there"]
 
 
 def test_the_order_of_teachers_and_the_agreement_change_no_problem(loaded: Loaded) -> None:

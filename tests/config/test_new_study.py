@@ -14,6 +14,7 @@ from helpers import REPOSITORY
 from distill.config.catalogue import KINDS
 from distill.config.lineage import TrainedModel
 from distill.config.load import load
+from distill.config.origins import unusable_files
 from distill.config.plan import Plan
 from distill.runtime.errors import InputError
 from tools import new_study
@@ -36,7 +37,7 @@ def test_the_template_is_a_study_that_can_be_planned(capsys: pytest.CaptureFixtu
     plan = Plan(load(Path("config"), {"studies": ["so-mine"]}))
     names = ("so-mine-hard", "so-mine-easy", "so-mine-mix")
     assert set(plan.trained()) == {TrainedModel("so-mine-student", "so-mine-sft", name, 1) for name in names}
-    assert plan.unusable_files() == []
+    assert unusable_files(plan) == []
     told = capsys.readouterr().out
     assert "wrote config/studies/so-mine.yaml" in told
     assert "snakemake -n -q rules --config studies=so-mine" in told

@@ -21,6 +21,7 @@ from distill.config.lineage import (
     Verdicts,
 )
 from distill.config.load import load
+from distill.config.origins import unusable_files
 from distill.config.plan import Plan
 
 Planned = Callable[..., Plan]
@@ -150,15 +151,15 @@ def test_judgements_are_paid_for_only_where_the_policy_listens(planned: Planned)
 
 
 def test_files_that_studies_start_from_are_missed(planned: Planned) -> None:
-    assert planned().unusable_files() == []
+    assert unusable_files(planned()) == []
     lost = planned(file="teachers", **{"toy-short": {"model": {"path": "resources/toy/nobody"}}})
-    assert lost.unusable_files() == ["config/catalogue/teachers.yaml: toy-short: resources/toy/nobody is not there"]
+    assert unusable_files(lost) == ["config/catalogue/teachers.yaml: toy-short: resources/toy/nobody is not there"]
     # Decontamination reads all benchmarks, also those on which no study measures.
     compared = planned(**{"toy-mix-long": {"curation": {"decontaminate": True}}})
-    assert any("gsm8k-benchmark" in line for line in compared.unusable_files())
+    assert any("gsm8k-benchmark" in line for line in unusable_files(compared))
     judged = planned({"judge": {"teacher": "toy-lost"}}, file="teachers",
                      **{"toy-lost": {"model": {"path": "nowhere"}, "decoding": "toy-sampled"}})  # fmt: skip
-    assert "config/catalogue/teachers.yaml: toy-lost: nowhere is not there" in judged.unusable_files()
+    assert "config/catalogue/teachers.yaml: toy-lost: nowhere is not there" in unusable_files(judged)
 
 
 def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:
@@ -185,4 +186,4 @@ def test_a_training_that_distils_asks_for_its_teacher(planned: Planned) -> None:
     planned(file="teachers", alone=published)
     alone = planned(file="trainings", **{"toy-sft": {"distil": {"teacher": "alone"}}})
     assert BaseModel("alone") in alone.models()
-    assert alone.unusable_files() == ["config/catalogue/teachers.yaml: alone: resources/toy/nobody is not there"]
+    assert unusable_files(alone) == ["config/catalogue/teachers.yaml: alone: resources/toy/nobody is not there"]

@@ -11,6 +11,7 @@ from distill.config.gaps import comparisons
 from distill.config.jobs import job_of
 from distill.config.lineage import Answers, Responses, TrainedModel
 from distill.config.load import load
+from distill.config.origins import unusable_files
 from distill.config.plan import Plan
 
 BENCHMARKS = 5
@@ -82,7 +83,7 @@ def test_a_study_has_the_jobs_that_its_arms_need(name: str) -> None:
     asked = len(teachers) * SHARDS * DRAWS.get(name, 1)
     published = 3 * SHARDS if name == "released" else 0
     on_policy = jobs["train_on_policy"]
-    assert plan.unusable_files() == []
+    assert unusable_files(plan) == []
     assert len(plan.arms()) == students + trained
     assert jobs["train"] + on_policy == trained + STARTS.get(name, 0)
     assert jobs["mix"] == datasets

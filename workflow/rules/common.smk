@@ -20,6 +20,7 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import load
+from distill.config.origins import unusable_files
 from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
@@ -34,7 +35,7 @@ try:
 except InputError as error:
     raise WorkflowError(f"the configuration has mistakes:\n{error}") from None
 PLAN = Plan(CATALOGUE)
-if unusable := PLAN.unusable_files():
+if unusable := unusable_files(PLAN):
     raise WorkflowError(
         "the selected studies need files that cannot be used (decontamination needs all benchmarks):", *unusable
     )

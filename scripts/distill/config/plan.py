@@ -1,12 +1,11 @@
 """The plan: which artefacts the selected studies need, stage by stage, as places of `results/`.
 
-The rules, the bill and the publisher ask the same lists. Nothing here looks at a file but `unusable_files`.
+The rules, the bill and the publisher ask the same lists. Nothing here looks at a file.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 from distill.config.catalogue import Catalogue
@@ -42,8 +41,6 @@ from distill.config.lineage import (
     Verdicts,
     model_place,
 )
-from distill.config.recipes import Rows
-from distill.config.recipes.base import namable
 from distill.config.shards import shard_names
 
 CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
@@ -217,7 +214,7 @@ class Plan:
     def _teacher_answers(self, kind: type[AnswersT], corpus: str, teacher: str) -> list[AnswersT]:
         return self.answers(kind, corpus, f"teachers/{teacher}", self.catalogue.decoding_of(teacher))
 
-    def _of_datasets(self, *kinds: str) -> list[Place]:
+    def of_datasets(self, *kinds: str) -> list[Place]:
         needed = (n for name in self.dataset_names() for n in self.dataset_inputs(name) if n.kind in kinds)
         return unique(place for n in needed for place in n.places)
 
@@ -225,11 +222,11 @@ class Plan:
         """Return the teachers' responses that datasets are made from, or what is made of each; and those that vote."""
         voters = [self.voters(place) for place in self.agreements()] if kind is Responses else []
         voted = [place for own in voters for places in own.values() for place in places]
-        return unique([*self._of_datasets(kind.KIND), *voted])
+        return unique([*self.of_datasets(kind.KIND), *voted])
 
     def signals(self) -> list[Place]:
         """Return the signals that datasets ask for."""
-        return self._of_datasets("contamination", "duplicates", "loglikelihoods")
+        return self.of_datasets("contamination", "duplicates", "loglikelihoods")
 
     def all_answers(self, kind: type[Answers]) -> list[Place]:
         """Return all teachers' and students' responses, or what is made of each."""
@@ -381,53 +378,3 @@ class Plan:
         if kind in ("scores_csv", "means", "breakdowns", "gaps"):
             return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
         return [place.manifest for place in stages[kind]()]
-
-    def local_files(self) -> Iterator[tuple[str, str, str | None]]:
-        """Yield (file of the catalogue, name, path) of each local file or folder that the studies start from."""
-        catalogue = self.catalogue
-        named = {("students", a.student): catalogue.students[a.student] for a in self.arms()}
-        for place in self.teacher_answers(Responses):
-            teacher = place.model_path.removeprefix("teachers/")
-            named["teachers", teacher] = catalogue.teachers[teacher]
-        solvers = (catalogue.corpora[place.corpus].solutions_from for place in self.solutions())
-        named |= {("teachers", name): catalogue.teachers[name] for name in solvers if name}
-        judge = catalogue.settings.judge
-        for name in [*([judge.teacher] if judge else []), *self.distil_teachers()]:
-            named["teachers", name] = catalogue.teachers[name]
-        compared = catalogue.benchmarks() if self._of_datasets("contamination") else []
-        for name in unique([*self.corpora(), *compared]):
-            yield from (("corpora", name, path) for path in _source_paths(catalogue.corpora[name]))
-        for (kind, name), recipe in named.items():
-            if recipe.model is None:
-                yield from ((kind, name, path) for path in _source_paths(recipe.published))
-            else:
-                yield kind, name, recipe.model.path
-                yield kind, name, recipe.model.chat_template
-
-    def unusable_files(self) -> list[str]:
-        """Return one line for each of these files that is not there, or that no rule can name.
-
-        Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
-        """
-        return [
-            f"{self.catalogue.settings.folder}/{self.catalogue.files[kind, name]}: {name}: {complaint}"
-            for kind, name, path in self.local_files()
-            if path
-            for complaint in _complaints(Path(path))
-        ]
-
-
-def _complaints(path: Path) -> Iterator[str]:
-    """Yield what keeps a file, or each file of a folder, from being the input of a rule."""
-    if not path.exists():
-        yield f"{path} is not there"
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        try:
-            namable(str(file))
-        except ValueError as error:
-            yield f"{error}; rename it"
-
-
-def _source_paths(rows: Rows) -> list[str]:
-    """Return the local files of rows from outside; in place of a pattern that finds none the pattern."""
-    return [str(file) for path in rows.paths() for file in rows.files_of(path) or [path]]
