@@ -25,8 +25,8 @@ from distill.scores.csvs import csv_text
 from distill.scores.edges import at_an_edge
 from distill.scores.gaps import gap_rows
 from distill.scores.means import MEAN_COLUMNS, mean_rows
-from distill.scores.readings import gap_text
 from distill.scores.table import BREAKDOWN_COLUMNS, SCORE_COLUMNS, breakdown_rows, score_rows
+from distill.scores.terminal import gap_text
 from distill.training.parity import trained_facts
 
 GAP_COLUMNS = ("study", "gap", "student", "training", "benchmark", "estimate", "ci_low", "ci_high", "p_value",

@@ -54,7 +54,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:4] == ["gaps", "gains", "likelihoods", "scores"]
+    assert analyses.names()[:5] == ["answers", "gaps", "gains", "likelihoods", "scores"]
     assert len(set(orders)) == len(orders)
 
 

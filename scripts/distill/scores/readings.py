@@ -11,7 +11,6 @@ from typing import Any
 
 from distill.config.contrasts import DECLARED
 from distill.scores import numbers
-from distill.scores.csvs import aligned
 from distill.scores.measures import ACCURACY, MEASURES, Measure
 from distill.scores.numbers import points
 from distill.training.parity import NOT_COMPARABLE
@@ -124,12 +123,6 @@ HOLM = "Holm's p"
 ESTIMATE = "estimate"  # its heading is the unit
 COLUMNS = ("gap", "student", "benchmark", "arms", ESTIMATE, "95 % interval", "reading", "p", HOLM, "seeds",
            "training noise", "loss tokens", "parity")  # fmt: skip
-LEGEND = (
-    "A reading is about the data: it needs the noise between trainings (arms with several seeds) and comparable arms, "
-    "and follows Holm's p.",
-    "'these two models': without seeds the interval is about these models only; it would leave out 0 as long as the SD "
-    "of a training is below the figure given.",
-)  # fmt: skip
 
 
 def cells(row: Row) -> dict[str, str]:
@@ -140,34 +133,12 @@ def cells(row: Row) -> dict[str, str]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
-    """Return the contrasts as text for a terminal: per study what it asks and expects, then a table per family.
-
-    `studies` are their recipes by name.
-    """
-    lines: list[str] = []
-    for name, study in studies.items():
-        own = [row for row in rows if row["study"] == name]
-        lines += [f"study {name}", *asked(study)]
-        for family in dict.fromkeys(row["family"] for row in own):
-            rows_of_it = [row for row in own if row["family"] == family]
-            table = [list(cells(row).values()) for row in rows_of_it]
-            lines += ["", title(rows_of_it[0]), *aligned([headings(rows_of_it[0]), *table])]
-        lines += ["", *expectations(own)]
-    return "\n".join([*lines, *(LEGEND if rows else [])])
-
-
 def title(row: Row) -> str:
     """Return the title of the table of a row's family, which says the measure and its unit."""
     measure = measure_of(row)
     if row["family"] == measure.family(DECLARED):
         return f"contrasts in {measure.shown} of {'accuracy' if measure is ACCURACY else 'the ' + measure.title}"
     return row["family"]
-
-
-def headings(row: Row) -> list[str]:
-    """Return the headings of the table of a row's family: that of its estimate is the unit."""
-    return [measure_of(row).shown if name == ESTIMATE else name for name in COLUMNS]
 
 
 def asked(study: Any) -> list[str]:

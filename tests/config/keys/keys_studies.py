@@ -27,7 +27,7 @@ from distill.config.recipes import (
 from distill.scores.arms import Likelihood, Score
 from distill.scores.gaps import gap_rows
 from distill.scores.power import outlook_text, outlooks, problem_counts, warnings
-from distill.scores.readings import gap_text
+from distill.scores.terminal import gap_text
 
 ARMS = {"students": ["s"], "datasets": ["hard", "easy"], "training": "t"}
 STUDY = {"title": "One", "arms": [ARMS], "benchmarks": ["b"], "decoding": "d"}

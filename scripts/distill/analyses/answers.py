@@ -1,0 +1,19 @@
+"""The answers: a sentence for each declared contrast and student."""
+
+from distill.analyses.section import Inputs, Section
+from distill.config.contrasts import DECLARED
+from distill.scores.answers import answers
+from distill.scores.csvs import read_csv
+from distill.scores.readings import measure_of
+
+NEEDS = ("gaps",)
+ORDER = 5
+TEXT = "A sentence says what the reading of its contrast says, and no more; the figures stand under Gaps."
+NONE = "The studies name no gaps."
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section of sentences, from gaps.csv."""
+    rows = read_csv(*inputs["gaps"])
+    said = answers(row for row in rows if row["family"] == measure_of(row).family(DECLARED))
+    return Section("Answers", (TEXT,) if said else (NONE,), [*said])

@@ -1,0 +1,118 @@
+"""What the declared contrasts of a study come to, in a sentence for each student: by the readings, and nothing more.
+
+A sentence says what the reading says: gain and loss of the data; two trained models where there is no second seed;
+what is undecided, smaller than what matters, or not comparable. How sure it is and how fair stand in it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from distill.config.lineage import BASE
+from distill.scores.numbers import points
+from distill.scores.readings import (
+    GAIN,
+    GAIN_OVER_ALL,
+    LOSS,
+    LOSS_TO_BEST,
+    MODELS,
+    TWO_MODELS,
+    UNDECIDED,
+    Row,
+    amount,
+    interval,
+    measure_of,
+)
+from distill.training.parity import NOT_COMPARABLE
+
+DECLARED = "as declared: "  # how a parity begins that a study has declared
+LIKE = 0.05  # loss tokens that differ by less are called alike
+
+
+def answers(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Return `contrast`, `student` and `answer`, a sentence, of the primary rows of gaps.csv, in their order."""
+    found: dict[tuple[str, str, str, str], list[Row]] = {}
+    for row in rows:
+        if row["primary"] == "yes":
+            found.setdefault((row["study"], row["gap"], row["student"], row["measure"]), []).append(row)
+    return [
+        {"contrast": gap, "student": student, "answer": f"{'; '.join([*map(_clause, own), *_fairness(own)])}."}
+        for (_, gap, student, _), own in found.items()
+    ]
+
+
+def _clause(row: Row) -> str:
+    """Return what a row says of its student."""
+    student, plus, minus, word = row["student"], row["plus"], row["minus"], (row["reading"] or UNDECIDED).split(", ")[0]
+    if row["reading"] == NOT_COMPARABLE:
+        return f"{student}: {plus} and {minus} are {NOT_COMPARABLE}{row['parity'].removeprefix(NOT_COMPARABLE)}"
+    if row["estimate"] is None:
+        return _against_the_best(student, plus, minus, word, row)
+    if not minus or not row["training"] or " of " in plus:
+        return _of_contrasts(row, word)
+    than = "than the untouched student" if minus == BASE else f"than on {minus}"
+    if word in (GAIN, LOSS):
+        verb = {GAIN: "gains", LOSS: "loses"}[word]
+        against = "over the untouched student" if minus == BASE else f"instead of {minus}"
+        return f"{student} {verb} {_size(row)} when trained on {plus} {against} ({_certainty(row)})"
+    if word in (TWO_MODELS, MODELS):
+        more = "less" if row["estimate"] < 0 else "more"
+        return f"{student} had {_size(row)} {more} on {plus} {than} ({_certainty(row)})"
+    if word == UNDECIDED:
+        return f"whether {student} does better on {plus} {than} is undecided ({_signed(row)}, {_certainty(row)})"
+    return f"for {student} the difference of {plus} and {minus} is {word} ({_signed(row)}, {_certainty(row)})"
+
+
+def _of_contrasts(row: Row, word: str) -> str:
+    """Return what a gap between gaps, or a slope, says."""
+    said = {TWO_MODELS: "of these models", MODELS: "of these models"}.get(word, word)
+    if not row["minus"]:
+        return f"{row['student']}: {row['plus']}, {_signed(row)} per unit, {said} ({_certainty(row)})"
+    more = "less" if row["estimate"] < 0 else "more"
+    return f"{row['plus']} is {_size(row)} {more} than {row['minus']}, {said} ({_certainty(row)})"
+
+
+def _against_the_best(student: str, plus: str, minus: str, word: str, row: Row) -> str:
+    others = minus.removeprefix("the best of ")
+    said = {
+        GAIN_OVER_ALL: f"{student} does better on {plus} than on each of {others}",
+        LOSS_TO_BEST: f"{student} does worse on {plus} than on one of {others}",
+        UNDECIDED: f"whether {plus} beats {minus} is undecided",
+        MODELS: f"against {minus} nothing is said beyond these models",
+    }.get(word, f"{plus} and {minus} lie apart by {word}")
+    return f"{said} ({interval(row)})"
+
+
+def _size(row: Row) -> str:
+    """Return the size of a difference with its unit, without a sign."""
+    measure = measure_of(row)
+    return f"{points(abs(row['estimate']), '', measure.scale, measure.decimals)} {measure.shown}"
+
+
+def _signed(row: Row) -> str:
+    return f"{amount(row)} {measure_of(row).shown}"
+
+
+def _certainty(row: Row) -> str:
+    """Return the interval, and what is known of other trainings."""
+    said = f"95 %: {interval(row)}"
+    if row["reading"] not in (TWO_MODELS, MODELS):
+        return f"{said}, {row['n_seeds']} seeds" if row["n_seeds"] > 1 else said
+    if not row["tipping_sd"]:
+        return f"{said}; other trainings may come out otherwise"
+    measure = measure_of(row)
+    tipping = points(row["tipping_sd"], "", measure.scale, measure.decimals)
+    return f"{said}; it holds of other trainings if their SD is below {tipping}"
+
+
+def _fairness(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what the arms do not share though the study says so, and where they have unlike numbers of loss tokens."""
+    declared = dict.fromkeys(row["parity"] for row in rows if row["parity"].startswith(DECLARED))
+    yield from (f"the arms differ, as the study says, in {parity.removeprefix(DECLARED)}" for parity in declared)
+    ratios = [(row["minus"], row["loss_token_ratio"]) for row in rows if row["loss_token_ratio"] is not None]
+    unlike = [(minus, ratio) for minus, ratio in ratios if abs(ratio - 1) > LIKE]
+    if ratios and not unlike:
+        yield "with as many loss tokens"
+    elif unlike:
+        several = len(ratios) > 1
+        yield "with " + " and ".join(
+            f"{ratio:.2f} times the loss tokens{f' of {minus}' if several else ''}" for minus, ratio in unlike
+        )
