@@ -20,6 +20,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from goals import Goal, add_check, report
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -120,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=400, help="problems of each corpus that is really asked")
     parser.add_argument("--snakemake", default=str(ROOT / ".venv/bin/python"), help="a Python that has Snakemake")
-    parser.add_argument("--check", action="store_true", help="exit with 1 when the goal is missed")
+    add_check(parser)
     args = parser.parse_args()
     times = measure(args.rows, args.snakemake)
     machine = ", ".join(f"{name} {fact}" for name, fact in hardware().items())
@@ -132,9 +134,7 @@ def main() -> None:
     for tokens, (work, allocated) in shares.items():
         print(f"| {tokens:,} | {work:,.0f} | {allocated:,.0f} | {work / allocated:.3f} |")
     share = sum(work for work, _ in shares.values()) / sum(allocated for _, allocated in shares.values())
-    met = share >= GOAL
-    print(f"\ngoal gpu_busy_share: {share:.3f} (>= {GOAL}) {'met' if met else 'missed'}")
-    sys.exit(args.check and not met)
+    report([Goal("gpu_busy_share", f"{share:.3f}", f">= {GOAL}", share >= GOAL)], args.check)
 
 
 if __name__ == "__main__":

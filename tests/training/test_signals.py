@@ -91,7 +91,7 @@ def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
     assert third.begins()[0] > done
     assert undisturbed.ended() == 0
     assert weights(third.output) == weights(undisturbed.output)
-    assert manifest(third.output) == manifest(undisturbed)
+    assert manifest(third.output) == manifest(undisturbed.output)
 
 
 # Trains in a child that is killed at a random moment, ten times, then to the end. What torch needs to start is loaded
