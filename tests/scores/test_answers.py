@@ -6,12 +6,13 @@ import pytest
 
 from distill.scores.answers import answers
 
-ROW = {"study": "y", "gap": "g", "student": "s", "training": "t", "measure": "accuracy", "primary": "yes",
-       "reading": "gain", "parity": "equal", "plus": "a", "minus": "b", "estimate": 0.05, "ci_low": 0.01,
+ROW = {"family": "declared", "study": "y", "gap": "g", "student": "s", "training": "t", "measure": "accuracy",
+       "primary": "yes", "reading": "gain", "parity": "equal", "plus": "a", "minus": "b", "estimate": 0.05, "ci_low": 0.01,
        "ci_high": 0.09, "n_seeds": 1, "tipping_sd": None, "loss_token_ratio": None}  # fmt: skip
 DOWN = {"estimate": -0.05, "ci_low": -0.09, "ci_high": -0.01}
 BEST = {"estimate": None, "minus": "the best of b, c"}
-NATS = {"measure": "solution", "estimate": 0.0321, "ci_low": 0.01, "ci_high": 0.05}
+NATS = {"measure": "solution", "family": "declared, likelihood of the solutions",
+        "estimate": 0.0321, "ci_low": 0.01, "ci_high": 0.05}  # fmt: skip
 
 
 def said(**changes: Any) -> str:
@@ -78,7 +79,7 @@ def test_how_fair_it_was_stands_in_the_sentence(changes: dict[str, Any], words: 
 def test_a_sentence_for_each_contrast_and_student_in_the_order_of_the_rows() -> None:
     other = {**ROW, "minus": "c", "loss_token_ratio": 2.0}
     rows = [{**ROW, "gap": "z", "loss_token_ratio": 0.5}, {**other, "gap": "z"}, {**ROW, "primary": "no"},
-            {**ROW, "student": "u"}, ROW]  # fmt: skip
+            {**ROW, "family": "gains over base"}, {**ROW, "student": "u"}, ROW]  # fmt: skip
     found = answers(rows)
     assert [(each["contrast"], each["student"]) for each in found] == [("z", "s"), ("g", "u"), ("g", "s")]
     first = found[0]["answer"]

@@ -1,10 +1,8 @@
 """The answers: a sentence for each declared contrast and student."""
 
 from distill.analyses.section import Inputs, Section
-from distill.config.contrasts import DECLARED
 from distill.scores.answers import answers
 from distill.scores.csvs import read_csv
-from distill.scores.readings import measure_of
 
 NEEDS = ("gaps",)
 ORDER = 5
@@ -14,6 +12,5 @@ NONE = "The studies name no gaps."
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section of sentences, from gaps.csv."""
-    rows = read_csv(*inputs["gaps"])
-    said = answers(row for row in rows if row["family"] == measure_of(row).family(DECLARED))
+    said = answers(read_csv(*inputs["gaps"]))
     return Section("Answers", (TEXT,) if said else (NONE,), [*said])

@@ -10,6 +10,7 @@ from distill.config.recipes import ContrastRecipe, GapRecipe, StudyRecipe
 
 DECLARED, GAINS = "declared", "gains over base"  # families: in each, p-values are corrected together
 GAIN_OVER_BASE = "gain_over_base"
+BEST_OF = "the best of "  # how the minus of a contrast with several begins
 Groups = tuple[tuple[Arm, ...], ...]
 
 
@@ -67,7 +68,7 @@ def gap_contrasts(study: StudyRecipe, name: str, gap: GapRecipe) -> Iterator[Con
 
 
 def _best_of(gap: GapRecipe) -> str:
-    return f"the best of {', '.join(map(shown, gap.minus))}"
+    return f"{BEST_OF}{', '.join(map(shown, gap.minus))}"
 
 
 def _difference(compared: Comparison, name: str, gap: GapRecipe, minus: int) -> Contrast:

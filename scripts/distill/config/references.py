@@ -225,11 +225,10 @@ class References:
         for key, message in contrasts.mistakes(study, sorted(trained)):
             self._add(name, key, message)
         for contrast in contrasts.contrasts(study):
+            key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
             if one_recipe := self._of_one_recipe(contrast):
-                key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
                 self._add(name, key, f"{one_recipe} are two names of one recipe; they do not differ")
             if apart := [] if contrast.parts else self._trained_apart(contrast):
-                key = f"{'gaps' if contrast.name in study.gaps else 'contrasts'}.{contrast.name}"
                 message = f"{contrast.student}: its arms are trained with another {', '.join(apart)}; make them equal"
                 self._add(name, key, f"{message}, or say under `differs` what is meant to differ")
 

@@ -6,6 +6,7 @@ what is undecided, smaller than what matters, or not comparable. How sure it is 
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from distill.config.contrasts import BEST_OF
 from distill.config.lineage import BASE
 from distill.scores.numbers import points
 from distill.scores.readings import (
@@ -19,7 +20,9 @@ from distill.scores.readings import (
     Row,
     amount,
     interval,
+    is_declared,
     measure_of,
+    unit,
 )
 from distill.training.parity import NOT_COMPARABLE
 
@@ -28,10 +31,10 @@ LIKE = 0.05  # loss tokens that differ by less are called alike
 
 
 def answers(rows: Iterable[Row]) -> list[dict[str, str]]:
-    """Return `contrast`, `student` and `answer`, a sentence, of the primary rows of gaps.csv, in their order."""
+    """Return `contrast`, `student` and `answer`, a sentence, of the declared and primary rows, in order."""
     found: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in rows:
-        if row["primary"] == "yes":
+        if is_declared(row) and row["primary"] == "yes":
             found.setdefault((row["study"], row["gap"], row["student"], row["measure"]), []).append(row)
     return [
         {"contrast": gap, "student": student, "answer": f"{'; '.join([*map(_clause, own), *_fairness(own)])}."}
@@ -46,7 +49,7 @@ def _clause(row: Row) -> str:
         return f"{student}: {plus} and {minus} are {NOT_COMPARABLE}{row['parity'].removeprefix(NOT_COMPARABLE)}"
     if row["estimate"] is None:
         return _against_the_best(student, plus, minus, word, row)
-    if not minus or not row["training"] or " of " in plus:
+    if not minus or " of " in plus:
         return _of_contrasts(row, word)
     than = "than the untouched student" if minus == BASE else f"than on {minus}"
     if word in (GAIN, LOSS):
@@ -71,7 +74,7 @@ def _of_contrasts(row: Row, word: str) -> str:
 
 
 def _against_the_best(student: str, plus: str, minus: str, word: str, row: Row) -> str:
-    others = minus.removeprefix("the best of ")
+    others = minus.removeprefix(BEST_OF)
     said = {
         GAIN_OVER_ALL: f"{student} does better on {plus} than on each of {others}",
         LOSS_TO_BEST: f"{student} does worse on {plus} than on one of {others}",
@@ -83,8 +86,7 @@ def _against_the_best(student: str, plus: str, minus: str, word: str, row: Row) 
 
 def _size(row: Row) -> str:
     """Return the size of a difference with its unit, without a sign."""
-    measure = measure_of(row)
-    return f"{points(abs(row['estimate']), '', measure.scale, measure.decimals)} {measure.shown}"
+    return f"{points(abs(row['estimate']), '', *unit(row))} {measure_of(row).shown}"
 
 
 def _signed(row: Row) -> str:
@@ -98,9 +100,7 @@ def _certainty(row: Row) -> str:
         return f"{said}, {row['n_seeds']} seeds" if row["n_seeds"] > 1 else said
     if not row["tipping_sd"]:
         return f"{said}; other trainings may come out otherwise"
-    measure = measure_of(row)
-    tipping = points(row["tipping_sd"], "", measure.scale, measure.decimals)
-    return f"{said}; it holds of other trainings if their SD is below {tipping}"
+    return f"{said}; it holds of other trainings if their SD is below {points(row['tipping_sd'], '', *unit(row))}"
 
 
 def _fairness(rows: Sequence[Row]) -> Iterator[str]:

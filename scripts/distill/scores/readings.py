@@ -83,15 +83,16 @@ def measure_of(row: Row) -> Measure:
 
 def amount(row: Row, column: str = "estimate") -> str:
     """Return a difference with its sign in the unit of its measure, `+14.5` points, `-0.032` nats; nothing for None."""
-    return points(row[column], "+", *_unit(row)) or ""
+    return points(row[column], "+", *unit(row)) or ""
 
 
 def interval(row: Row) -> str:
     """Return the 95 % interval in the unit of the row's measure."""
-    return numbers.interval(row, "+", *_unit(row))
+    return numbers.interval(row, "+", *unit(row))
 
 
-def _unit(row: Row) -> tuple[float, int]:
+def unit(row: Row) -> tuple[float, int]:
+    """Return the scale and the decimals that figures of a row's measure are written with."""
     return measure_of(row).scale, measure_of(row).decimals
 
 
@@ -107,7 +108,7 @@ def arms(row: Row) -> str:
 
 def noise(row: Row) -> str:
     """Return what is known of the noise between trainings: its SD in the row's unit, or how large it may be."""
-    sd, tipping = (points(row[name], "", *_unit(row)) for name in ("seed_sd", "tipping_sd"))
+    sd, tipping = (points(row[name], "", *unit(row)) for name in ("seed_sd", "tipping_sd"))
     parts = [] if sd is None else [f"SD {sd}"]
     if row["tipping_sd"]:
         parts.append(f"holds if SD < {tipping}")
@@ -133,10 +134,15 @@ def cells(row: Row) -> dict[str, str]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
+def is_declared(row: Row) -> bool:
+    """Whether a study declares the contrast of a row, by whichever measure."""
+    return row["family"] == measure_of(row).family(DECLARED)
+
+
 def title(row: Row) -> str:
     """Return the title of the table of a row's family, which says the measure and its unit."""
     measure = measure_of(row)
-    if row["family"] == measure.family(DECLARED):
+    if is_declared(row):
         return f"contrasts in {measure.shown} of {'accuracy' if measure is ACCURACY else 'the ' + measure.title}"
     return row["family"]
 

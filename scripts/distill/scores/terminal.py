@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.config.contrasts import DECLARED
 from distill.scores.answers import answers
 from distill.scores.csvs import aligned
 from distill.scores.readings import COLUMNS, ESTIMATE, Row, asked, cells, expectations, measure_of, title
@@ -24,8 +23,8 @@ def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
     lines: list[str] = []
     for name, study in studies.items():
         own = [row for row in rows if row["study"] == name]
-        said = answers(row for row in own if row["family"] == measure_of(row).family(DECLARED))
-        lines += [f"study {name}", *asked(study), "", *(f"{each['contrast']}: {each['answer']}" for each in said)]
+        said = [f"{each['contrast']}: {each['answer']}" for each in answers(own)]
+        lines += [f"study {name}", *asked(study), "", *said]
         for family in dict.fromkeys(row["family"] for row in own):
             rows_of_it = [row for row in own if row["family"] == family]
             table = [list(cells(row).values()) for row in rows_of_it]
