@@ -7,8 +7,8 @@ import pytest
 from distill.scores.answers import answers
 
 ROW = {"family": "declared", "study": "y", "gap": "g", "student": "s", "training": "t", "measure": "accuracy",
-       "primary": "yes", "reading": "gain", "parity": "equal", "plus": "a", "minus": "b", "estimate": 0.05, "ci_low": 0.01,
-       "ci_high": 0.09, "n_seeds": 1, "tipping_sd": None, "loss_token_ratio": None}  # fmt: skip
+       "primary": "yes", "reading": "gain", "parity": "equal", "plus": "a", "minus": "b", "estimate": 0.05,
+       "ci_low": 0.01, "ci_high": 0.09, "n_seeds": 1, "tipping_sd": None, "loss_token_ratio": None}  # fmt: skip
 DOWN = {"estimate": -0.05, "ci_low": -0.09, "ci_high": -0.01}
 BEST = {"estimate": None, "minus": "the best of b, c"}
 NATS = {"measure": "solution", "family": "declared, likelihood of the solutions",
