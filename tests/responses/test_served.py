@@ -211,6 +211,19 @@ def test_one_that_ends_at_once_is_one_line(place: Place) -> None:
     assert len(place.starts()) == 1
 
 
+def test_the_reason_is_told_not_what_followed_from_it(place: Place) -> None:
+    """As vLLM ends: the worker's error, others that only point to it, a warning of Python's last."""
+    log = (
+        "(Worker pid=7) ERROR 11-27 07:51:24 [executor.py:953] ValueError: Available memory (2/24 GiB) is too little\n"
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}\n"
+        "  warnings.warn('resource_tracker: There appear to be 1 leaked objects')"
+    )
+    told = (
+        "the server ended with exit code 3 before it was ready: ValueError: Available memory (2/24 GiB) is too little"
+    )
+    assert complaint(place.start(words=("--says", log))) == f"{told} is too little (more in {place.serving}/server.log)"
+
+
 def test_one_that_never_gets_ready_is_one_line(place: Place) -> None:
     line = complaint(place.start(words=("--silent",), start_minutes=0.05))
     assert line.startswith("the server was not ready after 0.05 minutes (`start_minutes`)")

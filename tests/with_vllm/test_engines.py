@@ -16,7 +16,7 @@ from distill.runtime.errors import InputError
 from distill.verdicts.matcher import match
 
 PROBLEMS = [json.loads(line) for line in (TOY / "test.jsonl").read_text().splitlines()]
-VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.2, "enforce_eager": True}}
+VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.1, "enforce_eager": True}}
 GREEDY = {"max_new_tokens": 240, "stop": ["Part 3 says"]}  # a text of several tokens, in about half of the responses
 SAMPLED = {"max_new_tokens": 240, "temperature": 0.7}
 
@@ -158,7 +158,7 @@ def test_vllm_runs_an_adapter_on_its_base(teacher: Path, tmp_path: Path, greedy:
 )
 def test_what_vllm_cannot_do(teacher: Path, decoding: dict[str, Any], keys: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        load(teacher, decoding, engine="vllm", vllm={"gpu_memory_utilization": 0.2, "enforce_eager": True, **keys})
+        load(teacher, decoding, engine="vllm", vllm={"gpu_memory_utilization": 0.1, "enforce_eager": True, **keys})
     assert "\n" not in str(caught.value)
 
 

@@ -17,7 +17,7 @@ from distill import tables
 KILLS = int(os.environ.get("VLLM_KILLS", "1"))  # each start takes half a minute
 ROWS = min(400, 60 + 17 * KILLS)
 # Two rows at a time, so that a kill finds some kept.
-VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.2, "enforce_eager": True, "max_num_seqs": 2}}
+VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.1, "enforce_eager": True, "max_num_seqs": 2}}
 
 
 def command(folder: Path, teacher: Path, output: Path, **engine: Any) -> list[str]:

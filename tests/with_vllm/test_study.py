@@ -22,7 +22,7 @@ from vllm_server import serve
 from distill import tables
 
 PYTHON = os.environ.get("SNAKEMAKE_PYTHON", str(REPOSITORY / ".venv/bin/python"))
-VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.15, "enforce_eager": True}}
+VLLM = {"engine": "vllm", "vllm": {"gpu_memory_utilization": 0.1, "enforce_eager": True}}
 TEACHERS = ("toy-long", "toy-short", "toy-large", "toy-small")
 STUDENTS = ("toy-xs", "toy-m")
 WHOLE = os.environ.get("VLLM_STUDY") == "whole"

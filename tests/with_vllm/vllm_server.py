@@ -14,7 +14,7 @@ START_SECONDS = 240
 
 
 @contextlib.contextmanager
-def serve(model: Path, name: str, log: Path, memory: float = 0.2) -> Iterator[str]:
+def serve(model: Path, name: str, log: Path, memory: float = 0.1) -> Iterator[str]:
     """Serve a model on a free port until the end; yield the base URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -13,6 +13,7 @@ Beside the folder stands `wanted.json`, of the Snakemake whose jobs may need it 
 import fcntl
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,7 +33,9 @@ POLL_SECONDS = 0.5
 CHECK_SECONDS = 5.0  # between two questions whether it is well
 ANSWER_SECONDS = 10.0  # that it has for saying so
 TERM_SECONDS = 20.0  # that it has to end by itself
-WORDS = 300  # signs of its last line in an error
+WORDS = 300  # signs of its reason in an error
+# An error's line, whatever its log writes before it; vLLM's last ones only say that another process has failed.
+FAULT = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception): (?!.*\broot cause\b).+)")
 
 # Kills a group of processes when this one is gone, however it ended: its input ends then.
 WATCH = 'read -r _; kill -KILL -"$1" 2>/dev/null'
@@ -194,8 +197,10 @@ class Supervisor:
         log = self._folder / "server.log"
         with open(log, errors="replace") as file:
             file.seek(self._said)
-            lines = [line for line in file if line.strip()]
-        return f": {lines[-1].strip()[:WORDS]} (more in {log})" if lines else f" (it said nothing in {log})"
+            lines = [line.strip() for line in file if line.strip()]
+        faults = [found[1] for line in lines if (found := FAULT.search(line))]
+        said = (faults or lines)[-1:]
+        return f": {said[0][:WORDS]} (more in {log})" if said else f" (it said nothing in {log})"
 
     def _end(self) -> None:
         """End the server and all that it has started."""
