@@ -173,6 +173,12 @@ def tabulated(root: Path, files: Files, **changes: Any) -> Path:
     return output.parent
 
 
+def published(path: Path, *lines: str, columns: str = "student,dataset,benchmarks,points,source") -> Path:
+    """Write a table of published numbers; return its path."""
+    path.write_text("\n".join((columns, *lines)) + "\n")
+    return path
+
+
 def section(root: Path, name: str, files: Mapping[str, list[Path]]) -> dict[str, Any]:
     """Run analyse.py; return the section."""
     output = root / lineage.Analysis(name).file("section.json")

@@ -23,7 +23,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     files = hand_made.results(root)
     contrasts = hand_made.tabulated(root, files, likelihoods=["solution", "answer"])
     tables = {name: [contrasts / f"{name}.csv"] for name in ("gaps", "means", "breakdowns")}
-    return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables}
+    published = hand_made.published(root / "published.csv", "s,easy,b,30,A paper")
+    return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables, "references": [published]}
 
 
 def section(study: Study, name: str) -> dict[str, Any]:

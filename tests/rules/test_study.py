@@ -55,7 +55,9 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("answers", "gaps", "gains", "likelihoods", "scores", "means", "budgets") | {"contrast"}
+TABULATED = analysed("answers", "gaps", "gains", "likelihoods", "scores", "means", "references", "budgets") | {
+    "contrast"
+}
 SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows and the funnel end with it.
 TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")

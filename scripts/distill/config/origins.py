@@ -24,6 +24,8 @@ def local_files(plan: Plan) -> Iterator[tuple[str, str, str | None]]:
     compared = catalogue.benchmarks() if plan.of_datasets("contamination") else []
     for name in unique([*plan.corpora(), *compared]):
         yield from (("corpora", name, path) for path in _source_paths(catalogue.corpora[name]))
+    for name, study in catalogue.studies.items():
+        yield from (("studies", name, path) for path in study.references)
     for (kind, name), recipe in named.items():
         if recipe.model is None:
             yield from ((kind, name, path) for path in _source_paths(recipe.published))

@@ -373,6 +373,8 @@ class Plan:
         }  # fmt: skip
         if kind == "train_logs":
             return [place.file("train_log.parquet") for place in self.trained()]
+        if kind == "references":
+            return unique(path for study in self.catalogue.studies.values() for path in study.references)
         if kind == "provenance":
             return [place.file("provenance.json") for places in stages.values() for place in places()]
         if kind in ("scores_csv", "means", "breakdowns", "gaps"):

@@ -53,6 +53,10 @@ def likely(study: StudyRecipe) -> Any:
     return sorted(place.folder for place in [*_plan(study).solutions(), *_plan(study).likelihoods()])
 
 
+def read_of_references(study: StudyRecipe) -> Any:
+    return _plan(study).files("references")
+
+
 def trained(study: StudyRecipe) -> Any:
     return sorted(place.folder for place in _plan(study).trained())
 
@@ -204,6 +208,7 @@ KEYS = {
         "contrasts": key({"c": {"slope": {"hard": 1, "easy": 0}}}, gaps, foreseen, power=KNOWN),
         "weights": key("by_problem", gaps, told, gaps={"g": GAP}, benchmarks=["b", "b2"]),
         "likelihoods": key(["answer"], likely, gaps),
+        "references": key(["paper.csv"], read_of_references),
         "question": key("Which?", told, reported),
         "expected": key("This.", told, reported),
         "smallest_gap": key(0.9, told, foreseen, power=KNOWN, arms=[{**ARMS, "seeds": [1, 2]}]),

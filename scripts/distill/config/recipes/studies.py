@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from distill.config.recipes.base import Name, Once, Positive, Recipe, Seed, Share
+from distill.config.recipes.base import FilePath, Name, Once, Positive, Recipe, Seed, Share
 from distill.config.recipes.trainings import COMPARED_RECIPE
 
 # What the arms of a gap must share: the training's keys, and what came of them. Each is named in a manifest.
@@ -127,6 +127,12 @@ class StudyRecipe(Recipe):
         (),
         description="Measured beside accuracy, in nats per token: how likely each arm finds the `solution` of a "
         "problem, and the gold `answer` after it (after the problem alone where there is no solution).",
+    )
+    references: Annotated[tuple[FilePath, ...], Once] = Field(
+        (),
+        description="Tables of published numbers beside which the report sets ours: CSV files such as those of "
+        "`resources/reference/`, with the columns student, dataset, benchmarks (one, or several whose mean it is), "
+        "points and source.",
     )
     question: str | None = Field(None, description="What the study asks, in a sentence; it stands above the figures.")
     expected: str | None = Field(None, description=EXPECTED)
