@@ -478,3 +478,22 @@ def test_a_dataset_without_golds_says_so(tmp_path: Path, origin: str, line: str)
     files = hand_made.results(tmp_path)
     hand_made.change(files["datasets"][1], golds={"origin": origin})
     assert section((tmp_path, files), "funnel")["text"][1:] == [f"Dataset easy: {line}"]
+
+
+def test_the_graph_says_what_is_made_from_what(study: Study, tmp_path: Path) -> None:
+    rows = section(study, "graph")["rows"]
+    assert rows[0] == {"what": "teacher", "name": "teacher", "rows": 9, "used by": "hard (3), easy (3), mixed (3)"}
+    assert [row["name"] for row in rows[1:]] == ["hard", "easy", "mixed"]
+    assert rows[1] == {"what": "dataset", "name": "hard", "rows": 3, "used by": "s, t (2 seeds)"}
+    files = hand_made.results(tmp_path)
+    hand_made.change(files["datasets"][2], rows=4, teachers={"teacher": 0, "other": 4})
+    facts = hand_made.read_json(files["models"][0])
+    hand_made.change(files["models"][0], identity={**facts["identity"], "training": "u"})  # hard, seed 1
+    rows = section((tmp_path, files), "graph")["rows"]
+    assert [(row["name"], row["rows"], row["used by"]) for row in rows] == [
+        ("teacher", 6, "hard (3), easy (3)"),
+        ("other", 4, "mixed (4)"),
+        ("hard", 3, "s, u; s, t"),
+        ("easy", 3, "s, t (2 seeds)"),
+        ("mixed", 4, "s, t (2 seeds)"),
+    ]

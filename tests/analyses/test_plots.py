@@ -1,6 +1,7 @@
 """Pictures: levels and names are drawn as the text that they are, and equal numbers make equal bytes."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -72,3 +73,14 @@ def test_an_interval_is_drawn_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> 
                            "p_holm": 0.01, "reading": "gain", "parity": "equal", "n_seeds": 2,
                            "loss_token_ratio": None}])  # fmt: skip
     assert seen == [(pytest.approx(10), pytest.approx(40))]
+
+
+def test_layers_draw_each_box_once_and_a_line_for_each_link() -> None:
+    columns = {"first": ["a"], "second": ["b", "c"], "third": []}
+    labels = {"a": "<A> $x_", "b": "B", "c": "C"}
+    drawn = re.findall(r"<!-- (.*?) -->", svg := plots.layers(columns, [("a", "b"), ("a", "c")], labels))
+    assert sorted(drawn) == sorted(["&lt;A&gt; $x_", "B", "C", "first", "second", "third"])
+    strokes = Counter(re.findall(r"stroke: (#[0-9a-f]{6})", svg.lower()))
+    assert strokes[plots.COLOURS[0].lower()] == 2  # lines have the colour of the box that they leave
+    assert (strokes["#333333"], strokes["#bbbbbb"]) == (1, 2)  # `a` is shared
+    assert "nothing to show" in plots.layers({"first": []}, [], {})

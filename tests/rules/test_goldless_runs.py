@@ -175,7 +175,7 @@ def below_the_agreement() -> set[str]:
                for rule, rest in (("generate", "/draw-0/00-of-01"), ("verify", "/draw-0/00-of-01"), ("score", ""),
                                   ("count_repeats", ""))}  # fmt: skip
     analyses = ("answers", "gaps", "gains", "scores", "means", "references", "budgets", "levels", "graders", "cost",
-                "curves", "parity", "funnel", "ledger", "verdicts", "agreement", "draws", "golds",
+                "curves", "graph", "parity", "funnel", "ledger", "verdicts", "agreement", "draws", "golds",
                 "likelihoods")  # fmt: skip
     return graded | trained | answers | {f"analyse/{name}" for name in analyses}
 

@@ -59,8 +59,8 @@ TABULATED = analysed("answers", "gaps", "gains", "likelihoods", "scores", "means
     "contrast"
 }
 SCORED = analysed("levels", "graders", "cost") | TABULATED
-# A training has its own analyses, and the lost rows and the funnel end with it.
-TRAINED = SCORED | analysed("curves", "parity", "funnel", "ledger")
+# A training has its own analyses, and the lost rows, the funnel and the graph end with it.
+TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")
 REGRADED = analysed("verdicts", "agreement")
 ANSWERED_ANEW = REGRADED | analysed("draws")
 

@@ -209,3 +209,36 @@ def training_curves(logs: Mapping[Arm, Mapping[str, Sequence[float]]]) -> str:
 def _smooth(values: Sequence[float], window: int = 9) -> list[float]:
     """Return the running mean over the last `window` values."""
     return [sum(values[max(0, i - window + 1) : i + 1]) / (i + 1 - max(0, i - window + 1)) for i in range(len(values))]
+
+
+def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]], labels: Mapping[str, str]) -> str:
+    """Return an SVG with a column of named boxes for each layer, and a line for each link of two boxes.
+
+    `columns` is title -> keys of its boxes from top to bottom, `labels` key -> what stands in a box. A box with more
+    than one line to its right is shared and has a darker frame; lines have the colour of the box that they leave.
+    """
+    links = list(links)
+    tallest = max((len(keys) for keys in columns.values()), default=0)
+    spots = {
+        key: (column, (tallest - len(keys)) / 2 + row)
+        for column, keys in enumerate(columns.values())
+        for row, key in enumerate(keys)
+    }
+    leaving = Counter(start for start, _ in links)
+    colours = {key: COLOURS[row % len(COLOURS)] for keys in columns.values() for row, key in enumerate(keys)}
+
+    def draw(axes: list[Any]) -> None:
+        (axis,) = axes
+        for start, end in links:
+            xs, ys = zip(spots[start], spots[end], strict=True)
+            axis.plot(xs, ys, color=colours[start], linewidth=1.1, alpha=0.7, zorder=1)
+        for key, (x, y) in spots.items():
+            frame = {"boxstyle": "round,pad=0.35", "fc": "white", "ec": "#333333" if leaving[key] > 1 else "#bbbbbb"}
+            axis.text(x, y, labels[key], ha="center", va="center", fontsize=8, bbox=frame, zorder=2)
+        for column, title in enumerate(columns):
+            axis.text(column, -0.9, title, ha="center", va="center", fontsize=10, weight="bold")
+        axis.set_xlim(-0.45, len(columns) - 0.55)
+        axis.set_ylim(tallest - 0.4, -1.4)
+        axis.set_axis_off()
+
+    return _draw((3.1 * len(columns), 0.42 * tallest + 0.9), 1 if tallest else 0, draw)
