@@ -256,7 +256,7 @@ def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, shown: bool
     names = [r"$\foo$", *map(str, range(2, levels + 1))]  # the other scores have level 1
     content, found = level_tables(tmp_path, by_level=dict.fromkeys(["1", *names][:levels], LEVEL))
     assert [table["title"] for table in found] == ["b by level"] * shown
-    assert (r"<!-- $\foo$ -->" in content["picture"]["svg"]) == shown
+    assert (r">$\foo$</text>" in content["picture"]["svg"]) == shown
     sentence = "Not shown, because their problems have more than 40 levels: b."
     assert (sentence in content["text"]) == (not shown)
 
@@ -272,7 +272,7 @@ def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
     content, (table,) = level_tables(tmp_path, by_level=dict.fromkeys(names, LEVEL))
     assert table["columns"] == ["trained on", "seed", "level 1", "level 9", "level 11", "Level 2", "Level 10"]
     assert table["rows"][0]["level 1"] is None
-    drawn = [name for name in re.findall(r"<!-- (.*?) -->", content["picture"]["svg"]) if name in names]
+    drawn = [name for name in re.findall(r">([^<>]*)</text>", content["picture"]["svg"]) if name in names]
     assert list(dict.fromkeys(drawn)) == ["9", "11", "Level 2", "Level 10"]
 
 
@@ -298,7 +298,7 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
         ("s/slow/easy/seed-1", None), ("s/t/easy/seed-1", 0.75), ("s/t/hard/seed-1", None),
     ]  # fmt: skip
     for name in ("easy (t)", "hard", "easy (slow)", "held-out problems"):
-        assert content["picture"]["svg"].count(f"<!-- {name} -->") == 1
+        assert content["picture"]["svg"].count(f">{name}</text>") == 1
 
 
 def test_budgets(tmp_path: Path) -> None:

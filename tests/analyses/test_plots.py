@@ -1,5 +1,7 @@
 """Pictures: names are drawn as the text that they are, equal numbers make equal bytes, marks lie where they should."""
 
+import html
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +26,7 @@ def score_of(*levels: str) -> dict[str, Any]:
 
 def words(drawn: plots.Drawn) -> list[str]:
     """Return the texts of a picture."""
-    return [text.replace("&gt;", ">").replace("&lt;", "<") for text in re.findall(r"<!-- (.*?) -->", drawn.svg)]
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", drawn.svg)]
 
 
 class Seen:
@@ -34,9 +36,8 @@ class Seen:
         from matplotlib.axes import Axes
 
         self.lines: list[tuple[list[float], list[float], dict[str, Any]]] = []
-        self.bars: list[tuple[Any, ...]] = []
         self.bands: list[tuple[list[float], ...]] = []
-        for name, record in (("plot", self._plot), ("errorbar", self._bar), ("fill_between", self._band)):
+        for name, record in (("plot", self._plot), ("fill_between", self._band)):
             monkeypatch.setattr(Axes, name, self._recording(getattr(Axes, name), record))
 
     @staticmethod
@@ -49,9 +50,6 @@ class Seen:
 
     def _plot(self, x: Any, y: Any, marker: str = "", **keys: Any) -> None:
         self.lines.append((list(x), list(y), {"marker": marker, **keys}))
-
-    def _bar(self, x: Any, y: Any, **keys: Any) -> None:
-        self.bars.append((list(x), list(y), keys))
 
     def _band(self, *values: Any, **_: Any) -> None:
         self.bands.append(tuple(map(list, values)))
@@ -66,6 +64,15 @@ def test_a_level_is_text_and_no_formula(level: str) -> None:
 def test_the_same_numbers_make_the_same_picture() -> None:
     for draw, facts in ((score_plots.accuracy_by_level, [score_of("1", "2")]), (forest.forest, [ROW])):
         assert draw(facts) == draw(facts)
+
+
+def test_coordinates_are_short_and_words_stay() -> None:
+    assert (
+        plots.rounded('<path d="M 1.23456 -0.98765 L 12 3.4"/>0.921348') == '<path d="M 1.23 -0.98 L 12 3.4"/>0.921348'
+    )
+    drawn = forest.forest([{**ROW, "student": "s 1.23456"}])
+    assert "s 1.23456" in words(drawn)
+    assert not re.search(r'="[^"]*\d\.\d{3}', drawn.svg)
 
 
 def test_a_picture_of_nothing_says_so() -> None:
@@ -131,14 +138,15 @@ def test_students_stand_by_the_logarithm_of_their_size(monkeypatch: pytest.Monke
     rows = [{**MEAN, **base}, MEAN, {**MEAN, **base, "student": "big", "parameters": 1e8, "accuracy": 0.6},
             {**MEAN, "student": "big", "parameters": 1e8, "accuracy": 0.25, "ci_low": 0.2}]  # fmt: skip
     drawn = score_plots.score_by_size(rows)
-    (x, y, untouched), (_, heights, arm) = seen.bars
-    assert (x, y, untouched["linestyle"]) == ([6.0, 8.0], [50.0, 60.0], "--")
-    assert heights == [50.0, 25.0]
-    assert arm["yerr"] == [[pytest.approx(10), pytest.approx(5)], [pytest.approx(20), pytest.approx(45)]]
+    (places, ends, _), (x, y, untouched), _, (_, heights, arm) = seen.lines
+    assert (x, y, untouched["linestyle"], untouched["color"]) == ([6.0, 8.0], [50.0, 60.0], "--", "#000000")
+    assert (heights, arm["color"]) == ([50.0, 25.0], plots.COLOURS[0])
+    assert places == [6.0] * 3 + [8.0] * 3
+    assert ends == pytest.approx([40, 70, math.nan, 40, 70, math.nan], nan_ok=True)
     assert {"small", "1 million parameters", "untouched student", "d"} <= set(words(drawn))
-    seen.bars.clear()
+    seen.lines.clear()
     score_plots.score_by_size([{**row, "parameters": None} for row in rows])
-    assert seen.bars[0][0] == [0.0, 1.0]
+    assert seen.lines[1][0] == [0.0, 1.0]
 
 
 # Losses

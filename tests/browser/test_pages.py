@@ -1,5 +1,6 @@
 """Report and response browser in Chromium: nothing cut off on wide and narrow screens, in light, dark and print."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +11,7 @@ from browser.conftest import AXE, SHOTS
 from browser.looking import figures, open_at
 from report import browsed
 
+from distill.config.lineage import Arm
 from distill.report.page import render
 from distill.scores.csvs import read_csv
 
@@ -45,8 +47,14 @@ def test_the_report_cuts_nothing_off(page: Any, site: Path, width: int, media: d
     looked_at(page, "report", width, media)
     unfold(page)
     looked_at(page, "unfolded", width, media)
-    heads = page.evaluate("[...document.querySelectorAll('td')].map((e) => [e.dataset.label, e.cellIndex])")
-    assert all(name for name, _ in heads)
+    heads = page.evaluate("""[...document.querySelectorAll('td')].map((e) =>
+        [getComputedStyle(e).getPropertyValue('--head'), e.closest('table').tHead.rows[0].cells[e.cellIndex]])
+        .map(([name, head]) => [name, head.textContent])""")
+    assert len(heads) > 100
+    # What a card calls its cells is what stands above them, as a string of CSS.
+    assert [re.sub(r"\\([0-9a-f]+) ", lambda sign: chr(int(sign[1], 16)), name) for name, _ in heads] == [
+        f'"{head}"' for _, head in heads
+    ]
 
 
 @pytest.mark.parametrize("media", MEDIA, ids=lambda media: next(iter(media.values())))
@@ -93,14 +101,14 @@ def test_long_names_cut_nothing_off(page: Any, tmp_path: Path, width: int) -> No
 def test_a_number_of_the_report_is_that_of_the_responses_behind_it(page: Any, site: Path) -> None:
     scores = read_csv(site / "scores.csv")
     page.goto((site / "index.html").as_uri())
-    links = page.evaluate("document.querySelectorAll('td[data-label=\"no answer\"] a').length")
+    links = page.evaluate("document.querySelectorAll('#students ~ * td a[href*=no_answer]').length")
     assert links == len(scores)
     share = {"correct": "accuracy"}
     followed = 0
     for row in scores:
         for counted in ("correct", "no_answer", "cut_off", "errors", "ungraded", "lenient"):
-            told = {"student": row["student"], "training": row["training"], "dataset": row["dataset"],
-                    "seed": str(row["seed"]), "counted": counted}  # fmt: skip
+            arm = Arm(*(row[name] for name in ("student", "training", "dataset", "seed")))
+            told = {"arm": arm.path, "counted": counted}
             address = next(href for href in addresses(page) if all(f"{k}={v}" in href for k, v in told.items()))
             open_at(page, site, **dict(pair.split("=", 1) for pair in unquote(address).split("#")[1].split("&")))
             rows, whole, _, _ = figures(page)
@@ -168,7 +176,7 @@ def test_keys_alone_unfold(page: Any, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
     page.locator("summary", has_text="Every seed").first.focus()
     page.keyboard.press("Enter")
-    assert page.locator("td[data-label='no answer']").first.is_visible()
+    assert page.locator("td a[href*=no_answer]").first.is_visible()
 
 
 def test_who_wants_less_motion_gets_none(page: Any, site: Path) -> None:

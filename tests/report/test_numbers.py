@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import product
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -36,33 +37,39 @@ class Tables(HTMLParser):
         self.rows: list[tuple[Path_, str, Row]] = []  # headings, caption, row
         self._headings: dict[int, str] = {}
         self._into: str | None = None
-        self._caption, self._label = "", ""
+        self._caption, self._heads = "", []
         self.feed(page)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, *_: Any) -> None:
         if re.fullmatch("h[2-5]", tag):
             level = int(tag[1])
             self._headings = {known: text for known, text in self._headings.items() if known < level} | {level: ""}
             self._into = tag
         elif tag == "caption":
             self._caption, self._into = "", tag
+        elif tag == "thead":
+            self._heads: list[str] = []
         elif tag == "tr":
-            self._row: Row = {}
+            self._row: list[str] = []
+        elif tag == "th":
+            self._heads.append("")
+            self._into = tag
         elif tag == "td":
-            self._label = dict(attrs)["data-label"] or ""
-            self._row[self._label], self._into = "", tag
+            self._row.append("")
+            self._into = tag
 
     def handle_data(self, data: str) -> None:
         if self._into == "caption":
             self._caption += data
-        elif self._into == "td":
-            self._row[self._label] += data
+        elif self._into in ("td", "th"):
+            (self._row if self._into == "td" else self._heads)[-1] += data
         elif self._into:
             self._headings[int(self._into[1])] += data
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "tr" and self._row:
-            self.rows.append((tuple(self._headings.values()), self._caption, self._row))
+            row = dict(zip(self._heads, self._row, strict=True))
+            self.rows.append((tuple(self._headings.values()), self._caption, row))
         if tag == self._into:
             self._into = None
 
@@ -241,7 +248,7 @@ def test_sentences_and_the_forest_plot_have_the_figures_of_the_tables(
     made: tuple[str, pd.DataFrame], page: list[tuple[Path_, str, Row]]
 ) -> None:
     rows = [row for student, row in of_blocks(page, "Contrasts")]
-    drawn = re.findall(r"<!-- (.*?) -->", made[0])
+    drawn = re.findall(r"<text[^>]*>(.*?)</text>", made[0])
     for row in rows:
         interval = row["95 % interval"]
         assert any(text.startswith(f"{row['points']} ({interval})  {row['reading']}".strip()) for text in drawn), row

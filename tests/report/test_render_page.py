@@ -15,6 +15,7 @@ from helpers import REPOSITORY, manifest, recipe
 from distill import analyses
 from distill.config import lineage
 from distill.report.links import link
+from distill.report.page import quoted
 from distill.report.widths import width_of
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, write_json
@@ -121,31 +122,33 @@ def test_html_in_a_section_is_text(empty: Path) -> None:
     said = {"picture": {**PICTURE, "caption": odd, "alt": odd}, "title": odd, "text": [odd]}
     page = rendered(empty, [section(empty, "odd", rows=[{odd: odd}], **said)])
     assert "<script" not in page
-    # Link, title, paragraph, caption, column, what a card calls the cell, cell, and of the picture what is said of it,
-    # what it shows and how it is read.
-    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 10
+    # Link, title, paragraph, caption, column, cell, and of the picture what is said of it, what it shows and how it is
+    # read.
+    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 9
     table = {**TABLE, "title": odd, "rows": [{odd: odd}], "columns": [odd]}
     block = {**BLOCK, "title": odd, "lead": odd, "text": [odd], "tables": [table, table]}
     page = rendered(empty, [section(empty, "odd", blocks=[block])])
     assert "<script" not in page
-    # Title, lead, text; of each table heading, caption, column, what a card calls the cell, cell.
-    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 3 + 2 * 5
+    # Title, lead, text; of each table heading, caption, column, cell.
+    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 3 + 2 * 4
 
 
 def test_columns_numbers_marks_and_empty_cells(empty: Path) -> None:
     rows = [{"name": "a", "gain": "+1", "n": 0.123456}, {"name": None, "gain": "-1", "n": 7}]
     page = rendered(empty, [section(empty, "one", rows=rows, marked="gain", marks=["up", ""], dense=True)])
-    plain = re.sub(r' (?:role|scope|data-label)="\w+"', "", page)
+    plain = re.sub(r' (?:role|scope)="\w+"', "", page)
     assert '<tr><th>name</th><th class="n">gain</th><th class="n">n</th></tr>' in plain
     assert '<tr><td>a</td><td class="n up">+1</td><td class="n">0.1235</td></tr>' in plain
     assert '<tr><td></td><td class="n">-1</td><td class="n">7</td></tr>' in plain
-    assert '<td role="cell" data-label="gain" class="n up">' in page  # a card names its cells
-    assert re.search('<table class="w\\d+ dense">', plain)
+    assert '.c0 td:nth-child(2) { --head: "gain"; }' in page  # a card names its cells
+    assert re.search('<table class="w\\d+ c0 dense">', plain)
 
 
 LINKED = [
     ({"student": "s", "training": "t", "dataset": "d", "seed": 2, "benchmark": "b", "no_answer": 0.25}, "no_answer",
-     {"student": "s", "training": "t", "dataset": "d", "seed": "2", "benchmark": "b", "counted": "no_answer"}),
+     {"arm": "s/t/d/seed-2", "benchmark": "b", "counted": "no_answer"}),
+    ({"student": "s", "training": "base", "dataset": "base", "seed": 0, "benchmark": "b", "tokens": 9}, "tokens",
+     {"arm": "s/base", "benchmark": "b"}),
     ({"arm": "s/base", "benchmark": "b", "level": "1", "accuracy": 0.5}, "accuracy",
      {"arm": "s/base", "benchmark": "b", "level": "1", "counted": "correct"}),
     ({"student": "s", "dataset": "d", "benchmark": "b", "levels": {"level 2": "2"}, "level 2": "50.0"}, "level 2",
@@ -173,7 +176,7 @@ def test_a_number_leads_to_the_responses_behind_it(row: dict[str, Any], column: 
 def test_the_page_links_numbers_of_its_benchmarks(empty: Path) -> None:
     row = {"arm": "s/base", "benchmark": "b", "accuracy": 0.5}
     page = rendered(empty, [section(empty, "one", rows=[row, {**row, "benchmark": "other"}])])
-    address = "browser/index.html#benchmark=b&amp;arm=s%2Fbase&amp;counted=correct"
+    address = "browser/index.html#benchmark=b&amp;arm=s/base&amp;counted=correct"
     assert f'<a href="{address}">0.5</a></td>' in page
     assert page.count("browser/index.html#") == 1
 
@@ -188,7 +191,12 @@ def test_a_table_is_a_row_of_cards_below_the_width_that_its_columns_need(empty: 
     assert (width_of(wide[:0], True).rem, width_of([{"a": None}], False).rem) == (0, 4)
     page = rendered(empty, [section(empty, "one", rows=rows), section(empty, "two", rows=wide)])
     assert re.findall(r"@container \(max-width: (\d+)rem\)", page) == ["24", "72"]
-    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24", "w72 dense"]
+    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24 c0", "w72 c1 dense"]
+
+
+def test_the_name_of_a_column_stays_a_string_of_the_style_sheet() -> None:
+    assert quoted("95 % of the gain") == '"95 % of the gain"'
+    assert quoted('a"; } </style>\n\\') == '"a\\22 \\3b  \\7d  \\3c /style\\3e \\a \\5c "'
 
 
 def test_a_section_without_rows_says_so(empty: Path) -> None:

@@ -8,7 +8,7 @@ from distill.analyses.arm_names import arm_names
 from distill.analyses.plots import Drawn, drawn, look, rows_of_panels, span
 from distill.config.lineage import Arm
 
-WINDOW, POINTS = 9, 120  # updates of a running mean; of a line at most so many points are drawn
+WINDOW, POINTS = 9, 60  # updates of a running mean; of a line at most so many points are drawn
 Log = Mapping[str, Sequence[float]]
 Curve = list[tuple[float, float, float, float]]  # update, mean over seeds, least, most
 

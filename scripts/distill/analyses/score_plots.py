@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
-from distill.analyses.plots import COLOURS, Drawn, drawn, look, rows_of_panels, span
+from distill.analyses.plots import COLOURS, Drawn, drawn, look, rows_of_panels, span, with_intervals
 from distill.config.lineage import BASE
 from distill.scores.numbers import parameters_text
 
+UNTOUCHED = {"color": COLOURS[7], "marker": "o", "linestyle": "--"}
 Row = Mapping[str, Any]
 
 
@@ -30,13 +31,9 @@ def score_by_size(means: Sequence[Row]) -> Drawn:
             step = 0.008 * (max(at.values()) - min(at.values()) or 1)
             for pair, name in names.items():
                 own = [row for row in rows if (row["dataset"], row["training"]) == pair]
-                how = {"color": "#000000", "marker": "o", "linestyle": "--"} if pair[0] == BASE else look(places[name])
-                spread = [[100 * (row["accuracy"] - row["ci_low"]) for row in own],
-                          [100 * (row["ci_high"] - row["accuracy"]) for row in own]]  # fmt: skip
-                shown[name] = axis.errorbar(
-                    [at[row["student"]] + step * jitter.get(name, 0) for row in own],
-                    [100 * row["accuracy"] for row in own], yerr=spread, capsize=2, markersize=4, linewidth=1, **how,
-                )  # fmt: skip
+                how = UNTOUCHED if pair[0] == BASE else look(places[name])
+                where = [at[row["student"]] + step * jitter.get(name, 0) for row in own]
+                shown[name] = with_intervals(axis, where, own, how)
             sizes = {row["student"]: parameters_text(row["parameters"]) for row in rows}
             axis.set_xticks(list(at.values()), [f"{name}\n{sizes[name]}" for name in at], fontsize=8,
                             rotation=0 if len(at) < 5 else 40, ha="center" if len(at) < 5 else "right")  # fmt: skip
@@ -99,8 +96,5 @@ def accuracy_by_level(scores: Sequence[Row]) -> Drawn:
 
 
 def _levels(axis: Any, levels: Row, place: int, is_base: bool) -> Any:
-    heights = [100 * level["accuracy"] for level in levels.values()]
-    below = [100 * (level["accuracy"] - level["ci_low"]) for level in levels.values()]
-    above = [100 * (level["ci_high"] - level["accuracy"]) for level in levels.values()]
-    how = {"color": COLOURS[7], "marker": "o", "linestyle": "--"} if is_base else look(place)
-    return axis.errorbar(list(levels), heights, yerr=[below, above], markersize=4, capsize=2, elinewidth=0.7, **how)
+    how = UNTOUCHED if is_base else look(place)
+    return with_intervals(axis, list(levels), list(levels.values()), how)

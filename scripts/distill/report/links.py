@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from distill.config.lineage import Arm
+
 BROWSER = "browser/index.html"
 # Column -> the responses that it counts, by the browser's words; the others are about all responses of the row.
 COUNTED = {"accuracy": "correct", "rule": "correct", "lenient": "lenient", "no_answer": "no_answer",
            "cut_off": "cut_off", "errors": "errors", "ungraded": "ungraded"}  # fmt: skip
-WHOLE = ("n_problems", "n_samples", "problems", "samples", "mean_tokens", "tokens", "difference", "points", "estimate")
+WHOLE = ("mean_tokens", "tokens", "difference", "points", "estimate")
 GAIN = "gain"  # over the untouched student; `versus` of its row names both arms
 PASSED_ON = ("gap", "student", "training", "dataset", "seed", "arm", "arms", "plus", "minus", "level", "decoding")
 
@@ -34,5 +36,7 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
         told |= {"gap": name, "arms": arms}
     if not ("arm" in told or ("student" in told and told.keys() & {"dataset", "arms", "plus", "gap"})):
         return None
+    if {"student", "training", "dataset", "seed"} <= told.keys():  # shorter
+        told = {"arm": Arm(*(told.pop(name) for name in ("student", "training", "dataset", "seed"))).path, **told}
     counted = {"counted": COUNTED[shown]} if shown in COUNTED else {}
-    return f"{BROWSER}#{urlencode({'benchmark': row['benchmark'], **told, **counted}, quote_via=quote)}"
+    return f"{BROWSER}#{urlencode({'benchmark': row['benchmark'], **told, **counted}, safe='/', quote_via=quote)}"

@@ -39,12 +39,26 @@ def measured(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table with its width: `rem`, and whether it is `dense`. Rows may hold more than `columns`, for links."""
     shown = [{column: row[column] for column in table["columns"]} for row in table["rows"]]
     width = width_of(shown, table["dense"])
-    return {**table, "rem": width.rem, "dense": width.dense}
+    return {**table, "columns": tuple(table["columns"]), "rem": width.rem, "dense": width.dense}
 
 
 def laid_out(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section or block with its tables and blocks as the template takes them."""
     return {**section, "tables": list(tables_of(section)), "blocks": list(map(laid_out, section["blocks"]))}
+
+
+def quoted(text: str) -> Any:
+    """Return a text as a string of CSS, in which nothing can end the string or the style sheet."""
+    import markupsafe
+
+    return markupsafe.Markup('"' + re.sub(r"[^ \w%.,()/+-]", lambda sign: f"\\{ord(sign[0]):x} ", text) + '"')
+
+
+def heads(parts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of all tables. Tables of the same columns share the names that their cards show."""
+    for part in parts:
+        yield from (table["columns"] for table in part["tables"])
+        yield from heads(part["blocks"])
 
 
 def widths(parts: Iterable[Mapping[str, Any]]) -> set[int]:
@@ -66,12 +80,12 @@ def render(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"shown": shown, "broken": broken}
+    environment.filters |= {"shown": shown, "broken": broken, "quoted": quoted}
     environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
     pictures = {name: inline(section["picture"]) for name, section in sections.items() if section["picture"]}
     ordered = {name: laid_out(section) for name, section in sections.items()}
     page = environment.from_string(template).render(
         title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, files=files,
-        widths=sorted(widths(list(ordered.values())) - {0}),
+        widths=sorted(widths(list(ordered.values())) - {0}), heads=list(dict.fromkeys(heads(ordered.values()))),
     )  # fmt: skip
     return page + "\n"
