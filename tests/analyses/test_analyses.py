@@ -185,6 +185,15 @@ def test_cost(study: Study, tmp_path: Path) -> None:
     assert block["tables"][0]["rows"] == content["rows"]
 
 
+def test_time_on_gpus_counts_for_each_of_them(tmp_path: Path) -> None:
+    path = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", 1), "train", 5400.0)
+    hand_made.change(path.with_name("provenance.json"), hardware={"gpus": ["H100", "H100"]})
+    other = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", 2), "train", 90.0)
+    files = {"provenance": [each.with_name("provenance.json") for each in (path, other)], "scores": [], "models": []}
+    (text,) = hand_made.section(tmp_path, "cost", files)["text"]
+    assert text.startswith("Models took trainings 3.0 hours of GPU and 1.5 minutes of processor time.")
+
+
 def test_how_long_models_were_at_work(tmp_path: Path) -> None:
     """Of each program that loads a model, of each of its models, and of the whole study."""
 
