@@ -23,7 +23,7 @@ from distill.runtime.run import run
 from distill.scores.arms import read_likelihoods, read_scores
 from distill.scores.csvs import csv_text
 from distill.scores.edges import at_an_edge
-from distill.scores.gaps import gap_rows
+from distill.scores.gaps import by_size, gap_rows
 from distill.scores.means import MEAN_COLUMNS, mean_rows
 from distill.scores.table import BREAKDOWN_COLUMNS, SCORE_COLUMNS, breakdown_rows, score_rows
 from distill.scores.terminal import gap_text
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the command line, compute the tables, write them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", required=True, help='JSON: {"scores": [manifests], "models": [...], ...}')
-    parser.add_argument("--recipe", required=True, help='JSON: {"studies": {"name": study}, "order": {"name": [gaps]}}')
+    parser.add_argument("--recipe", required=True, help='JSON: {"studies": ..., "order": ..., "parameters": ...}')
     parser.add_argument("--output", type=Path, required=True, help="scores.csv; the others lie beside it")
     args = parser.parse_args(argv)
 
@@ -68,10 +68,11 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("--inputs: no scores to compare")
     scores, likelihoods = read_scores(inputs.scores), read_likelihoods(inputs.likelihoods)
     rows = score_rows(studies, scores, likelihoods)
-    gaps = gap_rows(studies, scores, trained_facts(inputs.models, inputs.rendered), likelihoods)
+    sizes = record.recipe.get("parameters", {})
+    gaps = by_size(gap_rows(studies, scores, trained_facts(inputs.models, inputs.rendered), likelihoods), sizes)
     texts = {
         args.output.name: csv_text(rows, SCORE_COLUMNS),
-        "means.csv": csv_text(mean_rows(studies, scores), MEAN_COLUMNS),
+        "means.csv": csv_text(mean_rows(studies, scores, sizes), MEAN_COLUMNS),
         "breakdowns.csv": csv_text(breakdown_rows(studies, scores), BREAKDOWN_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
         "gaps.txt": "\n".join([gap_text(gaps, studies), *at_an_edge(rows)]) + "\n",

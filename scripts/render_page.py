@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
         if study.get(word)
     ]
     benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
-    page = render(title, named, sections, args.template.read_text(), asked, benchmarks)
+    page = render(title, named, sections, args.template.read_text(), asked, benchmarks, TABLES)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
     digests = {name: text_digest((folder / name).read_text()) for name in TABLES}

@@ -164,11 +164,11 @@ def as_json(files: Mapping[str, list[Path]]) -> str:
     return json.dumps({kind: list(map(str, paths)) for kind, paths in files.items()})
 
 
-def tabulated(root: Path, files: Files, **changes: Any) -> Path:
-    """Run contrast.py; return its folder."""
+def tabulated(root: Path, files: Files, sizes: Any = None, **changes: Any) -> Path:
+    """Run contrast.py; return its folder. `sizes` are the students' parameters."""
     output = root / lineage.Contrasts().file("scores.csv")
     inputs = as_json({kind: files[kind] for kind in ("scores", "likelihoods", "models", "rendered")})
-    study = recipe(studies={"study": {**STUDY, **changes}})
+    study = recipe(studies={"study": {**STUDY, **changes}}, parameters=sizes or {})
     contrast.main(["--inputs", inputs, "--recipe", study, "--output", str(output)])
     return output.parent
 
@@ -177,6 +177,12 @@ def published(path: Path, *lines: str, columns: str = "student,dataset,benchmark
     """Write a table of published numbers; return its path."""
     path.write_text("\n".join((columns, *lines)) + "\n")
     return path
+
+
+def csvs(folder: Path) -> Files:
+    """Return the tables in the folder of the contrasts, by the kinds that analyses need; no references."""
+    names = {"scores_csv": "scores", "gaps": "gaps", "means": "means", "breakdowns": "breakdowns"}
+    return {"references": []} | {kind: [folder / f"{name}.csv"] for kind, name in names.items()}
 
 
 def section(root: Path, name: str, files: Mapping[str, list[Path]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Every analysis on a hand-made tree of results, its rows checked by hand."""
 
-import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     root = tmp_path_factory.mktemp("study")
     files = hand_made.results(root)
     contrasts = hand_made.tabulated(root, files, likelihoods=["solution", "answer"])
-    tables = {name: [contrasts / f"{name}.csv"] for name in ("gaps", "means", "breakdowns")}
     published = hand_made.published(root / "published.csv", "s,easy,b,30,A paper")
-    return root, {**files, "scores_csv": [contrasts / "scores.csv"], **tables, "references": [published]}
+    return root, {**files, **hand_made.csvs(contrasts), "references": [published]}
 
 
 def section(study: Study, name: str) -> dict[str, Any]:
@@ -37,13 +36,14 @@ def test_every_analysis_runs_and_writes_its_table(study: Study, name: str) -> No
     content = section(study, name)
     folder = study[0] / lineage.Analysis(name).folder
     assert content["order"] == analyses.load(name).ORDER
-    assert content["rows"], "the tree has something to show in every section"
+    assert content["rows"] or content["picture"], "the tree has something to show in every section"
     assert all(sorted(row) == sorted(content["columns"]) for row in content["rows"])
     assert (folder / "table.csv").read_text().splitlines()[0] == ",".join(content["columns"])
     assert len(hand_made.rows_of(folder / "table.csv")) == len(content["rows"])
     facts = manifest(folder / "table.csv")
     assert (facts["rows"], facts["identity"]) == (len(content["rows"]), {"kind": "analysis", "analysis": name})
-    assert content["picture"] is None or "<svg" in content["picture"]["svg"]
+    picture = content["picture"]
+    assert picture is None or ("<svg" in picture["svg"] and picture["caption"].endswith(".") and picture["alt"])
 
 
 @pytest.mark.parametrize(("name", "kind"), [(n, k) for n in analyses.names() for k in analyses.load(n).NEEDS])
@@ -55,7 +55,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:5] == ["answers", "gaps", "gains", "likelihoods", "scores"]
+    assert analyses.names()[:5] == ["answers", "cost", "students", "likelihoods", "graders"]
     assert len(set(orders)) == len(orders)
 
 
@@ -181,7 +181,18 @@ def test_cost(study: Study, tmp_path: Path) -> None:
     assert rows["generate"] == (2, 4)
     files["provenance"] = [*files["provenance"], other]
     content = section((tmp_path, files), "cost")
-    assert content["text"] == ["Made with python 3.11 / 3.12, torch 2."]
+    (block,) = content["blocks"]
+    assert block["text"] == ["Made with python 3.11 / 3.12, torch 2."]
+    assert block["tables"][0]["rows"] == content["rows"]
+
+
+def test_time_on_gpus_counts_for_each_of_them(tmp_path: Path) -> None:
+    path = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", 1), "train", 5400.0)
+    hand_made.change(path.with_name("provenance.json"), hardware={"gpus": ["H100", "H100"]})
+    other = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", 2), "train", 90.0)
+    files = {"provenance": [each.with_name("provenance.json") for each in (path, other)], "scores": [], "models": []}
+    (text,) = hand_made.section(tmp_path, "cost", files)["text"]
+    assert text.startswith("Models took trainings 3.0 hours of GPU and 1.5 minutes of processor time.")
 
 
 def test_how_long_models_were_at_work(tmp_path: Path) -> None:
@@ -204,7 +215,11 @@ def test_how_long_models_were_at_work(tmp_path: Path) -> None:
         put(lineage.Contrasts(), "verify", busy_seconds=7.0, alive_seconds=9.0),
     ]
     content = hand_made.section(tmp_path, "cost", {"provenance": files, "scores": [], "models": []})
-    assert content["text"][1].startswith("Models were at work for 73% of the 165 s")
+    assert content["blocks"][0]["text"][1].startswith("Models were at work for 73% of the 165 s")
+    assert content["text"] == [
+        "Models took teachers' responses 2.5 minutes of processor, trainings 50 seconds of processor and students' "
+        "answers 50 seconds of processor time. Engines behind a server count as long as they were waited for."
+    ]
     assert content["columns"] == ["program", "model", "jobs", "seconds", "busy seconds", "busy share"]
     assert [tuple(row[name] for name in content["columns"]) for row in content["rows"]] == [
         ("generate", "all", 4, 200, 120, "73%"),
@@ -216,49 +231,59 @@ def test_how_long_models_were_at_work(tmp_path: Path) -> None:
     ]
 
 
-def test_levels(study: Study) -> None:
-    content = section(study, "levels")
-    assert content["rows"][0] == {"benchmark": "b", "arm": "s/base", "by": "level", "group": "1", "problems": 4,
-                                  "accuracy": "0.0", "95 % interval": "0.0 to 100.0"}  # fmt: skip
-    assert len(content["text"]) == 1
-
-
 LEVEL = {"n_problems": 1, "accuracy": 0.5, "ci_low": 0.025, "ci_high": 0.975}
 
 
-def test_subjects_stand_beside_levels(tmp_path: Path) -> None:
-    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
-    hand_made.change(path, by_subject={"algebra": {**LEVEL, "n_problems": 3}})
-    rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
-    assert [(row["by"], row["group"], row["problems"]) for row in rows] == [
-        ("level", "1", 4),
-        ("subject", "algebra", 3),
+def level_tables(root: Path, **changes: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the section on levels, and the tables of the first student, where one score has other levels."""
+    files = hand_made.results(root)
+    hand_made.change(files["scores"][0], **changes)
+    files |= hand_made.csvs(hand_made.tabulated(root, files))
+    blocks = section((root, files), "students")["blocks"][0]["blocks"]
+    return section((root, files), "levels"), [
+        t for b in blocks if b["title"].startswith("By level") for t in b["tables"]
     ]
-    assert (rows[1]["accuracy"], rows[1]["95 % interval"]) == ("50.0", "2.5 to 97.5")
-    hand_made.change(path, by_subject={str(number): LEVEL for number in range(41)})
-    content = hand_made.section(tmp_path, "levels", {"scores": [path]})
-    assert [row["by"] for row in content["rows"]] == ["level"]
+
+
+def test_levels_and_subjects_stand_with_the_student(tmp_path: Path) -> None:
+    subject = {"algebra": {**LEVEL, "n_problems": 3}}
+    content, (levels, subjects) = level_tables(tmp_path, by_subject=subject)
+    assert (levels["title"], subjects["title"]) == ("b by level", "b by subject")
+    assert levels["columns"] == ["trained on", "seed", "level 1"]
+    assert [(row["trained on"], row["seed"], row["level 1"]) for row in levels["rows"]][:4] == [
+        ("untouched student", 0, "0.0 (0.0 to 100.0)"), ("hard", 1, "75.0 (0.0 to 100.0)"),
+        ("hard", 2, "75.0 (0.0 to 100.0)"), ("easy", 1, "25.0 (0.0 to 100.0)"),
+    ]  # fmt: skip
+    assert [(row["trained on"], row["algebra"]) for row in subjects["rows"]] == [
+        ("untouched student", "50.0 (2.5 to 97.5)")
+    ]
+    assert (levels["rows"][0]["levels"], "levels" in subjects["rows"][0]) == ({"level 1": "1"}, False)  # for links
+    assert len(content["text"]) == 1
+
+
+@pytest.mark.parametrize(("levels", "shown"), [(40, True), (41, False)])
+def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, shown: bool) -> None:
+    names = [r"$\foo$", *map(str, range(2, levels + 1))]  # the other scores have level 1
+    content, found = level_tables(tmp_path, by_level=dict.fromkeys(["1", *names][:levels], LEVEL))
+    assert [table["title"] for table in found] == ["b by level"] * shown
+    assert (r">$\foo$</text>" in content["picture"]["svg"]) == shown
+    sentence = "Not shown, because their problems have more than 40 levels: b."
+    assert (sentence in content["text"]) == (not shown)
+
+
+def test_more_than_forty_subjects_are_ids(tmp_path: Path) -> None:
+    content, found = level_tables(tmp_path, by_subject={str(number): LEVEL for number in range(41)})
+    assert [table["title"] for table in found] == ["b by level"]
     assert "Not shown, because their problems have more than 40 subjects: b." in content["text"]
 
 
-@pytest.mark.parametrize(("levels", "rows"), [(40, 40), (41, 0)])
-def test_more_than_forty_levels_are_ids(tmp_path: Path, levels: int, rows: int) -> None:
-    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
-    names = [r"$\foo$", *map(str, range(1, levels))]
-    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
-    content = hand_made.section(tmp_path, "levels", {"scores": [path]})
-    assert len(content["rows"]) == rows
-    assert (r"<!-- $\foo$ -->" in content["picture"]["svg"]) == (rows > 0)
-    sentence = "Not shown, because their problems have more than 40 levels: b."
-    assert (sentence in content["text"]) == (rows == 0)
-
-
 def test_levels_stand_in_a_readers_order(tmp_path: Path) -> None:
-    path = hand_made.score(tmp_path, "b", hand_made.ARMS[0])
     names = ["Level 10", "Level 2", "11", "9"]
-    hand_made.change(path, by_level=dict.fromkeys(names, LEVEL))
-    rows = hand_made.section(tmp_path, "levels", {"scores": [path]})["rows"]
-    assert [row["group"] for row in rows] == ["9", "11", "Level 2", "Level 10"]
+    content, (table,) = level_tables(tmp_path, by_level=dict.fromkeys(names, LEVEL))
+    assert table["columns"] == ["trained on", "seed", "level 1", "level 9", "level 11", "Level 2", "Level 10"]
+    assert table["rows"][0]["level 1"] is None
+    drawn = [name for name in re.findall(r">([^<>]*)</text>", content["picture"]["svg"]) if name in names]
+    assert list(dict.fromkeys(drawn)) == ["9", "11", "Level 2", "Level 10"]
 
 
 def test_curves(study: Study) -> None:
@@ -283,51 +308,7 @@ def test_curves_of_held_out_problems(tmp_path: Path) -> None:
         ("s/slow/easy/seed-1", None), ("s/t/easy/seed-1", 0.75), ("s/t/hard/seed-1", None),
     ]  # fmt: skip
     for name in ("easy (t)", "hard", "easy (slow)", "held-out problems"):
-        assert content["picture"]["svg"].count(f"<!-- {name} -->") == 1
-
-
-def test_scores(study: Study) -> None:
-    content = section(study, "scores")
-    assert [row["accuracy"] for row in content["rows"]] == ["0.0", "25.0", "25.0", "75.0", "75.0", "50.0", "50.0"]
-    shown = {name: content["rows"][3][name] for name in ("dataset", "seed", "problems", "samples", "95 % interval",
-                                                         "no answer", "cut off", "loops", "tokens")}  # fmt: skip
-    assert shown == {"dataset": "hard", "seed": 1, "problems": 4, "samples": 1, "95 % interval": "0.0 to 100.0",
-                     "no answer": "25.0", "cut off": "12.5", "loops": "0.0", "tokens": 10}  # fmt: skip
-    assert not {"study", "pass@n", "golds"} & {*content["columns"]}
-    assert len(content["text"]) == 1
-
-
-def test_scores_of_several_samples_and_by_the_papers_scoring(tmp_path: Path) -> None:
-    files = hand_made.results(tmp_path)
-    half = {"accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9}
-    for path in files["scores"]:
-        measures = {
-            "pass_at_k": {"1": half, "2": {**half, "accuracy": 0.625}},
-            "maj_at_k": {"1": half, "2": {**half, "accuracy": 0.375}},
-        }
-        hand_made.change(path, n_samples=2, policy="paper_scoring", **measures)
-    table = hand_made.tabulated(tmp_path, files) / "scores.csv"
-    content = hand_made.section(tmp_path, "scores", {"scores": files["scores"], "scores_csv": [table]})
-    assert {(row["pass@n"], row["maj@n"]) for row in content["rows"]} == {("62.5", "37.5")}
-    assert content["text"][1].startswith("Of several samples")
-    assert "defects of the paper's scorer" in content["text"][2]
-
-
-def test_means(study: Study) -> None:
-    rows = {row["dataset"]: row for row in section(study, "means")["rows"]}
-    assert rows["hard"] == {"student": "s", "training": "t", "dataset": "hard", "benchmark": "b", "benchmarks": 1,
-                            "seeds": 2, "accuracy": "75.0", "95 % interval": "18.5 to 97.5", "SD of seeds": "0.0",
-                            "SD of trainings": "0.0"}  # fmt: skip
-    assert (rows["base"]["seeds"], rows["base"]["SD of seeds"], rows["base"]["SD of trainings"]) == (1, None, None)
-
-
-def test_means_of_single_seeds_on_one_benchmark_say_nothing_new(tmp_path: Path) -> None:
-    files = hand_made.results(tmp_path)
-    single = {**hand_made.STUDY["arms"][0], "seeds": [1]}
-    table = hand_made.tabulated(tmp_path, files, arms=[single]) / "means.csv"
-    content = hand_made.section(tmp_path, "means", {"means": [table]})
-    assert content["rows"] == []
-    assert content["text"][-1] == "Every arm here has one seed and one benchmark."
+        assert content["picture"]["svg"].count(f">{name}</text>") == 1
 
 
 def test_budgets(tmp_path: Path) -> None:
@@ -345,98 +326,6 @@ def test_budgets(tmp_path: Path) -> None:
     assert "s/base" not in rows
 
 
-GAP = {"study": "y", "gap": "g", "student": "s", "training": "t", "benchmark": "b", "n_problems": 4, "n_seeds": 2,
-       "parity": "equal", "loss_token_ratio": 4.4, "plus": "hard", "minus": "easy", "family": "declared",
-       "primary": "yes", "estimate": 0.5, "ci_low": 0.25, "ci_high": 0.75, "p_value": 0.0001, "p_holm": 0.04,
-       "reading": "gain", "seed_sd": 0.01, "tipping_sd": "", "expected": "", "measure": "accuracy"}  # fmt: skip
-
-
-def gap_section(root: Path, rows: list[dict[str, Any]], name: str = "gaps", likelihoods: Any = ()) -> dict[str, Any]:
-    path = root / "gaps.csv"
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(GAP))
-        writer.writeheader()
-        writer.writerows(rows)
-    scores = root / "scores.csv"
-    scores.write_text("study,student,benchmark,accuracy,no_answer,cut_off\n")
-    return hand_made.section(root, name, {"gaps": [path], "scores": [], "scores_csv": [scores],
-                                          "likelihoods": likelihoods})  # fmt: skip
-
-
-def test_gaps_are_shown_in_points_and_marked_by_their_reading(tmp_path: Path) -> None:
-    unlike, unworded = {"parity": "not comparable: updates 668 vs 24", "p_holm": ""}, {"p_holm": "", "seed_sd": ""}
-    rows = [
-        GAP,
-        {**GAP, **unlike, "reading": "not comparable"},
-        {**GAP, "estimate": -0.5, "ci_low": -0.75, "ci_high": -0.25, "reading": "loss", "expected": "More."},
-        {**GAP, "ci_low": -0.1, "p_value": 0.5, "reading": "undecided"},
-        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.052},
-        {**GAP, "reading": "these two models", **unworded, "tipping_sd": 0.0, "n_seeds": 1},
-        {
-            **GAP,
-            "estimate": "",
-            "seed_sd": "",
-            "minus": "the best of a; b",
-            "reading": "gain over all",
-            "loss_token_ratio": "",
-        },
-        {**GAP, "reading": "loss to the best"},
-        {**GAP, "reading": "gain; smaller than 3.0 points".replace(";", " and"), "benchmark": "c", "primary": "no"},
-        {**GAP, "family": "gains over base", "gap": "gain_over_base"},
-    ]
-    content = gap_section(tmp_path, rows)
-    assert content["marks"] == ["up", "", "down", "", "", "", "up", "down", ""]
-    assert content["marked"] == "points"
-    assert [row["reading"] for row in content["rows"]] == [row["reading"] for row in rows[:-1]]
-    first = content["rows"][0]
-    assert (first["points"], first["95 % interval"]) == ("+50.0", "+25.0 to +75.0")
-    assert (first["contrast"], first["benchmark (problems)"]) == ("g: hard - easy", "b (4)")
-    assert (first["p (Holm)"], first["seeds (SD)"]) == ("<0.001 (0.040)", "2 (SD 1.0)")
-    assert first["parity"] == "equal; loss tokens 4.40 : 1"
-    shown = [row["seeds (SD)"] for row in content["rows"]]
-    assert shown[4:7] == ["2 (holds if SD < 5.2)", "1 (unknown)", "2"]
-    assert content["rows"][6]["parity"] == "equal"
-    assert content["rows"][3]["p (Holm)"] == "0.500 (0.040)"
-    assert content["text"][-1] == "expected of g: More."
-    gains = gap_section(tmp_path, rows, "gains")
-    assert [row["contrast"] for row in gains["rows"]] == ["gain_over_base: hard - easy"]
-    assert gains["marks"] == ["up"]
-
-
-def test_likelihoods_are_shown_in_nats(tmp_path: Path) -> None:
-    rows = [
-        {**GAP, "family": "declared, likelihood of the solutions", "measure": "solution"},
-        {**GAP, "family": "gains over base, likelihood of the answers", "measure": "answer", "reading": "loss"},
-        GAP,
-    ]
-    assert len(gap_section(tmp_path, rows)["rows"]) == 1  # those of accuracy alone
-    assert gap_section(tmp_path, rows, "gains")["rows"] == []
-    files = hand_made.results(tmp_path)["likelihoods"]
-    content = gap_section(tmp_path, rows, "likelihoods", files)
-    first, second = content["rows"]
-    assert (first["measure"], second["measure"]) == ("likelihood of the solutions", "likelihood of the answers")
-    assert (first["nats per token"], first["95 % interval"]) == ("+0.500", "+0.250 to +0.750")
-    assert (first["seeds (SD)"], content["marked"]) == ("2 (SD 0.010)", "nats per token")
-    assert content["marks"] == ["up", "down"]
-    assert not any("cannot read" in text for text in content["text"])
-    hand_made.likelihood(tmp_path, "b", hand_made.ARMS[1], lost=1)
-    content = gap_section(tmp_path, rows, "likelihoods", files)
-    assert content["text"][-1] == "s cannot read 1 of 4 texts of b."
-    content = gap_section(tmp_path, [GAP], "likelihoods", files)
-    assert (content["rows"], content["text"]) == ([], ["The studies ask for no likelihoods."])
-
-
-def test_no_gaps_are_said_to_be_none(tmp_path: Path) -> None:
-    path = tmp_path / "gaps.csv"
-    path.write_text("gap,student,family\n")
-    scores = tmp_path / "scores.csv"
-    scores.write_text("study,student,benchmark,accuracy,no_answer,cut_off\ns,small,b,0.01,0.9,0.5\n")
-    content = hand_made.section(tmp_path, "gaps", {"gaps": [path], "scores": [], "scores_csv": [scores]})
-    assert (content["rows"], content["text"][0]) == ([], "The studies name no gaps.")
-    assert content["text"][1].startswith("s: all arms of small answer at most 1.0 % right (90 %")
-    assert (tmp_path / lineage.Analysis("gaps").file("table.csv")).exists()
-
-
 # Golds that are no given ones
 
 AGREED = {"origin": "agreement", "teachers": ["a", "b"], "at_least": 2, "share": 0.5, "problems": 9, "agreed": 7}
@@ -450,23 +339,25 @@ def test_the_sections_that_show_scores_say_what_golds_they_follow(tmp_path: Path
     for kind in ("scores", "verdicts", "golds", "datasets"):
         hand_made.change(files[kind][0], golds=AGREED)
     contrasts = hand_made.tabulated(tmp_path, files)
-    files |= {"scores_csv": [contrasts / "scores.csv"], "gaps": [contrasts / "gaps.csv"]}
-    subjects = {"scores": "Corpus b", "levels": "Corpus b", "graders": "Corpus b", "gaps": "Corpus b",
-                "verdicts": "Corpus c0", "golds": "Corpus c0", "funnel": "Dataset hard"}  # fmt: skip
+    files |= hand_made.csvs(contrasts)
+    subjects = {"students": "Corpus b", "levels": "Corpus b", "graders": "Corpus b", "verdicts": "Corpus c0",
+                "golds": "Corpus c0", "funnel": "Dataset hard"}  # fmt: skip
     for name, subject in subjects.items():
         lines = section((tmp_path, files), name)["text"]
         assert [line for line in lines if "agreement" in line] == [f"{subject}: {SAID}"], name
     column = [row["golds"] for row in hand_made.rows_of(contrasts / "scores.csv")]
     assert sorted(set(column)) == ["agreement of a, b on 7 of 9 problems", "given"]
     assert column.count("given") == len(column) - 1
-    shown = [row["golds"] for row in section((tmp_path, files), "scores")["rows"]]
-    assert shown == column
+    (seeds,) = section((tmp_path, files), "students")["blocks"][0]["blocks"][0]["tables"]
+    assert [row["golds"] for row in seeds["rows"]] == column
+    assert "golds" in seeds["columns"]
 
 
 def test_given_golds_need_no_word(study: Study) -> None:
-    for name in ("scores", "levels", "graders", "gaps", "verdicts", "golds", "funnel"):
+    for name in ("students", "levels", "graders", "verdicts", "golds", "funnel"):
         assert not [line for line in section(study, name)["text"] if line.startswith(("Corpus ", "Dataset "))]
-    assert "golds" not in section(study, "scores")["columns"]
+    (seeds,) = section(study, "students")["blocks"][0]["blocks"][0]["tables"]
+    assert "golds" not in seeds["columns"]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,23 @@
-"""Pictures: levels and names are drawn as the text that they are, and equal numbers make equal bytes."""
+"""Pictures: names are drawn as the text that they are, equal numbers make equal bytes, marks lie where they should."""
 
+import html
+import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from distill.analyses import plots
+from distill.analyses import forest, graph, loss_plots, plots, score_plots
 from distill.config.lineage import Arm, Score
+
+ROW = {"gap": "g", "student": "s", "benchmark": "b", "plus": "x", "minus": "y", "estimate": 0.145, "ci_low": 0.1,
+       "ci_high": 0.19, "p_holm": None, "reading": "these two models", "parity": "equal", "n_seeds": 1,
+       "loss_token_ratio": 4.36, "n_problems": 400, "measure": "accuracy"}  # fmt: skip
+FAIR = {"p_holm": 0.01, "reading": "gain"}
+MEAN = {"study": "y", "student": "small", "dataset": "d", "training": "t", "accuracy": 0.5, "ci_low": 0.4,
+        "ci_high": 0.7, "n_problems": 400, "n_seeds": 1, "parameters": 1e6}  # fmt: skip
 
 
 def score_of(*levels: str) -> dict[str, Any]:
@@ -15,72 +25,173 @@ def score_of(*levels: str) -> dict[str, Any]:
     return {"identity": Score("b", Arm.base("s").model_path, "greedy").identity, "by_level": by_level}
 
 
+def words(drawn: plots.Drawn) -> list[str]:
+    """Return the texts of a picture."""
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", drawn.svg)]
+
+
+class Seen:
+    """Records the lines that are drawn: x, y, and how."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        from matplotlib.axes import Axes
+
+        self.lines: list[tuple[list[float], list[float], dict[str, Any]]] = []
+        self.bands: list[tuple[list[float], ...]] = []
+        for name, record in (("plot", self._plot), ("fill_between", self._band)):
+            monkeypatch.setattr(Axes, name, self._recording(getattr(Axes, name), record))
+
+    @staticmethod
+    def _recording(drawn: Callable[..., Any], record: Callable[..., None]) -> Callable[..., Any]:
+        def draw(axis: Any, *values: Any, **keys: Any) -> Any:
+            record(*values, **keys)
+            return drawn(axis, *values, **keys)
+
+        return draw
+
+    def _plot(self, x: Any, y: Any, marker: str = "", **keys: Any) -> None:
+        self.lines.append((list(x), list(y), {"marker": marker, **keys}))
+
+    def _band(self, *values: Any, **_: Any) -> None:
+        self.bands.append(tuple(map(list, values)))
+
+
 @pytest.mark.parametrize("level", [r"$\foo$", "$x_", r"\$5", "100 %", "{", "<b>"])
 def test_a_level_is_text_and_no_formula(level: str) -> None:
-    drawn = re.findall(r"<!-- (.*?) -->", plots.accuracy_by_level([score_of(level, "2")]))
-    assert level.replace("<", "&lt;").replace(">", "&gt;") in drawn
-    assert {"s, b", "base", "level"} <= set(drawn)
+    found = words(score_plots.accuracy_by_level([score_of(level, "2")]))
+    assert {level, "s, b", "base", "level"} <= set(found)
 
 
 def test_the_same_numbers_make_the_same_picture() -> None:
-    one, other = (plots.accuracy_by_level([score_of("1", "2")]) for _ in range(2))
-    assert one == other
+    for draw, facts in ((score_plots.accuracy_by_level, [score_of("1", "2")]), (forest.forest, [ROW])):
+        assert draw(facts) == draw(facts)
+
+
+def test_coordinates_are_short_and_words_stay() -> None:
+    assert (
+        plots.rounded('<path d="M 1.23456 -0.98765 L 12 3.4"/>0.921348') == '<path d="M 1.23 -0.98 L 12 3.4"/>0.921348'
+    )
+    drawn = forest.forest([{**ROW, "student": "s 1.23456"}])
+    assert "s 1.23456" in words(drawn)
+    assert not re.search(r'="[^"]*\d\.\d{3}', drawn.svg)
 
 
 def test_a_picture_of_nothing_says_so() -> None:
-    for svg in (plots.accuracy_by_level([]), plots.gap_by_student([]), plots.training_curves({})):
-        assert "nothing to show in this study" in svg
+    nothing = (score_plots.accuracy_by_level([]), score_plots.score_by_size([]), forest.forest([]),
+               loss_plots.training_curves({}))  # fmt: skip
+    for drawn in nothing:
+        assert "nothing to show in this study" in drawn.svg
+        assert drawn.caption
 
 
-def look(**changes: Any) -> tuple[str, bool]:
-    return plots._look({"parity": "equal", "p_holm": 0.01, "reading": "gain", **changes})
+# The forest plot
 
 
-def test_a_dot_is_filled_and_coloured_by_its_reading() -> None:
-    blue, grey, black = plots.COLOURS[0], plots.COLOURS[6], plots.COLOURS[7]
-    assert look() == look(reading="loss to the best") == look(reading="gain, smaller than 3.0 points") == (blue, True)
-    assert look(reading="undecided") == look(reading="smaller than 3.0 points") == (blue, False)
-    assert look(reading="these two models", p_holm=None) == (black, False)
-    assert look(parity="not comparable: rows 3 vs 4", reading="not comparable", p_holm=None) == (grey, False)
+def test_shape_colour_and_filling_tell_fair_unfair_and_one_seed_apart() -> None:
+    looks = [
+        forest.look_of({**ROW, **FAIR}),
+        forest.look_of({**ROW, **FAIR, "reading": "undecided"}),
+        forest.look_of(ROW),
+        forest.look_of({**ROW, **FAIR, "parity": "not comparable: rows 3 vs 4", "reading": "not comparable"}),
+    ]
+    assert looks == [forest.SURE, forest.OPEN, forest.MODELS, forest.UNFAIR]
+    assert len({look.marker for look in looks}) == 3
+    assert forest.SURE.filled != forest.OPEN.filled
+    assert forest.look_of({**ROW, **FAIR, "reading": "loss to the best"}) == forest.SURE
+    assert forest.look_of({**ROW, **FAIR, "reading": "smaller than 3.0 points"}) == forest.OPEN
 
 
-def test_gaps_say_their_reading_seeds_and_fairness_in_points() -> None:
-    row = {"gap": "g", "student": "s", "benchmark": "b", "plus": "x", "minus": "y", "estimate": 0.145, "ci_low": 0.1,
-           "ci_high": 0.19, "p_holm": None, "reading": "these two models", "parity": "equal", "n_seeds": 1,
-           "loss_token_ratio": 4.36}  # fmt: skip
-    best = {**row, "estimate": None, "minus": "the best of y, z", "n_seeds": 3, "loss_token_ratio": None}
-    drawn = re.findall(r"<!-- (.*?) -->", plots.gap_by_student([row, best, {**row, "gap": "h"}]))
-    labels = ("s over y", "these two models, 1 seed", "equal, loss tokens 4.4 : 1", "s over the best",
-              "points of accuracy", "these two models, 3 seeds", "equal")  # fmt: skip
-    text = " ".join(drawn)
-    assert [label for label in labels if label not in text] == []
-    svg = plots.gap_by_student([best])
-    assert svg.count("<use") < plots.gap_by_student([row]).count("<use")  # no dot
+def test_a_contrast_lies_where_its_figures_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    best = {**ROW, "estimate": None, "minus": "the best of y, z", "ci_low": -0.05}
+    forest.forest([{**ROW, **FAIR}, best, {**ROW, "student": "l", "estimate": -0.5, "ci_low": -0.6, "ci_high": -0.4}])
+    intervals = [(x, y) for x, y, how in seen.lines if not how["marker"]]
+    approx = pytest.approx
+    # A heading stands above the rows of one plus and minus: places 0 and 3.
+    assert intervals == [([approx(10), approx(19)], [1, 1]), ([approx(-60), approx(-40)], [2, 2]),
+                         ([approx(-5), approx(19)], [4, 4])]  # fmt: skip
+    dots = [(x, y, how["marker"]) for x, y, how in seen.lines if how["marker"] in ("o", "s", "X")]
+    assert dots == [([approx(14.5)], [1], "o"), ([approx(-50)], [2], "s")]  # none against the best of several
 
 
-def test_an_interval_is_drawn_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib.axes import Axes
+def test_contrasts_say_their_reading_seeds_and_fairness_in_points() -> None:
+    best = {**ROW, "estimate": None, "minus": "the best of y, z", "n_seeds": 3, "loss_token_ratio": None}
+    unlike = {**ROW, "gap": "h", "parity": "as declared: epochs 1 vs 2", "n_problems": 30}
+    unfair = {**ROW, "gap": "u", "parity": "not comparable: rows 3 vs 4", "reading": "not comparable"}
+    drawn = forest.forest([ROW, best, unlike, unfair])
+    wanted = ["g: x \u2212 y", "s", "+14.5 (+10.0 to +19.0)  these two models, 1 seed, loss tokens 4.36 : 1",
+              "g: x \u2212 the best of y, z", "(+10.0 to +19.0)  these two models, 3 seeds", "points of accuracy",
+              "+14.5 (+10.0 to +19.0)  these two models, 1 seed, as declared, loss tokens 4.36 : 1",
+              "+14.5 (+10.0 to +19.0)  not comparable, 1 seed, loss tokens 4.36 : 1",
+              forest.MODELS.said, forest.UNFAIR.said, forest.BEST.said]  # fmt: skip
+    assert [text for text in wanted if text not in words(drawn)] == []
+    assert forest.SURE.said not in words(drawn)  # the legend explains what occurs
+    assert "n = 30 to 400 problems" in drawn.caption
+    assert "4 contrasts" in drawn.alt
 
-    seen: list[tuple[float, float]] = []
-    drawn = Axes.errorbar
 
-    def errorbar(self: Any, x: Any, y: Any, xerr: Any, **keys: Any) -> Any:
-        seen.append((x[0] - xerr, x[0] + xerr))
-        return drawn(self, x, y, xerr=xerr, **keys)
+# Scores by size
 
-    monkeypatch.setattr(Axes, "errorbar", errorbar)
-    plots.gap_by_student([{"gap": "g", "student": "s", "minus": "y", "estimate": 0.2, "ci_low": 0.1, "ci_high": 0.4,
-                           "p_holm": 0.01, "reading": "gain", "parity": "equal", "n_seeds": 2,
-                           "loss_token_ratio": None}])  # fmt: skip
-    assert seen == [(pytest.approx(10), pytest.approx(40))]
+
+def test_students_stand_by_the_logarithm_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    base = {"dataset": "base", "training": "base"}
+    rows = [{**MEAN, **base}, MEAN, {**MEAN, **base, "student": "big", "parameters": 1e8, "accuracy": 0.6},
+            {**MEAN, "student": "big", "parameters": 1e8, "accuracy": 0.25, "ci_low": 0.2}]  # fmt: skip
+    drawn = score_plots.score_by_size(rows)
+    (places, ends, _), (x, y, untouched), _, (_, heights, arm) = seen.lines
+    assert (x, y, untouched["linestyle"], untouched["color"]) == ([6.0, 8.0], [50.0, 60.0], "--", "#000000")
+    assert (heights, arm["color"]) == ([50.0, 25.0], plots.COLOURS[0])
+    assert places == [6.0] * 3 + [8.0] * 3
+    assert ends == pytest.approx([40, 70, math.nan, 40, 70, math.nan], nan_ok=True)
+    assert {"small", "1 million parameters", "untouched student", "d"} <= set(words(drawn))
+    seen.lines.clear()
+    score_plots.score_by_size([{**row, "parameters": None} for row in rows])
+    assert seen.lines[1][0] == [0.0, 1.0]
+
+
+# Losses
+
+
+def log(*losses: float, **columns: Any) -> dict[str, list[Any]]:
+    return {"update": list(range(1, len(losses) + 1)), "loss": list(losses),
+            "held_out_loss": [None] * len(losses), **columns}  # fmt: skip
+
+
+def test_seeds_are_a_line_with_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    arms = [Arm("s", "t", "d", seed) for seed in (1, 2)]
+    drawn = loss_plots.training_curves({arms[0]: log(1.0, 3.0), arms[1]: log(3.0, 5.0, 9.0)})
+    ((updates, means, _),) = seen.lines
+    assert (updates, means) == ([1, 2], [2.0, 3.0])  # running means 1, 2 and 3, 4; one seed alone has a third update
+    assert seen.bands == [([1, 2], [1.0, 2.0], [3.0, 4.0])]
+    assert "n = 2" in drawn.caption
+    seen.bands.clear()
+    loss_plots.training_curves({arms[0]: log(1.0, 3.0)})
+    assert seen.bands == []
+
+
+def test_held_out_losses_are_dashed_and_not_smoothed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    loss_plots.training_curves({Arm("s", "t", "d", 1): log(1.0, 3.0, 5.0, held_out_loss=[None, 4.0, 1.0])})
+    (_, _, first), (updates, losses, second) = seen.lines
+    assert (first["linestyle"], second["linestyle"]) == ("-", "--")
+    assert (updates, losses) == ([2, 3], [4.0, 1.0])
+
+
+def test_a_long_log_is_thinned_out_and_keeps_its_end() -> None:
+    found = loss_plots.curve([log(*[1.0] * 1000)], "loss")
+    assert (found[0][0], found[-1][0]) == (1, 1000)
+    assert len(found) <= loss_plots.POINTS + 1
 
 
 def test_layers_draw_each_box_once_and_a_line_for_each_link() -> None:
     columns = {"first": ["a"], "second": ["b", "c"], "third": []}
     labels = {"a": "<A> $x_", "b": "B", "c": "C"}
-    drawn = re.findall(r"<!-- (.*?) -->", svg := plots.layers(columns, [("a", "b"), ("a", "c")], labels))
-    assert sorted(drawn) == sorted(["&lt;A&gt; $x_", "B", "C", "first", "second", "third"])
+    svg = graph.layers(columns, [("a", "b"), ("a", "c")], labels)
+    texts = [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", svg)]
+    assert sorted(texts) == sorted(["<A> $x_", "B", "C", "first", "second", "third"])
     strokes = Counter(re.findall(r"stroke: (#[0-9a-f]{6})", svg.lower()))
     assert strokes[plots.COLOURS[0].lower()] == 2  # lines have the colour of the box that they leave
     assert (strokes["#333333"], strokes["#bbbbbb"]) == (1, 2)  # `a` is shared
-    assert "nothing to show" in plots.layers({"first": []}, [], {})
+    assert "nothing to show" in graph.layers({"first": []}, [], {})

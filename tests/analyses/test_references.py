@@ -123,6 +123,6 @@ def test_means_of_the_paper_are_those_of_its_numbers() -> None:
         row[:2]
         for row in rows
         if len(row.benchmarks) == 5
-        and abs(sum(single[(*row[:2], name)] for name in row.benchmarks) / 5 - row.points) > 0.06
+        and abs(sum(single[(*row[:2], name)] for name in row.benchmarks) / 5 - row.points) > 0.07
     ]
     assert (len(rows), wrong) == (2 * 7 * 6, [("llama-3-2-3b", "math-small")])

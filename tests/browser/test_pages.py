@@ -1,5 +1,6 @@
 """Report and response browser in Chromium: nothing cut off on wide and narrow screens, in light, dark and print."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +11,7 @@ from browser.conftest import AXE, SHOTS
 from browser.looking import figures, open_at
 from report import browsed
 
+from distill.config.lineage import Arm
 from distill.report.page import render
 from distill.scores.csvs import read_csv
 
@@ -34,13 +36,25 @@ def looked_at(page: Any, name: str, width: int, media: dict[str, str]) -> None:
     page.screenshot(path=SHOTS / f"{name}-{width}-{next(iter(media.values()))}.png", full_page=True)
 
 
+def unfold(page: Any) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
+
 @pytest.mark.parametrize("media", MEDIA, ids=lambda media: next(iter(media.values())))
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_report_cuts_nothing_off(page: Any, site: Path, width: int, media: dict[str, str]) -> None:
     page.goto((site / "index.html").as_uri())
     looked_at(page, "report", width, media)
-    heads = page.evaluate("[...document.querySelectorAll('td')].map((e) => [e.dataset.label, e.cellIndex])")
-    assert all(name for name, _ in heads)
+    unfold(page)
+    looked_at(page, "unfolded", width, media)
+    heads = page.evaluate("""[...document.querySelectorAll('td')].map((e) =>
+        [getComputedStyle(e).getPropertyValue('--head'), e.closest('table').tHead.rows[0].cells[e.cellIndex]])
+        .map(([name, head]) => [name, head.textContent])""")
+    assert len(heads) > 100
+    # What a card calls its cells is what stands above them, as a string of CSS.
+    assert [re.sub(r"\\([0-9a-f]+) ", lambda sign: chr(int(sign[1], 16)), name) for name, _ in heads] == [
+        f'"{head}"' for _, head in heads
+    ]
 
 
 @pytest.mark.parametrize("media", MEDIA, ids=lambda media: next(iter(media.values())))
@@ -69,7 +83,8 @@ GAPS = {"gap": "long_cot_gap_over_short_ones", "student": NAME, "benchmark": "ol
 
 @pytest.mark.parametrize("width", [*WIDTHS, 320, 768, 1920])
 def test_long_names_cut_nothing_off(page: Any, tmp_path: Path, width: int) -> None:
-    shared = {"text": ["Text."], "picture": None, "marked": "difference", "marks": [], "dense": False}
+    shared = {"text": ["Text."], "picture": None, "marked": "difference", "marks": [], "dense": False, "blocks": [],
+              "open": True}  # fmt: skip
     sections = {name: {**shared, "title": name, "rows": [row] * 3, "columns": list(row)}
                 for name, row in (("scores", SCORES), ("gaps", GAPS))}  # fmt: skip
     path = tmp_path / "page.html"
@@ -86,14 +101,14 @@ def test_long_names_cut_nothing_off(page: Any, tmp_path: Path, width: int) -> No
 def test_a_number_of_the_report_is_that_of_the_responses_behind_it(page: Any, site: Path) -> None:
     scores = read_csv(site / "scores.csv")
     page.goto((site / "index.html").as_uri())
-    links = page.evaluate("[...document.querySelectorAll('#scores ~ .box')][0].querySelectorAll('td a').length")
-    assert links >= 5 * len(scores)
+    links = page.evaluate("document.querySelectorAll('#students ~ * td a[href*=no_answer]').length")
+    assert links == len(scores)
     share = {"correct": "accuracy"}
     followed = 0
     for row in scores:
         for counted in ("correct", "no_answer", "cut_off", "errors", "ungraded", "lenient"):
-            told = {"student": row["student"], "training": row["training"], "dataset": row["dataset"],
-                    "seed": str(row["seed"]), "counted": counted}  # fmt: skip
+            arm = Arm(*(row[name] for name in ("student", "training", "dataset", "seed")))
+            told = {"arm": arm.path, "counted": counted}
             address = next(href for href in addresses(page) if all(f"{k}={v}" in href for k, v in told.items()))
             open_at(page, site, **dict(pair.split("=", 1) for pair in unquote(address).split("#")[1].split("&")))
             rows, whole, _, _ = figures(page)
@@ -113,6 +128,7 @@ def addresses(page: Any) -> list[str]:
 def test_a_gap_of_the_report_leads_to_its_two_arms(page: Any, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
     gap = page.locator("td a[href*='gap=hard_gap']").first
+    assert gap.is_visible()
     difference = gap.inner_text()
     gap.click()
     page.locator("#rows table").wait_for()
@@ -126,12 +142,14 @@ def test_a_gap_of_the_report_leads_to_its_two_arms(page: Any, site: Path) -> Non
 @pytest.mark.skipif(not AXE.exists(), reason="no axe-core here; `make test-browser` fetches it from npm")
 @pytest.mark.parametrize("media", MEDIA[:2], ids=lambda media: media["color_scheme"])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["report", "browser"])
+@pytest.mark.parametrize("name", ["report", "unfolded", "browser"])
 def test_axe_finds_nothing(page: Any, site: Path, name: str, width: int, media: dict[str, str]) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(**media)
-    if name == "report":
+    if name != "browser":
         page.goto((site / "index.html").as_uri())
+        if name == "unfolded":
+            unfold(page)
     else:
         open_at(page, site, arm=ARM.path, other=OTHER.path, problem="p09", draw="0")
         page.locator(".side .text math").first.wait_for(state="attached")
@@ -143,6 +161,22 @@ def test_axe_finds_nothing(page: Any, site: Path, name: str, width: int, media: 
     found = page.evaluate("async () => await axe.run(document, { preload: false })")
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
     assert len(found["passes"]) > 20
+
+
+def test_a_link_to_a_folded_section_unfolds_it(page: Any, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    assert not page.locator("#parity td").first.is_visible()
+    page.get_by_role("link", name="Parity").click()
+    page.locator("#parity td").first.wait_for()
+    page.emulate_media(media="print")  # on paper nothing can be unfolded, so all is shown
+    assert page.locator("#ledger td").first.evaluate("(e) => e.getBoundingClientRect().height") > 8
+
+
+def test_keys_alone_unfold(page: Any, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    page.locator("summary", has_text="Every seed").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("td a[href*=no_answer]").first.is_visible()
 
 
 def test_who_wants_less_motion_gets_none(page: Any, site: Path) -> None:

@@ -1,5 +1,6 @@
 """What jobs ask a cluster for, worked out by hand from the recipes."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 import yaml
 from helpers import REPOSITORY
 
+from distill.config import jobs
 from distill.config.catalogue import Catalogue
 from distill.config.demands import UNKNOWN, Demand, dataset_rows, demand_of, parameters, serving_demand
 from distill.config.lineage import (
+    Contrasts,
     Dataset,
     Judgements,
     Likelihoods,
@@ -162,6 +165,9 @@ def test_the_size_of_a_local_model_is_that_of_its_files(loaded: Loaded, tmp_path
         catalogue = loaded(students={"here": STUDENT | {"model": {"path": str(tmp_path / folder)}}})
         assert parameters(catalogue, "here") == size, folder
     assert parameters(loaded(), "toy-xs") == pytest.approx(37_000, rel=0.05)  # as the README says
+    catalogue = loaded()
+    told = json.loads(jobs.job_of(catalogue, Contrasts()).recipe)["parameters"]
+    assert told == {name: round(parameters(catalogue, name)) for name in ("toy-xs", "toy-m")}
     assert parameters(loaded(students={"here": STUDENT | {"model": {"path": str(tmp_path)}}}), "here") == UNKNOWN
 
 

@@ -171,6 +171,16 @@ def test_two_studies_share_what_they_have_in_common(planned: Planned) -> None:
     assert list(places.values()) == [True, False, False]
 
 
+def test_what_it_cost_knows_the_students_answers_too(planned: Planned) -> None:
+    plan = planned()
+    answers = [place for place in plan.all_answers(Responses) if place.model_path.startswith("students/")]
+    assert len(answers) == 22
+    files = plan.files("provenance")
+    assert {place.file("provenance.json") for place in answers} <= set(files)
+    assert len(set(files)) == len(files)
+    assert not any("/judgements/" in file for file in files)
+
+
 def test_a_training_that_distils_asks_for_its_teacher(planned: Planned) -> None:
     assert planned().teacher_logprobs() == []
     plan = planned(file="trainings", **{"toy-sft": {"distil": {"teacher": "toy-long"}}})

@@ -197,8 +197,7 @@ def report(root: Path) -> Path:
     for arm in hand_made.ARMS:
         scored(root, arm)
     contrasts = hand_made.tabulated(root, files)
-    tables_of = {"scores_csv": "scores", "gaps": "gaps", "means": "means", "breakdowns": "breakdowns"}
-    files |= {kind: [contrasts / f"{name}.csv"] for kind, name in tables_of.items()}
+    files |= hand_made.csvs(contrasts)
     for name in analyses.names():
         hand_made.section(root, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
     sections = [str(root / lineage.Analysis(name).file("section.json")) for name in analyses.names()]

@@ -15,19 +15,32 @@ from helpers import REPOSITORY, manifest, recipe
 from distill import analyses
 from distill.config import lineage
 from distill.report.links import link
+from distill.report.page import quoted
 from distill.report.widths import width_of
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, write_json
 
 TEMPLATE = REPOSITORY / "scripts/distill/report/templates/report.html.j2"
 SECTION = {"title": "A title", "text": ["Some text."], "rows": [{"b": "two", "a": 1}], "picture": None,
-           "marked": None, "marks": [], "dense": False, "order": 10}  # fmt: skip
+           "marked": None, "marks": [], "dense": False, "blocks": [], "open": True, "order": 10}  # fmt: skip
+PICTURE = {"name": "p", "svg": "<svg></svg>", "caption": "How it is read.", "alt": "What it shows"}
+BLOCK = {"title": "Part", "lead": "", "text": [], "tables": [], "blocks": [], "open": False}
+TABLE = {"title": "Table", "rows": [{"a": 1, "hidden": 2}], "columns": ["a"], "marked": None, "marks": [],
+         "dense": False}  # fmt: skip
 
 
 def cells(rows: list[dict[str, Any]]) -> set[str]:
     """Return the values of rows as a page shows them."""
     values = [value for row in rows for value in row.values() if value is not None]
     return {f"{v:.4g}" if isinstance(v, float) else str(v) for v in values}
+
+
+def shown_rows(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that a page shows of a section or block: those of its blocks in place of its own."""
+    own = part.get("rows", []) if not part["blocks"] else []
+    of_tables = [{column: row[column] for column in table["columns"]} for table in part.get("tables", ())
+                 for row in table["rows"]]  # fmt: skip
+    return [*own, *of_tables, *(row for block in part["blocks"] for row in shown_rows(block))]
 
 
 def rendered(root: Path, sections: list[Path], template: Path = TEMPLATE) -> str:
@@ -60,29 +73,26 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     added = {"min": 1, "max": 1, "total": 2, "texts": {"<think>": 2}}
     hand_made.change(files["rendered"][0], added_by_template=added)
     contrasts = hand_made.tabulated(tmp_path, files)
-    files |= {
-        "scores_csv": [contrasts / "scores.csv"],
-        "gaps": [contrasts / "gaps.csv"],
-        "means": [contrasts / "means.csv"],
-        "breakdowns": [contrasts / "breakdowns.csv"],
-    }
+    files |= hand_made.csvs(contrasts)
     made = {name: hand_made.section(tmp_path, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
             for name in analyses.names()}  # fmt: skip
     paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]
     page = rendered(tmp_path, paths)
 
-    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html)""", page)
+    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|txt)")""", page)
     assert not re.search(r"@import|url\((?!#)", page)
     shown = {html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
-    assert {cell for found in made.values() for cell in cells(found["rows"])} <= shown
+    assert {cell for found in made.values() for cell in cells(shown_rows(found))} <= shown
     assert '"<think>"' in shown  # what a chat template added
     pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
-    assert page.count("<svg") == len(pictures) == 4
-    assert re.findall(r'<h2 id="(\w+)">', page) == analyses.names()
+    assert page.count("<svg") == len(pictures) == 5
+    assert re.findall(r'<(?:h2|div) id="(\w+)">', page) == analyses.names()
+    assert re.findall(r'<h2 id="(\w+)">', page) == ["answers", "cost", "students"]  # the others are folded
     folder = tmp_path / lineage.Report().folder
     assert {path.stem for path in folder.glob("*.svg")} == set(pictures)
     for name in render_page.TABLES:
         assert (folder / name).read_bytes() == (contrasts / name).read_bytes()
+        assert f'<a href="{name}">{name}</a>' in page
     assert capsys.readouterr().out == (contrasts / "gaps.txt").read_text()
     assert manifest(folder / "index.html")["sections"] == analyses.names()
     assert "study y: 1 benchmark(s)" in page
@@ -90,12 +100,12 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_ids_of_two_pictures_do_not_meet(empty: Path) -> None:
     svg = '<?xml version="1.0"?>\n<svg><path id="p"/><use href="#p" clip-path="url(#p)"/></svg>'
-    both = [section(empty, name, picture={"name": name, "svg": svg}) for name in ("one", "two")]
+    both = [section(empty, name, picture={**PICTURE, "name": name, "svg": svg}) for name in ("one", "two")]
     page = rendered(empty, both)
     for name in ("one", "two"):
-        said = f"A title: {name}; the table above holds the numbers"
         own = f'<path id="{name}-p"/><use href="#{name}-p" clip-path="url(#{name}-p)"/></svg>'
-        assert f'<svg role="img" aria-label="{said}">{own}' in page
+        assert f'<svg role="img" aria-label="What it shows">{own}' in page
+    assert page.count("<figcaption>How it is read.</figcaption>") == 2
     assert (empty / lineage.Report().file("two.svg")).read_text() == svg
 
 
@@ -109,34 +119,45 @@ def test_a_section_that_no_code_knows_appears_at_its_place(empty: Path) -> None:
 
 def test_html_in_a_section_is_text(empty: Path) -> None:
     odd = "<script>x & y</script>"
-    svg = {"name": "p", "svg": "<svg></svg>"}
-    page = rendered(empty, [section(empty, "odd", title=odd, text=[odd], rows=[{odd: odd}], picture=svg)])
+    said = {"picture": {**PICTURE, "caption": odd, "alt": odd}, "title": odd, "text": [odd]}
+    page = rendered(empty, [section(empty, "odd", rows=[{odd: odd}], **said)])
     assert "<script" not in page
-    # Link, title, paragraph, caption, column, what a card calls the cell, cell, what is said of the picture twice.
+    # Link, title, paragraph, caption, column, cell, and of the picture what is said of it, what it shows and how it is
+    # read.
     assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 9
+    table = {**TABLE, "title": odd, "rows": [{odd: odd}], "columns": [odd]}
+    block = {**BLOCK, "title": odd, "lead": odd, "text": [odd], "tables": [table, table]}
+    page = rendered(empty, [section(empty, "odd", blocks=[block])])
+    assert "<script" not in page
+    # Title, lead, text; of each table heading, caption, column, cell.
+    assert page.replace("<wbr>", "").count("&lt;script&gt;x &amp; y&lt;/script&gt;") == 3 + 2 * 4
 
 
 def test_columns_numbers_marks_and_empty_cells(empty: Path) -> None:
     rows = [{"name": "a", "gain": "+1", "n": 0.123456}, {"name": None, "gain": "-1", "n": 7}]
     page = rendered(empty, [section(empty, "one", rows=rows, marked="gain", marks=["up", ""], dense=True)])
-    plain = re.sub(r' (?:role|scope|data-label)="\w+"', "", page)
+    plain = re.sub(r' (?:role|scope)="\w+"', "", page)
     assert '<tr><th>name</th><th class="n">gain</th><th class="n">n</th></tr>' in plain
     assert '<tr><td>a</td><td class="n up">+1</td><td class="n">0.1235</td></tr>' in plain
     assert '<tr><td></td><td class="n">-1</td><td class="n">7</td></tr>' in plain
-    assert '<td role="cell" data-label="gain" class="n up">' in page  # a card names its cells
-    assert re.search('<table class="w\\d+ dense">', plain)
+    assert '.c0 td:nth-child(2) { --head: "gain"; }' in page  # a card names its cells
+    assert re.search('<table class="w\\d+ c0 dense">', plain)
 
 
 LINKED = [
     ({"student": "s", "training": "t", "dataset": "d", "seed": 2, "benchmark": "b", "no_answer": 0.25}, "no_answer",
-     {"student": "s", "training": "t", "dataset": "d", "seed": "2", "benchmark": "b", "counted": "no_answer"}),
+     {"arm": "s/t/d/seed-2", "benchmark": "b", "counted": "no_answer"}),
+    ({"student": "s", "training": "base", "dataset": "base", "seed": 0, "benchmark": "b", "tokens": 9}, "tokens",
+     {"arm": "s/base", "benchmark": "b"}),
     ({"arm": "s/base", "benchmark": "b", "level": "1", "accuracy": 0.5}, "accuracy",
      {"arm": "s/base", "benchmark": "b", "level": "1", "counted": "correct"}),
-    ({"arm": "s/base", "benchmark": "b", "by": "level", "group": "2", "accuracy": 0.5}, "accuracy",
-     {"arm": "s/base", "benchmark": "b", "level": "2", "counted": "correct"}),
+    ({"student": "s", "dataset": "d", "benchmark": "b", "levels": {"level 2": "2"}, "level 2": "50.0"}, "level 2",
+     {"student": "s", "dataset": "d", "benchmark": "b", "level": "2", "counted": "correct"}),
+    ({"student": "s", "training": "t", "benchmark": "b", "versus": "d - base", "gain": "+1"}, "gain",
+     {"student": "s", "training": "t", "benchmark": "b", "arms": "d - base"}),
     ({"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e", "difference": "+0.1"}, "difference",
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
-    ({"contrast": "g: d - e", "student": "s", "benchmark (problems)": "b (400)", "points": "+1"}, "points",
+    ({"contrast": "g: d - e", "student": "s", "benchmark": "b", "points": "+1"}, "points",
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d - e"}),
 ]  # fmt: skip
 
@@ -146,17 +167,16 @@ def test_a_number_leads_to_the_responses_behind_it(row: dict[str, Any], column: 
     page, _, query = (link(row, column, {"b"}) or "").partition("#")
     assert page == "browser/index.html"
     assert dict(parse_qsl(query)) == told
-    assert link({**row, "benchmark": "average", "benchmark (problems)": "average"}, column, {"b"}) is None
+    assert link({**row, "benchmark": "average"}, column, {"b"}) is None
     assert link({**row, column: None}, column, {"b"}) is None
     assert link({**row, column: ""}, column, {"b"}) is None
     assert [name for name in row if link(row, name, {"b"})] == [column]
-    assert link({**row, "by": "subject", "group": "algebra"}, column, {"b"}) is None
 
 
 def test_the_page_links_numbers_of_its_benchmarks(empty: Path) -> None:
     row = {"arm": "s/base", "benchmark": "b", "accuracy": 0.5}
     page = rendered(empty, [section(empty, "one", rows=[row, {**row, "benchmark": "other"}])])
-    address = "browser/index.html#benchmark=b&amp;arm=s%2Fbase&amp;counted=correct"
+    address = "browser/index.html#benchmark=b&amp;arm=s/base&amp;counted=correct"
     assert f'<a href="{address}">0.5</a></td>' in page
     assert page.count("browser/index.html#") == 1
 
@@ -171,12 +191,38 @@ def test_a_table_is_a_row_of_cards_below_the_width_that_its_columns_need(empty: 
     assert (width_of(wide[:0], True).rem, width_of([{"a": None}], False).rem) == (0, 4)
     page = rendered(empty, [section(empty, "one", rows=rows), section(empty, "two", rows=wide)])
     assert re.findall(r"@container \(max-width: (\d+)rem\)", page) == ["24", "72"]
-    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24", "w72 dense"]
+    assert re.findall(r'<table role="table" class="(.*?)">', page) == ["w24 c0", "w72 c1 dense"]
+
+
+def test_the_name_of_a_column_stays_a_string_of_the_style_sheet() -> None:
+    assert quoted("95 % of the gain") == '"95 % of the gain"'
+    assert quoted('a"; } </style>\n\\') == '"a\\22 \\3b  \\7d  \\3c /style\\3e \\a \\5c "'
 
 
 def test_a_section_without_rows_says_so(empty: Path) -> None:
     assert "Nothing to show." in rendered(empty, [section(empty, "one", rows=[])])
-    assert "Nothing to show." not in rendered(empty, [section(empty, "one")])
+    for changes in ({}, {"rows": [], "picture": PICTURE}, {"rows": [], "blocks": [BLOCK]}):
+        assert "Nothing to show." not in rendered(empty, [section(empty, "one", **changes)])
+
+
+def test_a_section_is_folded_unless_it_is_open(empty: Path) -> None:
+    page = rendered(empty, [section(empty, "one", open=True), section(empty, "two", open=False, title="Folded")])
+    assert '<h2 id="one">A title</h2>' in page
+    # The name stands inside, so that a link to it unfolds the section.
+    assert re.search(r'<details class="section"><summary><h2>Folded</h2></summary>\s*<div id="two">', page)
+    assert '<a href="#two">Folded</a>' in page
+
+
+def test_blocks_stand_in_place_of_the_rows_and_fold(empty: Path) -> None:
+    inner = {**BLOCK, "title": "Inner", "tables": [TABLE]}
+    outer = {**BLOCK, "title": "Outer", "lead": "In short", "open": True, "text": ["Words."], "blocks": [inner]}
+    page = rendered(empty, [section(empty, "one", blocks=[{**BLOCK, "title": "", "tables": [TABLE]}, outer])])
+    assert "two" not in re.findall(r"<td.*?>(.*?)</td>", page)  # the section's own row
+    assert page.count("<table") == 2
+    assert "hidden<" not in page  # a column for links alone
+    assert re.search(r'<details class="block" open>\s*<summary><h3>Outer</h3> <span class="lead">In short</span>', page)
+    assert re.search(r'<details class="block">\s*<summary><h4>Inner</h4></summary>', page)
+    assert page.index("<table") < page.index("Outer") < page.index("Words.") < page.index("Inner")
 
 
 def test_the_template_is_the_one_given(empty: Path) -> None:

@@ -55,9 +55,7 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("answers", "gaps", "gains", "likelihoods", "scores", "means", "references", "budgets") | {
-    "contrast"
-}
+TABULATED = analysed("answers", "students", "likelihoods", "references", "budgets") | {"contrast"}
 SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows, the funnel and the graph end with it.
 TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")
@@ -339,7 +337,8 @@ def test_the_provenance_says_how_long_models_were_at_work(finished: Study) -> No
     assert max(busy["generate"]) > 1
     assert all(f["busy_seconds"] < f["alive_seconds"] for f in facts)
     cost = json.loads((root / "analyses/cost/section.json").read_text())
-    assert re.match(r"Models were at work for \d+% of the \d+ s", cost["text"][1])
+    assert re.match(r"Models were at work for \d+% of the \d+ s", cost["blocks"][0]["text"][1])
+    assert re.match(r"Models took teachers' responses \d", cost["text"][0])
 
 
 def key_of_provenance(study: Study) -> set[str]:

@@ -30,7 +30,7 @@ KILLS = [
     ("train", "models/toy-xs/toy-sft/toy-mix-long/seed-1", None),
     ("score", "scores/toy-test/students/toy-xs/base/toy-greedy", 0.3),
     ("contrast", "contrasts", 0.6),
-    ("analyse", "analyses/scores", 0.6),
+    ("analyse", "analyses/students", 0.6),
     ("render_browser", "report/browser", 0.3),
     ("render_page", "report", 0.3),  # the browser lies in its folder
 ]

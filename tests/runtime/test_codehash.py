@@ -356,7 +356,7 @@ EDITS = [
     ("distill/scores/contrasts.py", "SHRINKAGE = 1 / 3", "SHRINKAGE = 1 / 2", {"contrast"}),
     ("distill/scores/arms.py", "found[Arm.of(", "found[Arm.of(1 and ", {"contrast"}),
     ("distill/scores/measures.py", "NATS = (", "NATS = 1 and (",
-     {"contrast"} | analysis("answers", "gains", "gaps", "likelihoods")),
+     {"contrast"} | analysis("answers", "likelihoods", "students")),
     ("distill/verdicts/tolerance.py", "Fraction(101, 100)", "Fraction(102, 100)", {"verify"}),
     ("distill/scores/solutions.py", "or published or", "or", {"write_solutions"}),
     ("distill/models/spans.py", "- 1, bisect_left", "- 2, bisect_left", {"compute_loglikelihood"}),

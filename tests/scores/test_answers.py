@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from distill.scores.answers import answers
+from distill.scores.answers import answers, summaries
+from distill.scores.gaps import by_size
 
 ROW = {"family": "declared", "study": "y", "gap": "g", "student": "s", "training": "t", "measure": "accuracy",
        "primary": "yes", "reading": "gain", "parity": "equal", "plus": "a", "minus": "b", "estimate": 0.05,
@@ -85,3 +86,25 @@ def test_a_sentence_for_each_contrast_and_student_in_the_order_of_the_rows() -> 
     first = found[0]["answer"]
     assert first.startswith("s gains 5.0 points when trained on a instead of b (95 %: +1.0 to +9.0); s gains ")
     assert first.endswith("; with 0.50 times the loss tokens of b and 2.00 times the loss tokens of c.")
+
+
+def test_a_sentence_for_all_students_counts_them_by_their_readings() -> None:
+    models = {"reading": "these two models", "loss_token_ratio": 4.0}
+    rows = [{**ROW, "student": "a", "loss_token_ratio": 2.0}, {**ROW, **DOWN, "student": "b", "reading": "loss"},
+            {**ROW, **models, "student": "c"}, {**ROW, **DOWN, **models, "student": "d"},
+            {**ROW, "student": "e", "reading": "not comparable", "parity": "not comparable: rows 3 vs 4"},
+            {**ROW, "primary": "no"}]  # fmt: skip
+    (found,) = summaries(rows)
+    assert found == {"contrast": "g", "answer": (
+        "a against b, in points: of 5 students 1 gain (a +5.0), 1 lose (b -5.0), 1 had more, as these models are "
+        "(c +5.0), 1 had less, as these models are (d -5.0), 1 are not comparable (e +5.0), with 2.00 to 4.00 times "
+        "the loss tokens."
+    )}  # fmt: skip
+
+
+def test_students_of_a_contrast_stand_by_size_and_contrasts_as_they_were() -> None:
+    rows = [{**ROW, "gap": gap, "student": student} for gap in ("z", "g") for student in ("large", "unknown", "small")]
+    found = by_size(rows, {"small": 10, "large": 20, "unknown": None})
+    assert [(row["gap"], row["student"]) for row in found] == [
+        (gap, student) for gap in ("z", "g") for student in ("small", "large", "unknown")
+    ]

@@ -88,9 +88,9 @@ def test_the_mean_without_small_benchmarks() -> None:
     sizes = {"x": 99, "y": 100, "z": 500}
     grades = {name: (np.zeros((1, size)), 1) for name, size in sizes.items()}
     assert means.groups(study, grades) == {"x": ["x"], "y": ["y"], "z": ["z"], "average": ["x", "y", "z"],
-                                           "average-large": ["y", "z"]}  # fmt: skip
+                                           "average of large": ["y", "z"]}  # fmt: skip
     large = {name: (np.zeros((1, 100)), 1) for name in sizes}
-    assert "average-large" not in means.groups(study, large)
+    assert "average of large" not in means.groups(study, large)
 
 
 def test_the_noise_of_trainings_by_hand() -> None:

@@ -1,16 +1,41 @@
-"""The answers: a sentence for each declared contrast and student."""
+"""The answers: a sentence for each declared contrast, made by the readings, and a picture of all of them."""
 
-from distill.analyses.section import Inputs, Section
-from distill.scores.answers import answers
+from collections.abc import Sequence
+
+from distill.analyses.forest import forest
+from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
+from distill.scores.answers import answers, summaries
 from distill.scores.csvs import read_csv
+from distill.scores.measures import ACCURACY
+from distill.scores.readings import expectations, is_declared
 
 NEEDS = ("gaps",)
 ORDER = 5
-TEXT = "A sentence says what the reading of its contrast says, and no more; the figures stand under Gaps."
+FEW = 3  # students; with more a contrast has one sentence, and theirs are folded under it
+TEXT = "A sentence says what the reading of its contrast says, and no more; the figures stand with the students."
 NONE = "The studies name no gaps."
 
 
 def analyse(inputs: Inputs) -> Section:
-    """Return the section of sentences, from gaps.csv."""
-    said = answers(read_csv(*inputs["gaps"]))
-    return Section("Answers", (TEXT,) if said else (NONE,), [*said])
+    """Return the section of sentences and the forest plot, from gaps.csv."""
+    gaps = [row for row in read_csv(*inputs["gaps"]) if is_declared(row)]
+    said = answers(gaps)
+    text = ((TEXT if said else NONE), *expectations(gaps))
+    shown = [row for row in gaps if row["primary"] == "yes" and row["measure"] == ACCURACY.name]
+    picture = Picture("forest", *forest(shown))
+    return Section("Answers", text, said, picture, blocks=_blocks(gaps, said), open=True)
+
+
+def _blocks(gaps: Sequence[Row], said: Sequence[Row]) -> tuple[Block, ...]:
+    """Return the sentences: where a contrast has many students one for all, and theirs folded; nothing for few."""
+    counts = {row["contrast"]: len({each["student"] for each in said if each["contrast"] == row["contrast"]})
+              for row in said}  # fmt: skip
+    if max(counts.values(), default=0) <= FEW:
+        return ()
+    many = {name for name, count in counts.items() if count > FEW}
+    short = [row for row in said if row["contrast"] not in many]
+    rows = [*({"student": "all", **row} for row in summaries(gaps) if row["contrast"] in many), *short]
+    columns = ("contrast", "student", "answer")
+    top = Table("Answers", sorted(rows, key=lambda row: list(counts).index(row["contrast"])), columns, dense=False)
+    each = Table("Answers by student", [row for row in said if row["contrast"] in many], columns, dense=False)
+    return (Block("", tables=(top,), open=True), Block("Each student", tables=(each,)))

@@ -1,28 +1,33 @@
-"""Cost: how long the programs of each stage ran, how much of it their models were at work, and with which libraries."""
+"""Cost: what teachers, trainings and answers took, how long each program ran, and with which libraries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses.section import Block, Inputs, Row, Section, Table
 from distill.config.lineage import identity
 from distill.runtime.files import read_json
 
 NEEDS = ("scores", "models", "provenance")  # made again when there are others
-ORDER = 130
+ORDER = 7
 # Programs that load a model. Their time is that of a GPU, where there is one.
 MODELS = ("generate", "judge", "compute_loglikelihood", "compute_teacher_logprobs", "train", "train_on_policy")
 ALL = "all"
+# What a model's time was for; the rest are likelihoods, log-probabilities and a judge's replies.
+PURPOSES = ("teachers' responses", "trainings", "students' answers", "other readings")
 
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on cost, from the provenance of all artefacts."""
     programs: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     versions: dict[str, set[str]] = defaultdict(set)
+    spent: dict[str, list[Row]] = {who: [] for who in PURPOSES}
     for path in inputs["provenance"]:
         facts = read_json(path)
         name = facts["program"].removesuffix(".py")
+        if name in MODELS:
+            spent[_purpose(name, path)].append(facts)
         programs[name][_model(path) if name in MODELS else ALL].append(facts)
         for library, version in facts["versions"].items():
             versions[library].add(version)
@@ -30,7 +35,47 @@ def analyse(inputs: Inputs) -> Section:
     measured = [facts for name in MODELS for some in programs.get(name, {}).values() for facts in some]
     said = [text for text in (f"Made with {used}.", _share_text(measured)) if text]
     rows = [row for name, models in programs.items() for row in _rows(name, models)]
-    return Section("Cost and versions", tuple(said), rows)
+    block = Block("Programs, seconds and versions", text=tuple(said),
+                  tables=(Table("Programs", rows, list(rows[0]) if rows else (), dense=False),))  # fmt: skip
+    return Section("Cost", (_spent(spent),), rows, blocks=(block,), open=True)
+
+
+def hours(facts: Row) -> tuple[float, int]:
+    """Return the hours that a job took, and its GPUs; a job on several counts its hours for each of them."""
+    gpus = len(facts.get("hardware", {}).get("gpus", ()))
+    return facts["seconds"] * max(gpus, 1) / 3600, gpus
+
+
+def _spent(spent: Mapping[str, Iterable[Row]]) -> str:
+    """Return a sentence on what the models took: hours of GPUs, and of processors for jobs that had none."""
+    parts = []
+    for who, jobs in spent.items():
+        took: dict[str, float] = defaultdict(float)
+        for each, gpus in map(hours, jobs):
+            took["GPU" if gpus else "processor"] += each
+        if took:
+            parts.append(f"{who} {' and '.join(f'{_amount(each)} of {kind}' for kind, each in sorted(took.items()))}")
+    if not parts:
+        return "Nothing here was made by a model that ran here."
+    return f"Models took {_listed(parts)} time. Engines behind a server count as long as they were waited for."
+
+
+def _amount(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes" if hours >= 1 / 60 else (
+        f"{3600 * hours:.0f} seconds")  # fmt: skip
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _purpose(program: str, path: Path) -> str:
+    """Return which of PURPOSES a program served."""
+    if program in ("train", "train_on_policy"):
+        return PURPOSES[1]
+    if program != "generate":
+        return PURPOSES[3]
+    return PURPOSES[0] if str(identity(path.parent).get("model_path", "")).startswith("teachers/") else PURPOSES[2]
 
 
 def busy_share(facts: Iterable[Row]) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ ORDER = 40
 def analyse(inputs: Inputs) -> Section:
     """Return the section on trainings, from the models' manifests and the logs beside them."""
     from distill import tables
-    from distill.analyses import plots
+    from distill.analyses import loss_plots
 
     columns = ["update", "loss", "held_out_loss"]
     manifests = {path: read_json(path) for path in inputs["models"]}
@@ -26,8 +26,7 @@ def analyse(inputs: Inputs) -> Section:
                      "final loss": manifest["final_loss"], **held_out, "spikes": manifest["loss_spikes"]})  # fmt: skip
     rows.sort(key=lambda row: row["arm"])
     text = (
-        "The loss of each update, as a running mean in the picture; the final loss is the mean of the last ten. "
-        "A spike is a loss above three times the median of the twenty updates before it. "
-        "Where a training holds problems out, their loss is dashed.",
+        "The first loss is that of the first update, the final one the mean of the last ten. A spike is a loss above "
+        "three times the median of the twenty updates before it.",
     )
-    return Section("Trainings", text, rows, Picture("training_curves", plots.training_curves(logs)))
+    return Section("Trainings", text, rows, Picture("training_curves", *loss_plots.training_curves(logs)))

@@ -1,6 +1,7 @@
 """The study graph: teachers, datasets and arms, what is made from what, and what is shared."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Row, Section
@@ -10,8 +11,10 @@ from distill.runtime.files import read_json
 NEEDS = ("datasets", "models")
 ORDER = 45
 TEXT = (
-    "Which teachers' rows are in which dataset, and which students are trained on it. What is shared is made once: a "
-    "box with several lines to its right has a dark frame.",
+    "Which teachers' rows are in which dataset, and which students are trained on it. What is shared is made once.",
+)
+CAPTION = (
+    "A line for each teacher whose rows a dataset has, and for each training on it; what has several has a dark frame."
 )
 Trainings = dict[tuple[str, str], list[int]]  # (student, training) -> seeds
 
@@ -23,7 +26,7 @@ def analyse(inputs: Inputs) -> Section:
     for arm in (Arm.of(read_json(path)["identity"]) for path in inputs["models"]):
         trained[arm.dataset].setdefault((arm.student, arm.training), []).append(arm.seed)
     rows = [*_teacher_rows(datasets), *_dataset_rows(datasets, trained)]
-    return Section("What is made from what", TEXT, rows, Picture("study_graph", _picture(datasets, trained)))
+    return Section("What is made from what", TEXT, rows, _picture(datasets, trained))
 
 
 def _teacher_rows(datasets: Mapping[str, Mapping[str, Any]]) -> Iterable[Row]:
@@ -47,10 +50,8 @@ def _arm(student: str, training: str, seeds: list[int]) -> str:
     return f"{student}, {training}" + (f" ({len(seeds)} seeds)" if len(seeds) > 1 else "")
 
 
-def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Trainings]) -> str:
+def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Trainings]) -> Picture:
     """Return the picture; all seeds of a student and training share a box."""
-    from distill.analyses import plots
-
     teachers = {f"teacher {name}": name for name in _teachers(datasets)}
     named = {f"dataset {name}": f"{name}\n{facts['rows']:,} rows" for name, facts in datasets.items()}
     pairs = dict.fromkeys(pair for own in trained.values() for pair in own)
@@ -59,4 +60,41 @@ def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Tr
              for teacher, rows in facts["teachers"].items() if rows]  # fmt: skip
     links += [(f"dataset {name}", f"arm {' '.join(pair)}") for name, own in trained.items() for pair in own]
     columns = {"teachers": list(teachers), "datasets": list(named), "students": list(arms)}
-    return plots.layers(columns, links, {**teachers, **named, **arms})
+    seeds = sum(len(seeds) for own in trained.values() for seeds in own.values())
+    alt = f"{len(teachers)} teachers, {len(datasets)} datasets and {seeds} trainings"
+    return Picture("study_graph", layers(columns, links, {**teachers, **named, **arms}), CAPTION, alt)
+
+
+def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]], labels: Mapping[str, str]) -> str:
+    """Return an SVG with a column of named boxes for each layer, and a line for each link of two boxes.
+
+    `columns` is title -> keys of its boxes from top to bottom, `labels` key -> what stands in a box. A box with more
+    than one line to its right is shared and has a darker frame; lines have the colour of the box that they leave.
+    """
+    from distill.analyses.plots import COLOURS, drawn
+
+    links = list(links)
+    tallest = max((len(keys) for keys in columns.values()), default=0)
+    spots = {
+        key: (column, (tallest - len(keys)) / 2 + row)
+        for column, keys in enumerate(columns.values())
+        for row, key in enumerate(keys)
+    }
+    leaving = Counter(start for start, _ in links)
+    colours = {key: COLOURS[row % len(COLOURS)] for keys in columns.values() for row, key in enumerate(keys)}
+
+    def draw(axes: list[Any]) -> None:
+        (axis,) = axes
+        for start, end in links:
+            xs, ys = zip(spots[start], spots[end], strict=True)
+            axis.plot(xs, ys, color=colours[start], linewidth=1.1, alpha=0.7, zorder=1)
+        for key, (x, y) in spots.items():
+            frame = {"boxstyle": "round,pad=0.35", "fc": "white", "ec": "#333333" if leaving[key] > 1 else "#bbbbbb"}
+            axis.text(x, y, labels[key], ha="center", va="center", fontsize=8, bbox=frame, zorder=2)
+        for column, title in enumerate(columns):
+            axis.text(column, -0.9, title, ha="center", va="center", fontsize=10, weight="bold")
+        axis.set_xlim(-0.45, len(columns) - 0.55)
+        axis.set_ylim(tallest - 0.4, -1.4)
+        axis.set_axis_off()
+
+    return drawn((3.1 * len(columns), 0.42 * tallest + 0.9), 1 if tallest else 0, draw)

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from distill.analyses import gaps
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses import contrast_rows
+from distill.analyses.section import Inputs, Section
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.measures import ACCURACY
-from distill.scores.readings import measure_of
 
 NEEDS = ("gaps", "likelihoods")
 ORDER = 17
@@ -28,12 +27,10 @@ def analyse(inputs: Inputs) -> Section:
     rows = [row for row in read_csv(*inputs["gaps"]) if row["measure"] != ACCURACY.name]
     if not rows:
         return Section("Likelihoods", ("The studies ask for no likelihoods.",), [])
-    title = "measure"
-    shown: list[Row] = [
-        {title: measure_of(row).title, **cells} for row, cells in zip(rows, gaps.table(rows), strict=True)
-    ]
-    facts = map(read_json, inputs["likelihoods"])
-    return Section("Likelihoods", (*TEXT, *unread(facts)), shown, None, "nats per token", gaps.marks(rows), dense=True)
+    table = contrast_rows.table("Likelihoods", rows, "measure", "student", "benchmark")
+    shown = [{column: row[column] for column in table.columns} for row in table.rows]
+    text = (*TEXT, *unread(map(read_json, inputs["likelihoods"])))
+    return Section("Likelihoods", text, shown, None, table.marked, tuple(table.marks), dense=True)
 
 
 def unread(manifests: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -13,11 +13,11 @@ from distill.scores.gaps import AVERAGE
 from distill.scores.numbers import interval, points
 
 NEEDS = ("means", "references")
-ORDER = 23
+ORDER = 27
 TITLE = "Published numbers"
 TEXT = (
     "Accuracy in points as it was published, and ours for the same student, dataset and benchmarks: the mean over our "
-    "seeds, with its interval (see Means). A mean over benchmarks stands only beside a mean over the same ones, all "
+    "seeds, with its interval (see Students). A mean over benchmarks stands only beside a mean over the same ones, all "
     "weighted alike. The published number has a noise of its own that it does not state; its prompt, decoding and "
     "grader need not be ours.",
 )

@@ -1,4 +1,4 @@
-"""A section of the report: a title, some text, a table and perhaps a picture, as plain data."""
+"""A section of the report: a title, some text, tables and perhaps a picture, as plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +11,42 @@ Inputs = Mapping[str, Sequence[Path]]  # kind -> files
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's name (its file beside the page is NAME.svg) and its SVG."""
+    """A picture's name (its file beside the page is NAME.svg) and its SVG.
+
+    caption: how it is read, n and method; alt: what it shows, for who cannot see it.
+    """
 
     name: str
     svg: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: rows, column -> value (text, number or None), of which `columns` are shown; links know the others, too.
+
+    marks: `up` or `down` per row, colours the column `marked`; dense: many columns.
+    """
+
+    title: str
+    rows: Sequence[Row]
+    columns: Sequence[str]
+    marked: str | None = None
+    marks: Sequence[str] = ()
+    dense: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a section: a title, a lead that is seen when the block is folded, text, tables, and further blocks."""
+
+    title: str
+    lead: str = ""
+    text: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    blocks: tuple["Block", ...] = ()
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -22,7 +54,8 @@ class Section:
     """What an analysis says.
 
     text: paragraphs; rows: the table, column -> value (text, number or None), the same columns in each; marks: `up` or
-    `down` per row, colours the column `marked`; dense: many columns.
+    `down` per row, colours the column `marked`; dense: many columns; blocks: what the page shows in place of the table;
+    open: what a reader sees before anything is unfolded.
     """
 
     title: str
@@ -32,6 +65,8 @@ class Section:
     marked: str | None = None
     marks: tuple[str, ...] = ()
     dense: bool = False
+    blocks: tuple[Block, ...] = ()
+    open: bool = False
 
     @property
     def columns(self) -> list[str]:

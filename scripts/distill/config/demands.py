@@ -4,14 +4,11 @@ Rules of thumb for GPUs of 80 GB, on the safe side, and no measurements: a job t
 saved what it has done, and its next attempt asks for more. A profile's `set-resources` overrules each of them.
 """
 
-import json
 import math
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from distill.config.catalogue import Catalogue
-from distill.config.jobs import answering, base_model, distillation, generate_job, judge_job, judge_of
+from distill.config.jobs import answering, distillation, generate_job, judge_job, judge_of
 from distill.config.lineage import (
     Judgements,
     Likelihoods,
@@ -22,8 +19,8 @@ from distill.config.lineage import (
     TrainedModel,
 )
 from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
+from distill.config.sizes import BILLION, MILLION, known_parameters
 
-MILLION, BILLION = 1e6, 1e9
 UNKNOWN = 8 * BILLION  # parameters of a model whose name and files do not tell them
 UNKNOWN_ROWS = 10_000  # of a corpus that is read whole
 UNKNOWN_TOKENS = 4_096  # of a published response
@@ -36,7 +33,6 @@ MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes a
 WRITTEN = 2_000  # tokens per second that a GPU writes of a model of one billion parameters
 READ_FLOPS = {"float32": 2e13, "bfloat16": 1e14}  # that a GPU computes per second
 LONGEST = 1440  # minutes: few sites let a job run for longer
-_SIZE = re.compile(r"(?:(\d+)x)?(?<![\d.])(\d+(?:[.p]\d+)?)([bm])(?![a-z])", re.IGNORECASE)  # 7B, 1.5b, 8x7B, 135M
 
 
 @dataclass(frozen=True)
@@ -97,29 +93,8 @@ def serving_demand(catalogue: Catalogue, model_path: str) -> Demand:
 
 
 def parameters(catalogue: Catalogue, name: str) -> float:
-    """Return the parameters of a student or teacher: by its files' size, else by its name (`7B`), else `UNKNOWN`."""
-    recipe = base_model(catalogue, name)
-    if recipe.path is not None:
-        return _parameters_of_files(Path(recipe.path))
-    if (made := recipe.scratch) is not None:
-        # Embeddings, and per layer four square projections and a gated feed-forward of three.
-        layer = made.hidden_size * (4 * made.heads * made.head_dim + 3 * made.ffn_size)
-        return made.vocabulary * made.hidden_size + made.layers * layer
-    sizes = _SIZE.findall(recipe.hub or recipe.served or "")
-    units = {"b": BILLION, "m": MILLION}
-    told = (float(n.lower().replace("p", ".")) * int(times or 1) * units[unit.lower()] for times, n, unit in sizes)
-    return max(told, default=UNKNOWN)
-
-
-def _parameters_of_files(folder: Path) -> float:
-    """Return a local model's parameters by the size of its weights and the precision that they are saved in."""
-    size = sum(path.stat().st_size for end in ("safetensors", "bin") for path in folder.glob(f"*.{end}"))
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        wide = "float32" in (config.get("dtype"), config.get("torch_dtype"))
-    except (OSError, ValueError, AttributeError):
-        wide = False
-    return size / (4 if wide else 2) if size else UNKNOWN
+    """Return the parameters of a student or teacher, `UNKNOWN` where its files, recipe and name do not tell them."""
+    return known_parameters(catalogue, name) or UNKNOWN
 
 
 def dataset_rows(catalogue: Catalogue, dataset: str) -> int:

@@ -50,7 +50,6 @@ from distill.config.recipes import (
     JudgeJob,
     JudgeRecipe,
     LoglikelihoodJob,
-    ModelRecipe,
     OnPolicy,
     OnPolicyJob,
     PublishedRecipe,
@@ -65,6 +64,7 @@ from distill.config.recipes import (
     VerifyJob,
     canonical_json,
 )
+from distill.config.sizes import base_model, known_parameters
 
 
 @dataclass(frozen=True)
@@ -271,22 +271,15 @@ def browser_job(catalogue: Catalogue) -> str:
 def contrasts_job(catalogue: Catalogue) -> str:
     """Return what scores and gaps depend on of the selected studies, as canonical text: not titles, not `power`.
 
-    order: the names of gaps and contrasts as each study has them, for canonical text sorts its keys.
+    order: the names of gaps and contrasts as each study has them, for canonical text sorts its keys. parameters: those
+    of each student, null where nothing tells them.
     """
     studies = {name: {**study.content(), "title": name, "power": {}} for name, study in catalogue.studies.items()}
     order = {name: [*study.gaps, *study.contrasts] for name, study in catalogue.studies.items()}
-    return canonical_json({"studies": studies, "order": order})
-
-
-def base_model(catalogue: Catalogue, name: str) -> ModelRecipe:
-    """Return the model recipe of a student or teacher (those of one name share it).
-
-    Raises ValueError for a teacher that has published its responses: it has none.
-    """
-    model = (catalogue.students.get(name) or catalogue.teachers[name]).model
-    if model is None:
-        raise ValueError(f"{name} has published its responses; it has no weights")
-    return model
+    students = sorted({name for study in catalogue.studies.values() for arms in study.arms for name in arms.students})
+    sizes = {name: known_parameters(catalogue, name) for name in students}
+    parameters = {name: size and round(size) for name, size in sizes.items()}
+    return canonical_json({"studies": studies, "order": order, "parameters": parameters})
 
 
 def is_scratch(catalogue: Catalogue, name: str) -> bool:

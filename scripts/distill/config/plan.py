@@ -376,7 +376,9 @@ class Plan:
         if kind == "references":
             return unique(path for study in self.catalogue.studies.values() for path in study.references)
         if kind == "provenance":
-            return [place.file("provenance.json") for places in stages.values() for place in places()]
+            judged = self.all_answers(Judgements) if self.catalogue.settings.judge else []
+            made = [place for places in stages.values() for place in places()]
+            return unique(place.file("provenance.json") for place in [*made, *self.all_answers(Responses), *judged])
         if kind in ("scores_csv", "means", "breakdowns", "gaps"):
             return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
         return [place.manifest for place in stages[kind]()]

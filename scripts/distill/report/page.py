@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,14 @@ from distill.report.links import BROWSER, link
 from distill.report.widths import shown, width_of
 
 
-def inline(name: str, svg: str, title: str) -> str:
-    """Return an SVG's element for a page, with a text for who cannot see it.
+def inline(picture: Mapping[str, str]) -> str:
+    """Return a picture's SVG as an element of a page, with a text for who cannot see it.
 
     Its ids get the picture's name, as several stand in one page.
     """
-    own = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg[svg.index("<svg") :])
-    said = html.escape(f"{title}: {name.replace('_', ' ')}; the table above holds the numbers")
-    return f'<svg role="img" aria-label="{said}"{own.removeprefix("<svg")}'
+    svg = picture["svg"]
+    own = re.sub(r'(id="|href="#|url\(#)', rf"\1{picture['name']}-", svg[svg.index("<svg") :])
+    return f'<svg role="img" aria-label="{html.escape(picture["alt"])}"{own.removeprefix("<svg")}'
 
 
 def broken(text: str) -> Any:
@@ -27,31 +27,65 @@ def broken(text: str) -> Any:
     return markupsafe.Markup("<wbr>".join(map(str, map(markupsafe.escape, re.split(r"(?<=[/_])", text)))))
 
 
+def tables_of(section: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the tables of a section or block, each with the width that it needs; where it has blocks, theirs."""
+    if section.get("rows") and not section["blocks"]:
+        names = ("title", "rows", "columns", "marked", "marks", "dense")
+        yield measured({name: section[name] for name in names})
+    yield from map(measured, section.get("tables", ()))
+
+
+def measured(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with its width: `rem`, and whether it is `dense`. Rows may hold more than `columns`, for links."""
+    shown = [{column: row[column] for column in table["columns"]} for row in table["rows"]]
+    width = width_of(shown, table["dense"])
+    return {**table, "columns": tuple(table["columns"]), "rem": width.rem, "dense": width.dense}
+
+
+def laid_out(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section or block with its tables and blocks as the template takes them."""
+    return {**section, "tables": list(tables_of(section)), "blocks": list(map(laid_out, section["blocks"]))}
+
+
+def quoted(text: str) -> Any:
+    """Return a text as a string of CSS, in which nothing can end the string or the style sheet."""
+    import markupsafe
+
+    return markupsafe.Markup('"' + re.sub(r"[^ \w%.,()/+-]", lambda sign: f"\\{ord(sign[0]):x} ", text) + '"')
+
+
+def heads(parts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of all tables. Tables of the same columns share the names that their cards show."""
+    for part in parts:
+        yield from (table["columns"] for table in part["tables"])
+        yield from heads(part["blocks"])
+
+
+def widths(parts: Iterable[Mapping[str, Any]]) -> set[int]:
+    """Return the widths of all tables, in rem."""
+    return {table["rem"] for part in parts for table in part["tables"]}.union(*(widths(p["blocks"]) for p in parts))
+
+
 def render(
     title: str, studies: Sequence[str], sections: Mapping[str, Mapping[str, Any]], template: str,
-    asked: Sequence[str] = (), benchmarks: Collection[str] = (),
+    asked: Sequence[str] = (), benchmarks: Collection[str] = (), files: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the page; `sections` maps an analysis to its section (see `analyses.section`), in the page's order.
 
     `studies` and `asked` are lines: the names of the studies, and what they ask and expect. `benchmarks` are those
-    whose responses the response browser shows.
+    whose responses the response browser shows; `files` lie beside the page.
     """
     import jinja2
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True)
-    environment.filters |= {"shown": shown, "broken": broken}
-    environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
-    pictures = {
-        name: inline(section["picture"]["name"], section["picture"]["svg"], section["title"])
-        for name, section in sections.items()
-        if section["picture"]
-    }
-    ordered = {
-        name: {**section, "rows": [{column: row[column] for column in section["columns"]} for row in section["rows"]]}
-        for name, section in sections.items()
-    }
-    widths = {name: width_of(section["rows"], section["dense"]) for name, section in ordered.items()}
-    page = environment.from_string(template).render(
-        title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, widths=widths
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters |= {"shown": shown, "broken": broken, "quoted": quoted}
+    environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
+    pictures = {name: inline(section["picture"]) for name, section in sections.items() if section["picture"]}
+    ordered = {name: laid_out(section) for name, section in sections.items()}
+    page = environment.from_string(template).render(
+        title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, files=files,
+        widths=sorted(widths(list(ordered.values())) - {0}), heads=list(dict.fromkeys(heads(ordered.values()))),
+    )  # fmt: skip
     return page + "\n"

@@ -32,14 +32,50 @@ LIKE = 0.05  # loss tokens that differ by less are called alike
 
 def answers(rows: Iterable[Row]) -> list[dict[str, str]]:
     """Return `contrast`, `student` and `answer`, a sentence, of the declared and primary rows, in order."""
-    found: dict[tuple[str, str, str, str], list[Row]] = {}
-    for row in rows:
-        if is_declared(row) and row["primary"] == "yes":
-            found.setdefault((row["study"], row["gap"], row["student"], row["measure"]), []).append(row)
     return [
         {"contrast": gap, "student": student, "answer": f"{'; '.join([*map(_clause, own), *_fairness(own)])}."}
-        for (_, gap, student, _), own in found.items()
+        for (_, gap, _, student), own in _grouped(rows, "study", "gap", "measure", "student").items()
     ]
+
+
+def summaries(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Return `contrast` and `answer`, a sentence for all students, of the declared and primary rows, in order."""
+    return [
+        {"contrast": gap, "answer": f"{'; '.join(map(_summary, _grouped(own, 'plus', 'minus').values()))}."}
+        for (_, gap, _), own in _grouped(rows, "study", "gap", "measure").items()
+    ]
+
+
+def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        if is_declared(row) and row["primary"] == "yes":
+            found.setdefault(tuple(row[name] for name in names), []).append(row)
+    return found
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """Return how many students have which reading, who they are, and how unlike the numbers of loss tokens are."""
+    words: dict[str, list[str]] = {}
+    for row in rows:
+        words.setdefault(_verb(row), []).append(" ".join(filter(None, (row["student"], amount(row)))))
+    said = ", ".join(f"{len(who)} {word} ({', '.join(who)})" for word, who in words.items())
+    plus, minus, shown = rows[0]["plus"], rows[0]["minus"], measure_of(rows[0]).shown
+    ratios = sorted(row["loss_token_ratio"] for row in rows if row["loss_token_ratio"] is not None)
+    least, most = (f"{ratios[end]:.2f}" for end in (0, -1)) if ratios else ("", "")
+    tokens = f", with {least if least == most else f'{least} to {most}'} times the loss tokens" if ratios else ""
+    against = f" against {minus}" if minus else ""
+    return f"{plus}{against}, in {shown}: of {len(rows)} students {said}{tokens}"
+
+
+def _verb(row: Row) -> str:
+    """Return a reading as what students do; of models without a second seed on which side of 0 they are."""
+    word = (row["reading"] or UNDECIDED).split(", ")[0]
+    if word in (TWO_MODELS, MODELS) and row["estimate"] is not None:
+        return f"had {'less' if row['estimate'] < 0 else 'more'}, as these models are"
+    return {GAIN: "gain", LOSS: "lose", UNDECIDED: "are undecided", NOT_COMPARABLE: f"are {NOT_COMPARABLE}"}.get(
+        word, word
+    )
 
 
 def _clause(row: Row) -> str:

@@ -1,5 +1,6 @@
 """From scores to the report's two tables: scores per arm, and contrasts of arms on the same problems."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,6 +48,17 @@ def gap_rows(
         ]
         rows += read_all(own, study.smallest_gap)
     return rows
+
+
+def by_size(rows: Sequence[dict[str, Any]], sizes: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    """Return rows of gaps.csv, the students of each contrast by their parameters; those of unknown size come last."""
+    first: dict[tuple[str, ...], int] = {}
+    for place, row in enumerate(rows):
+        first.setdefault((row["study"], row["family"], row["gap"]), place)
+    return sorted(
+        rows,
+        key=lambda row: (first[row["study"], row["family"], row["gap"]], sizes.get(row["student"]) or math.inf),
+    )
 
 
 class Answers:

@@ -13,6 +13,7 @@ components: Searle, Casella & McCulloch 1992, Variance Components, chapter 4. Pr
 arXiv 2411.00640.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,11 +27,10 @@ from distill.runtime.errors import InputError
 from distill.scores.accuracy import Interval, accuracy
 from distill.scores.arms import Key, Score, score_of
 from distill.scores.contrasts import TAIL, shares_of
-from distill.scores.gaps import mean_name
+from distill.scores.gaps import FEW, OF_LARGE, mean_name
 
-AVERAGE_LARGE, SMALL = "average-large", 100  # the mean without benchmarks of fewer problems
 MEAN_COLUMNS = ("study", "student", "training", "dataset", "n_seeds", "benchmark", "n_benchmarks", "n_problems",
-                "accuracy", "seed_sd", "ci_low", "ci_high", "training_sd")  # fmt: skip
+                "accuracy", "seed_sd", "ci_low", "ci_high", "training_sd", "parameters")  # fmt: skip
 Grades = tuple[np.ndarray, int]  # seeds x problems, each the mean over samples; how many samples
 
 
@@ -41,15 +41,18 @@ class Noise(NamedTuple):
     freedom: int = 0
 
 
-def mean_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -> list[dict[str, Any]]:
+def mean_rows(
+    studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score], parameters: Mapping[str, int | None] | None = None
+) -> list[dict[str, Any]]:
     """Return the rows of means.csv: per arm each benchmark over its seeds, and the means over benchmarks.
 
-    Raises InputError for a missing score.
+    Students stand by size: `parameters` are those of each, as far as they are known; arms as the study names them, the
+    untouched student first. Raises InputError for a missing score.
     """
-    rows = []
+    rows, sizes = [], parameters or {}
     for name, study in studies.items():
         families: dict[tuple[str, str], dict[str, list[Arm]]] = {}
-        for arm in arms_of(study):
+        for arm in sorted(arms_of(study), key=lambda arm: _place(study, arm, sizes)):
             families.setdefault((arm.student, arm.training), {}).setdefault(arm.dataset, []).append(arm)
         for (student, training), datasets in families.items():
             grades = {dataset: _grades(study, arms, scores) for dataset, arms in datasets.items()}
@@ -58,10 +61,19 @@ def mean_rows(studies: Mapping[str, StudyRecipe], scores: Mapping[Key, Score]) -
                 noise = pooled_noise(list(picked.values()), study.weights)
                 rows += [
                     {"study": name, "student": student, "training": training, "dataset": dataset, "benchmark": group,
-                     **_figures(own, noise, study.weights)}
+                     **_figures(own, noise, study.weights), "parameters": sizes.get(student)}
                     for dataset, own in picked.items()
                 ]  # fmt: skip
     return rows
+
+
+def _place(study: StudyRecipe, arm: Arm, sizes: Mapping[str, int | None]) -> tuple[Any, ...]:
+    """Return the place of an arm in a reader's order: by the size of its student, then as the study names arms."""
+    students = list(dict.fromkeys(student for block in study.arms for student in block.students))
+    trainings = list(dict.fromkeys(block.training for block in study.arms))
+    datasets = list(dict.fromkeys(dataset for block in study.arms for dataset in block.datasets))
+    of_arm = (trainings.index(arm.training), datasets.index(arm.dataset)) if arm.is_trained else (-1, -1)
+    return (sizes.get(arm.student) or math.inf, students.index(arm.student), *of_arm, arm.seed)
 
 
 def _grades(study: StudyRecipe, arms: Sequence[Arm], scores: Mapping[Key, Score]) -> dict[str, Grades]:
@@ -81,14 +93,14 @@ def samples_of(scores: Sequence[Score]) -> int:
 
 
 def groups(study: StudyRecipe, grades: Mapping[str, Grades]) -> dict[str, list[str]]:
-    """Return name -> benchmarks of each mean: every benchmark, all of them, and those of SMALL problems or more."""
+    """Return name -> benchmarks of each mean: every benchmark, all of them, and those of FEW problems or more."""
     names = list(study.benchmarks)
-    large = [name for name in names if grades[name][0].shape[1] >= SMALL]
+    large = [name for name in names if grades[name][0].shape[1] >= FEW]
     means = {name: [name] for name in names}
     if len(names) > 1:
         means[mean_name(study)] = names
     if 0 < len(large) < len(names):
-        means[mean_name(study, AVERAGE_LARGE)] = large
+        means[mean_name(study, OF_LARGE)] = large
     return means
 
 

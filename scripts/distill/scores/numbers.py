@@ -18,3 +18,12 @@ def points(figure: float | None, sign: str = "", scale: float = 100.0, decimals:
 def interval(figures: Mapping[str, Any], *how: Any) -> str:
     """Return the 95 % interval of figures with `ci_low` and `ci_high`; `how` as of `points`."""
     return f"{points(figures['ci_low'], *how)} to {points(figures['ci_high'], *how)}"
+
+
+def parameters_text(count: float | None) -> str:
+    """Return a number of parameters to two digits, `490 million parameters`; nothing where it is unknown."""
+    if not count:
+        return ""
+    scale, word = next((s, w) for s, w in ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"), (1, ""))
+                       if count >= s or s == 1)  # fmt: skip
+    return f"{float(f'{count / scale:.2g}'):g}{word} parameters"

@@ -1,0 +1,82 @@
+"""The picture of trainings: their loss by update, and that of problems that were held out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distill.analyses.arm_names import arm_names
+from distill.analyses.plots import Drawn, drawn, look, rows_of_panels, span
+from distill.config.lineage import Arm
+
+WINDOW, POINTS = 9, 60  # updates of a running mean; of a line at most so many points are drawn
+Log = Mapping[str, Sequence[float]]
+Curve = list[tuple[float, float, float, float]]  # update, mean over seeds, least, most
+
+
+def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
+    """Return a picture with a panel per student: loss by update on a logarithmic axis, a line per dataset and training.
+
+    `logs` is arm -> columns `update`, `loss` and `held_out_loss` of its log; the loss is drawn as a running mean, the
+    loss of held-out problems dashed. Seeds are a line, their mean, and a band from the least to the most.
+    """
+    groups: dict[tuple[str, str, str], list[Log]] = {}
+    for arm in sorted(logs):
+        groups.setdefault((arm.student, arm.dataset, arm.training), []).append(logs[arm])
+    students = list(dict.fromkeys(student for student, _, _ in groups))
+    names = arm_names((dataset, training) for _, dataset, training in groups)
+    places = {name: place for place, name in enumerate(names.values())}
+
+    def draw(axes: list[Any]) -> None:
+        shown: dict[str, Any] = {}
+        for axis, student in zip(axes, students, strict=True):
+            for (owner, *pair), seeds in groups.items():
+                if owner == student:
+                    name = names[tuple(pair)]  # type: ignore[index]
+                    shown.setdefault(name, _line(axis, curve(seeds, "loss"), places[name], "-"))
+                    if held_out := curve(seeds, "held_out_loss"):
+                        shown.setdefault("held-out problems", _line(axis, held_out, places[name], "--"))
+            axis.set_title(student, fontsize=10)
+            axis.set_xlabel("update")
+            axis.set_yscale("log")
+        axes[0].set_ylabel("loss, nats per token")
+        axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    rows = rows_of_panels(len(students))
+    columns = math.ceil(max(len(students), 1) / rows)
+    svg = drawn((3.6 * columns + 2.6, 3.2 * rows), len(students), draw, rows)
+    seeds = span(map(len, groups.values())) if groups else "0"
+    caption = (
+        f"Loss of each update on a logarithmic axis, as a running mean of {WINDOW}; of several seeds (n = {seeds}) the "
+        "mean, and a band from the least to the most. Where a training holds problems out, their loss is dashed."
+    )
+    return Drawn(svg, caption, f"Training loss by update of {len(groups)} arms, a panel per student")
+
+
+def _line(axis: Any, points: Curve, place: int, style: str) -> Any:
+    """Draw the mean of the seeds and, where they differ, their band; return the line."""
+    updates, means, least, most = zip(*points, strict=True)
+    colour = look(place)["color"]
+    (line,) = axis.plot(updates, means, color=colour, linewidth=1.2, linestyle=style)
+    if least != most:
+        axis.fill_between(updates, least, most, color=colour, alpha=0.25, linewidth=0)
+    return line
+
+
+def curve(seeds: Sequence[Log], column: str) -> Curve:
+    """Return the updates that all seeds have, thinned out, with mean, least and most of the seeds."""
+    found: dict[float, list[float]] = {}
+    for log in seeds:
+        pairs = [pair for pair in zip(log["update"], log[column], strict=True) if pair[1] is not None]
+        smooth = _smooth([loss for _, loss in pairs]) if column == "loss" else [loss for _, loss in pairs]
+        for (update, _), loss in zip(pairs, smooth, strict=True):
+            found.setdefault(update, []).append(loss)
+    whole = [(update, own) for update, own in sorted(found.items()) if len(own) == len(seeds)]
+    step = math.ceil(len(whole) / POINTS)
+    kept = [pair for place, pair in enumerate(whole) if place % step == 0 or place == len(whole) - 1]
+    return [(update, sum(own) / len(own), min(own), max(own)) for update, own in kept]
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Return the running mean over the last `WINDOW` values."""
+    starts = [max(0, i - WINDOW + 1) for i in range(len(values))]
+    return [sum(values[start : i + 1]) / (i + 1 - start) for i, start in enumerate(starts)]

@@ -1,0 +1,263 @@
+"""The numbers of the page against the raw tables of a made-up study, by code that shares nothing with ours: pandas."""
+
+import math
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from itertools import product
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import render_page
+from analyses import hand_made
+from helpers import REPOSITORY, recipe
+from report import made_up
+from scipy import stats
+
+from distill import analyses
+from distill.config import lineage
+
+STUDENTS, DATASETS, SEEDS, SIZES, SAMPLES = 2, 4, 2, (120, 30), 3
+STUDY = made_up.study(STUDENTS, DATASETS, SEEDS, len(SIZES))
+BENCHMARKS = STUDY["benchmarks"]
+PARAMETERS = {"student-0": 3_000_000_000, "student-1": 500_000_000}
+SHARES = {"no answer": "n_no_answer", "cut off": "n_cut_off", "errors": "n_errors", "lenient": "n_lenient",
+          "ungraded": "n_ungraded", "accuracy": "n_correct"}  # fmt: skip
+Row = dict[str, str]
+Path_ = tuple[str, ...]
+
+
+class Tables(HTMLParser):
+    """Collects the rows of a page's tables, each under the headings above it: head -> text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.rows: list[tuple[Path_, str, Row]] = []  # headings, caption, row
+        self._headings: dict[int, str] = {}
+        self._into: str | None = None
+        self._caption, self._heads = "", []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, *_: Any) -> None:
+        if re.fullmatch("h[2-5]", tag):
+            level = int(tag[1])
+            self._headings = {known: text for known, text in self._headings.items() if known < level} | {level: ""}
+            self._into = tag
+        elif tag == "caption":
+            self._caption, self._into = "", tag
+        elif tag == "thead":
+            self._heads: list[str] = []
+        elif tag == "tr":
+            self._row: list[str] = []
+        elif tag == "th":
+            self._heads.append("")
+            self._into = tag
+        elif tag == "td":
+            self._row.append("")
+            self._into = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._into == "caption":
+            self._caption += data
+        elif self._into in ("td", "th"):
+            (self._row if self._into == "td" else self._heads)[-1] += data
+        elif self._into:
+            self._headings[int(self._into[1])] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "tr" and self._row:
+            row = dict(zip(self._heads, self._row, strict=True))
+            self.rows.append((tuple(self._headings.values()), self._caption, row))
+        if tag == self._into:
+            self._into = None
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pd.DataFrame]:
+    """Return the page, and all items of all arms as they stand in the raw tables."""
+    root = tmp_path_factory.mktemp("made")
+    files = made_up.results(root, STUDY, list(SIZES), SAMPLES, updates=12)
+    folder = hand_made.tabulated(root, files, PARAMETERS, **STUDY)
+    files |= hand_made.csvs(folder)
+    for name in analyses.names():
+        hand_made.section(root, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
+    sections = [str(root / lineage.Analysis(name).file("section.json")) for name in analyses.names()]
+    output = root / lineage.Report().file("index.html")
+    template = REPOSITORY / "scripts/distill/report/templates/report.html.j2"
+    render_page.main(["--sections", *sections, "--contrasts", str(folder), "--template", str(template), "--recipe",
+                      recipe(studies={"study": STUDY}), "--output", str(output)])  # fmt: skip
+    frames = []
+    for path in sorted((root / "results/scores").rglob("items.parquet")):
+        benchmark, _, student, *arm = path.relative_to(root / "results/scores").parts[:-2]
+        _, dataset, seed = arm if len(arm) == 3 else ("base", "base", "seed-0")
+        names = {"benchmark": benchmark, "student": student, "dataset": dataset, "seed": int(seed[5:])}
+        frames.append(pq.ParquetFile(path).read().to_pandas().assign(**names))
+    return output.read_text(), pd.concat(frames)
+
+
+@pytest.fixture(scope="module")
+def page(made: tuple[str, pd.DataFrame]) -> list[tuple[Path_, str, Row]]:
+    return Tables(made[0]).rows
+
+
+@pytest.fixture(scope="module")
+def items(made: tuple[str, pd.DataFrame]) -> pd.DataFrame:
+    return made[1].assign(share=made[1].n_correct / SAMPLES)
+
+
+def of_blocks(page: list[tuple[Path_, str, Row]], caption: str) -> Iterator[tuple[str, Row]]:
+    """Yield (student, row) of the tables with a caption in the blocks of students."""
+    for headings, found, row in page:
+        if headings[0] == "Students" and found == caption and headings[1].startswith("student-"):
+            yield headings[1].split(",")[0], row
+
+
+def accuracy(items: pd.DataFrame, student: str, dataset: str, benchmark: str | None = None) -> float:
+    """Return an accuracy in points: over seeds and problems, and over benchmarks, which weigh the same."""
+    dataset = "base" if dataset == "untouched student" else dataset
+    own = items[(items.student == student) & (items.dataset == dataset)]
+    means = own.groupby("benchmark").share.mean()
+    return 100 * float(means.mean() if benchmark is None else means[benchmark])
+
+
+def same(text: str, number: float) -> bool:
+    """Whether a figure with one decimal is a number."""
+    return abs(float(text) - number) <= 0.05 + 1e-9
+
+
+def test_students_stand_by_size(page: list[tuple[Path_, str, Row]]) -> None:
+    titles = dict.fromkeys(h[1] for h, _, _ in page if h[0] == "Students" and h[1].startswith("student-"))
+    assert [*titles] == ["student-1, 500 million parameters", "student-0, 3 billion parameters"]
+
+
+def test_accuracies_and_gains(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [*of_blocks(page, "Arms"), *of_blocks(page, "Arms by benchmark")]
+    large = "average of large"
+    for student, row in found:
+        name = row.get("benchmark")
+        only = items[items.benchmark == BENCHMARKS[0]] if name == large else items
+        where = None if name in (None, large) else name
+        own, base = (accuracy(only, student, arm, where) for arm in (row["trained on"], "base"))
+        assert same(row["accuracy"], own)
+        if row["trained on"] != "untouched student":
+            assert same(row["gain"], own - base)
+            assert row["seeds (SD)"].startswith(f"{SEEDS} (SD ")
+    assert len(found) == STUDENTS * (DATASETS + 1) * (1 + len(BENCHMARKS) + 1)
+
+
+def test_contrasts_and_loss_tokens(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [*of_blocks(page, "Contrasts"), *of_blocks(page, "Contrasts by benchmark")]
+    estimated = 0
+    for student, row in found:
+        plus, minus = row["contrast"].split(": ")[1].split(" - ", 1)
+        if minus.startswith("the best of"):
+            assert (row["points"], row["loss tokens"]) == ("", "")
+            continue
+        name = row.get("benchmark")
+        only = items[items.benchmark == BENCHMARKS[0]] if name == "average of large" else items
+        where = None if name in (None, "average of large") else name
+        assert same(row["points"], accuracy(only, student, plus, where) - accuracy(only, student, minus, where))
+        tokens = [1 + int(arm.rsplit("-")[-1]) for arm in (plus, minus)]  # in thousands, as made up
+        assert row["loss tokens"] == f"{tokens[0] / tokens[1]:.2f} : 1"
+        assert row["parity"] == "equal"
+        estimated += 1
+    assert estimated == STUDENTS * (1 + 2 * (DATASETS - 2)) * (1 + len(BENCHMARKS) + 1)
+
+
+def test_a_gap_between_gaps(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    rows = [row for headings, caption, row in page if caption == "Between students"]
+    gaps = [accuracy(items, f"student-{n}", "dataset-1") - accuracy(items, f"student-{n}", "dataset-0")
+            for n in (STUDENTS - 1, 0)]  # fmt: skip
+    assert len(rows) == 1
+    assert same(rows[0]["points"], gaps[0] - gaps[1])
+
+
+def interval(items: pd.DataFrame, student: str, plus: str, minus: str) -> tuple[float, float]:
+    """Return the 95 % interval of a contrast in points, from the formulas of its documentation."""
+    own = items[(items.student == student) & (items.dataset != "base")]
+    count = len(BENCHMARKS)
+    of_problems = divisor = 0.0
+    for _, part in items[items.student == student].groupby("benchmark"):
+        wide = part.groupby(["dataset", "problem_id"]).share.mean().unstack(0)
+        d = wide[plus] - wide[minus]
+        n, seen = len(d) + 2, float((d**4).sum() / (d**2).sum())
+        seeds = 1 if minus == "base" else SEEDS
+        pair = max(seen, ((SAMPLES * seeds) ** (-1 / 3)) ** 2)
+        variance = (((d**2).sum() + 2 * pair) / n - (d.sum() / n) ** 2) / n / count**2
+        of_problems += variance
+        divisor += variance**2 / (n - 1)
+    squares = residuals = 0.0
+    for dataset in own.dataset.unique():
+        arm = own[own.dataset == dataset]
+        squares += arm.groupby(["seed", "benchmark"]).share.mean().unstack().mean(axis=1).var(ddof=1)
+        for _, part in arm.groupby("benchmark"):
+            wide = part.pivot(index="problem_id", columns="seed", values="share")
+            rest = wide.sub(wide.mean(axis=1), axis=0).sub(wide.mean(axis=0), axis=1) + wide.to_numpy().mean()
+            residuals += float((rest**2).to_numpy().sum()) / (len(wide) - 1) / (SEEDS - 1) / len(wide) / count**2
+    share = (1 if minus == "base" else 2) / SEEDS
+    noise = share * max(squares - residuals, 0) / DATASETS
+    divisor += (share * squares / DATASETS) ** 2 / DATASETS / (SEEDS - 1)
+    whole = of_problems + noise
+    centre = accuracy(items, student, plus) - accuracy(items, student, minus)
+    reach = 100 * stats.t.ppf(0.975, whole**2 / divisor) * math.sqrt(whole)
+    return centre - reach, centre + reach
+
+
+def test_intervals(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    pairs = {(student, *row["contrast"].split(": ")[1].split(" - ", 1)): row["95 % interval"]
+             for student, row in of_blocks(page, "Contrasts")}  # fmt: skip
+    pairs |= {(student, row["trained on"], "base"): row["95 % of the gain"]
+              for student, row in of_blocks(page, "Arms") if row["gain"]}  # fmt: skip
+    checked = 0
+    for (student, plus, minus), text in pairs.items():
+        if not minus.startswith("the best of"):
+            for shown, end in zip(text.split(" to "), interval(items, student, plus, minus), strict=True):
+                assert same(shown, end), (student, plus, minus)
+                checked += 1
+    assert checked == 2 * STUDENTS * (1 + 2 * (DATASETS - 2) + DATASETS)
+
+
+def test_every_seed_and_its_shares(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [*of_blocks(page, "Every seed")]
+    for student, row in found:
+        dataset = "base" if row["trained on"] == "untouched student" else row["trained on"]
+        own = items[(items.student == student) & (items.dataset == dataset) & (items.seed == int(row["seed"]))
+                    & (items.benchmark == row["benchmark"])]  # fmt: skip
+        assert (int(row["problems"]), int(row["samples"])) == (len(own), SAMPLES)
+        for head, column in SHARES.items():
+            assert same(row[head], 100 * own[column].sum() / own.n_samples.sum()), (row, head)
+    assert len(found) == STUDENTS * (1 + DATASETS * SEEDS) * len(BENCHMARKS)
+
+
+def test_levels_and_subjects(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    checked = 0
+    for column, first in product(("level", "subject"), BENCHMARKS[:1]):
+        for student, row in of_blocks(page, f"{first} by {column}"):
+            dataset = "base" if row["trained on"] == "untouched student" else row["trained on"]
+            own = items[(items.student == student) & (items.dataset == dataset) & (items.seed == int(row["seed"]))
+                        & (items.benchmark == first)]  # fmt: skip
+            for name, part in own.groupby(column):
+                assert same(row[name].split(" (")[0], 100 * part.share.mean())
+                checked += 1
+    assert checked == STUDENTS * (1 + DATASETS * SEEDS) * (5 + 2)
+
+
+def test_sentences_and_the_forest_plot_have_the_figures_of_the_tables(
+    made: tuple[str, pd.DataFrame], page: list[tuple[Path_, str, Row]]
+) -> None:
+    rows = [row for student, row in of_blocks(page, "Contrasts")]
+    drawn = re.findall(r"<text[^>]*>(.*?)</text>", made[0])
+    for row in rows:
+        interval = row["95 % interval"]
+        assert any(text.startswith(f"{row['points']} ({interval})  {row['reading']}".strip()) for text in drawn), row
+        sentences = [row["answer"] for headings, _, row in page if headings[0] == "Answers"]
+        assert any(interval in text for text in sentences)
+    assert len(rows) == STUDENTS * (1 + 3 * (DATASETS - 2))
+
+
+def test_the_cost_is_the_sum_of_the_seconds(made: tuple[str, pd.DataFrame]) -> None:
+    trained = STUDENTS * DATASETS * SEEDS * 10.2  # seconds, as made up
+    assert f"trainings {trained / 60:.1f} minutes of processor" in made[0]
+    assert "teachers&#39; responses 4 seconds of processor" in made[0]
