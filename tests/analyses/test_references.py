@@ -10,6 +10,8 @@ from analyses import hand_made
 from distill.analyses import references
 from distill.config.catalogue import Catalogue
 from distill.config.load import load
+from distill.config.origins import unusable_files
+from distill.config.plan import Plan
 from distill.config.recipes import StudyRecipe
 from distill.runtime.errors import InputError
 
@@ -126,3 +128,12 @@ def test_means_of_the_paper_are_those_of_its_numbers() -> None:
         and abs(sum(single[(*row[:2], name)] for name in row.benchmarks) / 5 - row.points) > 0.07
     ]
     assert (len(rows), wrong) == (2 * 7 * 6, [("llama-3-2-3b", "math-small")])
+
+
+def test_a_table_that_is_not_there_is_named_before_the_run(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch,
+                                                           tmp_path: Path) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    lines = unusable_files(Plan(catalogue))
+    assert "config/studies/long-cot.yaml: long-cot: resources/reference/paper-table-1.csv is not there" in [
+        line.removeprefix(f"{REPOSITORY}/") for line in lines
+    ]

@@ -190,7 +190,7 @@ CHANGES: list[tuple[str, Callable[[Study], None], str, str]] = [
     ("draws", lambda s: s.edit(CATALOGUE + "decodings.yaml", **{"toy-sampled": {"draws": 1}}),
      "results/datasets/toy-mix-long", "input (results/"),
     ("arm less", fewer_arms, "results/analyses/curves", "input (results/models/toy-m/"),
-    ("arm less: gaps", fewer_arms, "results/contrasts", "recipe (studies.toy.arms"),
+    ("arm less: gaps", fewer_arms, "results/contrasts", "recipe (parameters.toy-m"),
     ("arm less: spread", fewer_arms, "results/analyses/levels", "input (results/scores/"),
 ]  # fmt: skip
 

@@ -137,7 +137,7 @@ def test_the_page_and_the_scores_say_what_golds_they_follow(goldless: Study) -> 
         ("toy-test", "given"), ("agreed-test", words["agreed-test"]),
     }  # fmt: skip
     page = (goldless.folder / "results/report/index.html").read_text()
-    for analysis in ("gaps", "scores", "levels", "graders"):
+    for analysis in ("students", "levels", "graders"):
         said = [line for line in lines(goldless, analysis) if line.startswith("Corpus")]
         assert len(said) == 1
         assert said[0].startswith(
