@@ -71,7 +71,7 @@ def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]
     `columns` is title -> keys of its boxes from top to bottom, `labels` key -> what stands in a box. A box with more
     than one line to its right is shared and has a darker frame; lines have the colour of the box that they leave.
     """
-    from distill.analyses.plots import COLOURS, drawn
+    from distill.analyses.plots import drawn, look
 
     links = list(links)
     tallest = max((len(keys) for keys in columns.values()), default=0)
@@ -81,7 +81,7 @@ def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]
         for row, key in enumerate(keys)
     }
     leaving = Counter(start for start, _ in links)
-    colours = {key: COLOURS[row % len(COLOURS)] for keys in columns.values() for row, key in enumerate(keys)}
+    colours = {key: look(row)["color"] for keys in columns.values() for row, key in enumerate(keys)}
 
     def draw(axes: list[Any]) -> None:
         (axis,) = axes

@@ -37,7 +37,7 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
                         shown.setdefault("held-out problems", _line(axis, held_out, places[name], "--"))
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("update")
-            axis.set_yscale("log")
+            _logarithmic(axis)
         axes[0].set_ylabel("loss, nats per token")
         axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -50,6 +50,14 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
         "mean, and a band from the least to the most. Where a training holds problems out, their loss is dashed."
     )
     return Drawn(svg, caption, f"Training loss by update of {len(groups)} arms, a panel per student")
+
+
+def _logarithmic(axis: Any) -> None:
+    """Make the vertical axis logarithmic, with plain numbers: powers of ten would be formulas, which are not drawn."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if high < 10 * low else "")
 
 
 def _line(axis: Any, points: Curve, place: int, style: str) -> Any:

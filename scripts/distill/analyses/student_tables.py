@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from distill.analyses import contrast_rows
@@ -34,13 +35,13 @@ class Student:
         scores, parts = (sorted(rows, key=lambda row: places[row["dataset"], row["training"]]) for rows in others)
         return cls(means, gaps, scores, parts)
 
-    @property
+    @cached_property
     def names(self) -> dict[tuple[str, str], str]:
         """Return (dataset, training) -> what the arm is called."""
         found = arm_names((row["dataset"], row["training"]) for row in self.means)
         return {pair: UNTOUCHED if pair[0] == BASE else name for pair, name in found.items()}
 
-    @property
+    @cached_property
     def primary(self) -> str:
         """Return the name of the benchmark, or of the mean over all, that stands for an arm."""
         return max(self.means, key=lambda row: row["n_benchmarks"])["benchmark"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill.analyses import contrast_rows, student_tables
-from distill.analyses.section import Block, Inputs, Picture, Section
+from distill.analyses.section import Block, Inputs, Picture, Section, Table
 from distill.analyses.student_tables import Student
 from distill.config.lineage import BASE
 from distill.runtime.files import read_json
@@ -73,7 +73,8 @@ def analyse(inputs: Inputs) -> Section:
     who = list(dict.fromkeys((row["study"], row["student"]) for row in means))
     own = {pair: Student.of(*(_of(rows, pair) for rows in (means, gaps, scores, parts))) for pair in who}
     several = len({study for study, _ in who}) > 1
-    blocks = [_block(f"{study}: {name}" if several else name, student, len(who) <= OPEN)
+    arms = {pair: student_tables.arms_table("Arms", student, _primary(student)) for pair, student in own.items()}
+    blocks = [_block(f"{study}: {name}" if several else name, student, arms[study, name], len(who) <= OPEN)
               for (study, name), student in own.items()]  # fmt: skip
     paper = [PAPER] if any(manifest["policy"] == "paper_scoring" for manifest in manifests) else []
     text = (TEXT, *at_an_edge(scores), *notes(manifests), *paper)
@@ -81,8 +82,8 @@ def analyse(inputs: Inputs) -> Section:
     read = Block("How these numbers are made", text=(*OF_CONTRASTS, *OF_SCORES, *sampled))
     rows = [
         {"study": study, "student": name, **{column: row[column] for column in student_tables.ARMS}}
-        for (study, name), student in own.items()
-        for row in _arms(student).rows
+        for (study, name), table in arms.items()
+        for row in table.rows
     ]
     picture = Picture("score_by_size", *score_plots.score_by_size([row for s in own.values() for row in _primary(s)]))
     return Section("Students", text, rows, picture, blocks=(*blocks, *_between(gaps, who), read), open=True)
@@ -96,13 +97,9 @@ def _primary(student: Student) -> list[Any]:
     return [row for row in student.means if row["benchmark"] == student.primary]
 
 
-def _arms(student: Student) -> student_tables.Table:
-    return student_tables.arms_table("Arms", student, _primary(student))
-
-
-def _block(name: str, student: Student, is_open: bool) -> Block:
+def _block(name: str, student: Student, arms: Table, is_open: bool) -> Block:
     """Return the block of a student: what stands for its arms and contrasts, and the rest folded under it."""
-    arms, declared = _arms(student), student.contrasts(True)
+    declared = student.contrasts(True)
     size = parameters_text(student.means[0]["parameters"])
     where = f"on {student.primary}" if student.primary in {row["benchmark"] for row in student.scores} else (
         f"{student.primary} of {max(row['n_benchmarks'] for row in student.means)} benchmarks")  # fmt: skip
@@ -121,7 +118,7 @@ def _block(name: str, student: Student, is_open: bool) -> Block:
     return Block(title, _lead(student, arms), (f"Points of accuracy, {where}.",), tables, tuple(folded), is_open)
 
 
-def _lead(student: Student, arms: student_tables.Table) -> str:
+def _lead(student: Student, arms: Table) -> str:
     """Return what a folded block says: the untouched student, and how many arms gained."""
     base = next(row for row in _primary(student) if row["dataset"] == BASE)
     readings = Counter((row["reading"] or "").split(",")[0] for row in arms.rows if row["gain"] is not None)

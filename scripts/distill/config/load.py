@@ -49,6 +49,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             mistakes.append(f"{root / 'config.yaml'}: studies: {unknown(name, 'study', studies)}")
             continue
         path = root / "studies" / f"{name}.yaml"
+        catalogue.files["studies", name] = path.relative_to(root)
         content = read_yaml(path, mistakes)
         study = None if content is None else parse(StudyRecipe, content, path, "", mistakes)
         if study is not None:

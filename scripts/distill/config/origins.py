@@ -39,9 +39,8 @@ def unusable_files(plan: Plan) -> list[str]:
 
     Without this, old results that miss an input would be used: Snakemake finds nobody to make them anew.
     """
-    files = plan.catalogue.files
     return [
-        f"{plan.catalogue.settings.folder}/{files.get((kind, name), f'{kind}/{name}.yaml')}: {name}: {complaint}"
+        f"{plan.catalogue.settings.folder}/{plan.catalogue.files[kind, name]}: {name}: {complaint}"
         for kind, name, path in local_files(plan)
         if path
         for complaint in _complaints(Path(path))

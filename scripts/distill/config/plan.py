@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from distill.config.catalogue import Catalogue
-from distill.config.jobs import base_model, distillation, is_scratch
+from distill.config.jobs import distillation, is_scratch
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -42,6 +42,7 @@ from distill.config.lineage import (
     model_place,
 )
 from distill.config.shards import shard_names
+from distill.config.sizes import base_model
 
 CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
 CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")  # and what they are
