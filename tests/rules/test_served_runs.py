@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,12 @@ def test_a_snakemake_that_ends_in_mid_shard_leaves_nothing(tmp_path: Path, how: 
     study = Served.make(tmp_path / "study")
     keys = study.keys("--seconds", "0.3", server={"concurrency": 2})
     study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": keys})
+    study.edit(CATALOGUE + "students.yaml", **{"toy-xs": keys})  # whoever of both is asked first
     with open(tmp_path / "log", "wb") as log:
+        # Whom a shell has started in the background ignores Ctrl-C, and so would the study.
         job = subprocess.Popen(study.command(*bases()), cwd=study.folder, env=study.environment(), stdout=log,
-                               stderr=log, start_new_session=True)  # fmt: skip
+                               stderr=log, start_new_session=True,
+                               preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))  # fmt: skip
     deadline = time.monotonic() + 300
     while study.asked() < 20:
         assert job.poll() is None, (tmp_path / "log").read_text()
