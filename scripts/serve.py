@@ -20,6 +20,7 @@ from distill.config.recipes import ServeRecipe
 from distill.responses.launching import check, command
 from distill.runtime.devices import take
 from distill.runtime.errors import InputError
+from distill.runtime.ports import claimed
 from distill.runtime.run import run
 from distill.runtime.supervisor import Limits, Supervisor
 
@@ -71,7 +72,9 @@ def main(argv: list[str] | None = None) -> None:
     host, listen = (name, ANY) if args.cluster else (HERE, HERE)
 
     def words(listen: str, port: int) -> list[str]:
-        return command(keys, args.model, args.folder, listen, port, (name, _free()))
+        meet = claimed(0, "")  # where the parts of one on several nodes find each other
+        meet.give_back()
+        return command(keys, args.model, args.folder, listen, port, (name, meet.number))
 
     def prepare() -> None:
         check_program(keys)
@@ -80,13 +83,6 @@ def main(argv: list[str] | None = None) -> None:
             take(keys.gpus, least=keys.gpus)
 
     Supervisor(args.folder, words, limits_of(keys), host, listen).run(prepare)
-
-
-def _free() -> int:
-    """Return a port where the parts of a server on several nodes can meet."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

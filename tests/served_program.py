@@ -5,6 +5,7 @@ It answers each conversation with a number made of it, and adds a line to `asked
 
 import argparse
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -68,11 +69,17 @@ def main() -> None:
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--reply", help="to every conversation, in place of the number")
     parser.add_argument("--says", help="it says this and ends")
+    parser.add_argument("--thief", type=int, default=0, help="another listens at its port, at the first so many starts")
     args, others = parser.parse_known_args()
     Handler.args = args
     if args.says:
         print(f"starting\n{args.says}", file=sys.stderr)
         sys.exit(3)
+    if args.thief > len((args.folder / "stolen.txt").read_bytes() if (args.folder / "stolen.txt").exists() else b""):
+        with open(args.folder / "stolen.txt", "a") as file:
+            file.write("x")
+        thief = socket.create_server((args.host, args.port))
+        socket.create_server((args.host, thief.getsockname()[1]), reuse_port=True)
     child = subprocess.Popen(["sleep", "600"])
     with open(args.folder / "processes.txt", "a") as file:
         file.write(f"{child.pid} {json.dumps(others)}\n")

@@ -240,6 +240,21 @@ def test_a_port_in_use_is_one_line(place: Place) -> None:
     assert line == f"{told}; leave it out, and a free one is taken"
 
 
+def test_one_that_loses_its_port_takes_another(place: Place) -> None:
+    """Seconds pass between the choice of a port and the server's bind; another may have it by then."""
+    ended(place.start(words=("--thief", "2"), restarts=0))
+    whole(place)
+    ports = [line.split()[2] for line in (place.serving / "starts.txt").read_text().splitlines()]
+    assert len(set(ports)) == len(ports) == 3
+    assert set(place.asked().values()) == {1}
+
+
+def test_one_that_loses_every_port_is_one_line(place: Place) -> None:
+    line = complaint(place.start(words=("--thief", "99")))
+    assert line.startswith("the server ended with exit code 1 before it was ready: OSError: [Errno 98] Address already")
+    assert len(place.starts()) == 6
+
+
 def test_one_that_dies_again_and_again_is_given_up(place: Place) -> None:
     job = place.start(words=("--seconds", "0.2"), server={"concurrency": 1}, restarts=1)
     for number in (1, 2):

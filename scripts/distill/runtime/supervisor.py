@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -27,6 +26,7 @@ from typing import Any
 
 from distill.runtime.errors import InputError
 from distill.runtime.files import write_json
+from distill.runtime.ports import Port, claimed, lost_its_port
 from distill.runtime.presence import Presence, facts_of, is_there
 
 POLL_SECONDS = 0.5
@@ -34,6 +34,7 @@ CHECK_SECONDS = 5.0  # between two questions whether it is well
 ANSWER_SECONDS = 10.0  # that it has for saying so
 TERM_SECONDS = 20.0  # that it has to end by itself
 WORDS = 300  # signs of its reason in an error
+MOVES = 5  # starts at other ports, before what it says of a port in use is believed
 # An error's line, whatever its log writes before it; vLLM's last ones only say that another process has failed.
 FAULT = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception): (?!.*\broot cause\b).+)")
 
@@ -65,7 +66,8 @@ class Supervisor:
         self._host, self._listen = host, listen
         self._server: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
-        self._port, self._starts, self._needed_at = limits.port, 0, time.monotonic()
+        self._port: Port | None = None
+        self._starts, self._needed_at = 0, time.monotonic()
         self._said = 0  # bytes of the log before this start
 
     def run(self, prepare: Callable[[], None]) -> None:
@@ -93,22 +95,23 @@ class Supervisor:
                 self._end()
 
     def _serve(self) -> None:
-        deaths = 0
+        deaths = moves = 0
         while True:
             self._start()
             ended = self._await_ready()
             if ended is None:
-                write_json(
-                    self._folder / "address.json",
-                    {"url": f"http://{self._host}:{self._port}/v1", "start": self._starts},
-                )
-                logging.info("ready at port %d", self._port)
+                self._say_where()
                 ended = self._attend()
                 if ended is None:
                     return
             elif not ended:
                 return
-            elif self._starts == 1 or self._limits.restarts == 0:
+            elif moves < MOVES and lost_its_port(self._said_now()):
+                moves += 1
+                self._end()
+                logging.info("the server %s; it is started at another port", ended)
+                continue
+            elif self._starts == 1 + moves or self._limits.restarts == 0:
                 raise InputError(f"the server {ended}")
             deaths += 1
             self._end()
@@ -116,10 +119,15 @@ class Supervisor:
                 raise InputError(f"the server {ended}, after {deaths - 1} restarts (`restarts`)")
             logging.info("the server %s; it is started again", ended)
 
+    def _say_where(self) -> None:
+        url = f"http://{self._host}:{self._port.number}/v1"
+        write_json(self._folder / "address.json", {"url": url, "start": self._starts})
+        logging.info("ready at %s", url)
+
     def _start(self) -> None:
         """Start the server. Raises InputError for a port in use, or a program that is not there."""
-        self._port = _free_port(self._limits.port, self._listen)
-        words = list(self._command(self._listen, self._port))
+        self._port = claimed(self._limits.port, self._listen)
+        words = list(self._command(self._listen, self._port.number))
         self._starts += 1
         try:
             with open(self._folder / "server.log", "ab") as log:
@@ -132,7 +140,7 @@ class Supervisor:
         watch = ["sh", "-c", WATCH, "watch", str(self._server.pid)]
         self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
         with open(self._folder / "starts.txt", "a") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {self._host} {self._port} {self._server.pid}\n")
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {self._host} {self._port.number} {self._server.pid}\n")
 
     def _await_ready(self) -> str | None:
         """Wait until it is well; return how it ended instead, an empty text where nobody waits any more."""
@@ -182,7 +190,7 @@ class Supervisor:
         where = "127.0.0.1" if self._listen == "0.0.0.0" else self._listen
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with suppress(OSError, ValueError):
-            return opener.open(f"http://{where}:{self._port}/health", timeout=ANSWER_SECONDS).status == 200
+            return opener.open(f"http://{where}:{self._port.number}/health", timeout=ANSWER_SECONDS).status == 200
         return False
 
     def _ended(self, when: str = "") -> str | None:
@@ -193,11 +201,14 @@ class Supervisor:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return how + when + self._last_words()
 
+    def _said_now(self) -> str:
+        with open(self._folder / "server.log", errors="replace") as file:
+            file.seek(self._said)
+            return file.read()
+
     def _last_words(self) -> str:
         log = self._folder / "server.log"
-        with open(log, errors="replace") as file:
-            file.seek(self._said)
-            lines = [line.strip() for line in file if line.strip()]
+        lines = [line.strip() for line in self._said_now().splitlines() if line.strip()]
         faults = [found[1] for line in lines if (found := FAULT.search(line))]
         said = (faults or lines)[-1:]
         return f": {said[0][:WORDS]} (more in {log})" if said else f" (it said nothing in {log})"
@@ -215,6 +226,9 @@ class Supervisor:
             self._watch.kill()
             self._watch.wait()
             self._watch = None
+        if self._port is not None:
+            self._port.give_back()
+            self._port = None
 
 
 def _await_end(leader: "subprocess.Popen[bytes]", seconds: float) -> None:
@@ -224,20 +238,6 @@ def _await_end(leader: "subprocess.Popen[bytes]", seconds: float) -> None:
         leader.poll()
         os.killpg(leader.pid, 0)
         time.sleep(0.1)
-
-
-def _free_port(port: int, listen: str) -> int:
-    """Return a port that nobody listens at: the one asked for, or any. Raises InputError where it is in use."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listen, port))
-        except OSError as error:
-            raise InputError(
-                f"port {port} (`serve.port`) of {socket.gethostname()} cannot be had: {error.strerror}; leave it out, "
-                "and a free one is taken"
-            ) from None
-        return probe.getsockname()[1]
 
 
 def _end_on_signals() -> None:
