@@ -94,14 +94,15 @@ def without_sums(solution: str) -> str:
 
 
 def by_steps(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield problems of GSM8K, equally many of each number of steps: of notes in the solution."""
-    room = dict.fromkeys(STEPS, OF_EACH)
+    """Yield problems of GSM8K, one of each number of steps (notes in the solution) after the other, so many of each."""
+    found: dict[str, list[Row]] = {level: [] for level in STEPS}
     for row in sorted(rows, key=lambda row: place(row["id"])):
         steps = row["solution"].count("<<")
         for level, (least, most) in STEPS.items():
-            if least <= steps <= most and room[level]:
-                room[level] -= 1
-                yield problem(row, solution=without_sums(row["solution"]), level=level)
+            if least <= steps <= most:
+                found[level].append(problem(row, solution=without_sums(row["solution"]), level=level))
+    for each in list(zip(*found.values(), strict=False))[:OF_EACH]:
+        yield from each
 
 
 def easy_problems(rows: Iterable[Row]) -> Iterator[Row]:

@@ -55,7 +55,7 @@ def test_every_teacher_has_answered_every_problem_once(name: str) -> None:
 
 def test_problems_of_gsm8k_are_as_many_of_each_number_of_steps() -> None:
     levels = [row["level"] for row in rows("gsm8k_by_steps")]
-    assert {level: levels.count(level) for level in levels} == dict.fromkeys(make_real.STEPS, make_real.OF_EACH)
+    assert levels == [*make_real.STEPS] * make_real.OF_EACH  # so the first forty are ten of each
     assert not any("<<" in row["solution"] or "####" in row["solution"] for row in rows("gsm8k_by_steps"))
 
 
