@@ -41,8 +41,7 @@ def test_any_port_passes_by_those_in_use(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ports, "_numbers", lambda: range(20_000, 20_100))
     held = []
     with pytest.raises(InputError, match=r"no port of .* between 20000 and 20099 is free"):
-        for _ in range(101):
-            held.append(ports.claimed(0, HERE))
+        held.extend(ports.claimed(0, HERE) for _ in range(101))
     assert len({port.number for port in held}) == len(held) > 50
     for port in held:
         port.give_back()
