@@ -31,7 +31,8 @@ class Study:
             unfinished = shutil.ignore_patterns("*.pyc.*", "*.tmp")
             shutil.copytree(REPOSITORY / name, folder / name, ignore=unfinished)
         (folder / "resources").mkdir()
-        (folder / "resources/toy").symlink_to(REPOSITORY / "resources/toy")
+        for name in ("toy", "reference"):
+            (folder / "resources" / name).symlink_to(REPOSITORY / "resources" / name)
         return cls(folder)
 
     @classmethod

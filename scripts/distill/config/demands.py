@@ -22,8 +22,9 @@ from distill.config.lineage import (
     TrainedModel,
 )
 from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
+from distill.config.speeds import BILLION, READ_FLOPS, WRITTEN
 
-MILLION, BILLION = 1e6, 1e9
+MILLION = 1e6
 UNKNOWN = 8 * BILLION  # parameters of a model whose name and files do not tell them
 UNKNOWN_ROWS = 10_000  # of a corpus that is read whole
 UNKNOWN_TOKENS = 4_096  # of a published response
@@ -33,8 +34,6 @@ STATE_BYTES = 16  # per trained parameter: weight, gradient and two moments in 3
 WEIGHT_BYTES = 4  # per parameter of a training, which computes on weights of 32 bits
 START_MINUTES = 30  # to load a model, and to write what came out
 MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes are added up
-WRITTEN = 2_000  # tokens per second that a GPU writes of a model of one billion parameters
-READ_FLOPS = {"float32": 2e13, "bfloat16": 1e14}  # that a GPU computes per second
 LONGEST = 1440  # minutes: few sites let a job run for longer
 _SIZE = re.compile(r"(?:(\d+)x)?(?<![\d.])(\d+(?:[.p]\d+)?)([bm])(?![a-z])", re.IGNORECASE)  # 7B, 1.5b, 8x7B, 135M
 
