@@ -62,7 +62,7 @@ def test_after_a_run_it_says_what_was_planned_and_taken(study: Study) -> None:
     rows = {line.split()[0]: line.split()[1] for line in taken.split("\n\n")[0].splitlines()}
     assert (rows["train"], rows["generate"], rows["mix"]) == ("4", "14", "3")
     asked = text.split("against used\n")[1].split("\n\n")[0]
-    assert re.search(r"^train +4 +8 GB +\d.* [GM]B +30 min", asked, re.MULTILINE)
+    assert re.search(r"^train +4 +8 GB +\d.* [GM]B +31 min", asked, re.MULTILINE)
     shutil.rmtree(study.folder / "results/models/toy-m/toy-sft/toy-short-arm")
     again = said(study).split("\n\n")[0]
     assert re.search(r"^train +1 .*measured$", again, re.MULTILINE)
