@@ -162,6 +162,8 @@ SETTINGS = {
     "grading": {"timeout_seconds": 3, "deadline_seconds": 9, "memory_mb": 600},
     "similarity": {"ngram": 8, "overlap": 0.5, "near_duplicate": 0.8},
     "judge": {"teacher": "t", "prompt": "equal", "prompt_without_gold": "correct", "max_tokens": 3, "max_unclear": 0.1},
+    "prices": {"gpu_hour": 2.5},
+    "budget": 200,
 }
 RIGHT: list[tuple[str, type[Recipe], dict[str, Any]]] = [
     *((kind, KINDS[kind], entry) for kind, entry in EXAMPLES.items()),

@@ -1,6 +1,7 @@
 """What the rules share. Decided in scripts/distill/config: `plan` (what studies need), `jobs` (what one job reads)."""
 
 import gc
+import json
 import re
 import sys
 from functools import cache

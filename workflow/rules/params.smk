@@ -219,3 +219,37 @@ def blind_studies():
 if workflow.output_settings.dryrun:
     for line in blind_studies():
         print(line, file=sys.stderr)
+
+
+# Plan
+
+CAPS = "MIXDISTILL_CAPS"  # a variable
+
+
+def caps():
+    """Return what runs at once: cores and GPUs of this machine, or jobs on a cluster; 0 where nothing is said."""
+    gpus = getattr(workflow.global_resources.get("gpu"), "value", None)
+    jobs = (workflow.resource_settings.nodes or 0) if on_cluster() else 0
+    if gpus is None and not jobs:
+        gpus = len(visible())
+    return {"cores": workflow.cores or available_cpu_count(), "gpus": gpus or 0, "jobs": jobs}
+
+
+def told_caps():
+    """Return the caps; the Snakemake that a `run` is started in is not told them, but inherits the environment."""
+    if workflow.is_main_process:
+        os.environ[CAPS] = canonical_json(caps())
+    return json.loads(os.environ[CAPS])
+
+
+def planned_line():
+    """Return the plan in a line, as far as it can be said here."""
+    try:
+        from distill.forecast.forecast import forecast
+        from distill.forecast.text import summary
+        from distill.forecast.walls import Site
+
+        site = Site.of(CATALOGUE.settings.prices.gpu_hour, **caps())
+        return summary(forecast(PLAN, lambda name, also: hash_of(name, *also), site))
+    except (ImportError, InputError) as error:
+        return f"plan: {error}"

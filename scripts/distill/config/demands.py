@@ -20,6 +20,7 @@ from distill.config.lineage import (
 )
 from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
 from distill.config.sizes import BILLION, MILLION, known_parameters
+from distill.config.speeds import READ_FLOPS, WRITTEN
 
 UNKNOWN = 8 * BILLION  # parameters of a model whose name and files do not tell them
 UNKNOWN_ROWS = 10_000  # of a corpus that is read whole
@@ -30,8 +31,6 @@ STATE_BYTES = 16  # per trained parameter: weight, gradient and two moments in 3
 WEIGHT_BYTES = 4  # per parameter of a training, which computes on weights of 32 bits
 START_MINUTES = 30  # to load a model, and to write what came out
 MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes are added up
-WRITTEN = 2_000  # tokens per second that a GPU writes of a model of one billion parameters
-READ_FLOPS = {"float32": 2e13, "bfloat16": 1e14}  # that a GPU computes per second
 LONGEST = 1440  # minutes: few sites let a job run for longer
 
 

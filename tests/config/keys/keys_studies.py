@@ -20,6 +20,7 @@ from distill.config.recipes import (
     GapArm,
     GapRecipe,
     PowerRecipe,
+    PricesRecipe,
     Settings,
     StudyRecipe,
     TeacherRecipe,
@@ -180,6 +181,21 @@ def listened(settings: Settings) -> Any:
     return ["judgements" in str(words) for words in commands("mix", settings=_given(settings))]
 
 
+def told_of_plan(settings: Settings) -> Any:
+    """What `snakemake plan` says with eight GPUs."""
+    from pathlib import Path
+
+    import plan as program
+
+    from distill.config.load import load
+
+    return program.told(load(Path("config"), settings.model_dump(mode="json")), cores=2, gpus=8)
+
+
+def priced(recipe: PricesRecipe) -> Any:
+    return told_of_plan(Settings(studies=("toy",), prices=recipe))
+
+
 def built(settings: Settings) -> Any:
     """The file of an environment with torch."""
     return jobs.built(Catalogue(settings), "train")
@@ -197,8 +213,11 @@ KEYS = {
         "judge": key({**JUDGE, "teacher": "toy-small"}, _judge_words, judge=JUDGE),
         "hours_per_job": key(0.25, begun_ahead),
         "torch": key("cpu", built),
+        "prices": key({"gpu_hour": 2.5}, told_of_plan),
+        "budget": key(0.001, told_of_plan),
         "policy": key("rule+judge", counted, listened, judge=JUDGE),
     }),
+    PricesRecipe: Keys({}, {"gpu_hour": key(2.5, priced)}),
     StudyRecipe: Keys(STUDY, {
         "title": key("Two", reported),
         "arms": key([{**ARMS, "training": "u"}], trained, scores),

@@ -90,6 +90,12 @@ class JudgeJob(Recipe):
     generation: GenerateJob
 
 
+class PricesRecipe(Recipe):
+    """What `snakemake plan` reckons with."""
+
+    gpu_hour: float | None = Field(None, ge=0, description="US dollars for an hour of one GPU; no price if absent.")
+
+
 class Settings(Recipe):
     """`config/config.yaml`: which studies to run, and how responses are graded."""
 
@@ -117,6 +123,14 @@ class Settings(Recipe):
         "cuda",
         description="Build of torch and vLLM in the environments of `snakemake --sdm conda`; `cpu` spares a machine "
         "without a GPU the download of 2.5 GB and more.",
+    )
+
+    prices: PricesRecipe = Field(PricesRecipe(), description="What things cost, for `snakemake plan` alone.")
+    budget: float | None = Field(
+        None,
+        ge=0,
+        description="Which contrasts fit into it, for `snakemake plan` alone (`--config budget=200`): in US dollars "
+        "with `prices.gpu_hour`, else in GPU hours, in hours of jobs where no GPUs are.",
     )
 
     @model_validator(mode="after")
