@@ -14,6 +14,7 @@ FLOORS = [
     {"analyses"},
     {"report"},
     {"audit"},
+    {"publishing"},
 ]
 
 

@@ -197,6 +197,7 @@ KEYS = {
         "judge": key({**JUDGE, "teacher": "toy-small"}, _judge_words, judge=JUDGE),
         "hours_per_job": key(0.25, begun_ahead),
         "torch": key("cpu", built),
+        "publish": key({"to": "out"}, lambda s: s.publish, same=planned),
         "policy": key("rule+judge", counted, listened, judge=JUDGE),
     }),
     StudyRecipe: Keys(STUDY, {

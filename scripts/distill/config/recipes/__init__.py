@@ -19,6 +19,13 @@ from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, Lengt
 from distill.config.recipes.engines import NgramRecipe, ServeRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
+from distill.config.recipes.publishing import (
+    CorpusEntry,
+    Licensed,
+    PublishRecipe,
+    StudentEntry,
+    TeacherEntry,
+)
 from distill.config.recipes.settings import (
     AgreementJob,
     GradingRecipe,
@@ -65,6 +72,7 @@ __all__ = [
     "ArmsRecipe",
     "ContrastRecipe",
     "CorpusColumns",
+    "CorpusEntry",
     "CorpusRecipe",
     "CurationRecipe",
     "DatasetRecipe",
@@ -79,6 +87,7 @@ __all__ = [
     "JudgeJob",
     "JudgeRecipe",
     "LengthBounds",
+    "Licensed",
     "LoglikelihoodJob",
     "LoraRecipe",
     "ModelRecipe",
@@ -89,6 +98,7 @@ __all__ = [
     "OnPolicyTraining",
     "PassRate",
     "PowerRecipe",
+    "PublishRecipe",
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",
@@ -101,8 +111,10 @@ __all__ = [
     "ServerRecipe",
     "Settings",
     "SimilarityRecipe",
+    "StudentEntry",
     "StudentRecipe",
     "StudyRecipe",
+    "TeacherEntry",
     "TeacherLogprobsJob",
     "TeacherRecipe",
     "Templating",
