@@ -132,6 +132,11 @@ def test_the_hub_gets_what_the_folder_has(study: Study, monkeypatch: Any) -> Non
     with pytest.raises(InputError, match="HF_TOKEN"):
         published(study, monkeypatch, to="hub", owner="lab")
     monkeypatch.setenv("HF_TOKEN", "secret")
+    with monkeypatch.context() as away:
+        away.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(InputError, match="cannot be reached") as told:
+            published(study, away, to="hub", owner="lab")
+    assert "secret" not in str(told.value)
     monkeypatch.setattr("huggingface_hub.HfApi", StubHub)
     StubHub.kept = {}
     with pytest.raises(InputError, match="is of me, lab, not of 'you'"):

@@ -63,11 +63,11 @@ def _check_ours(api: Any, name: str, kind: str, artefact: Artefact) -> None:
 @contextmanager
 def _told(token: str) -> Iterator[None]:
     """Tell errors of the hub in a line, in which the token does not stand."""
-    from httpx import HTTPError
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    # HTTPError is that of the client which the library speaks HTTP with: another one in other versions of it.
+    from huggingface_hub.errors import HFValidationError, HTTPError
 
     try:
         yield
-    except (OSError, HTTPError, HfHubHTTPError, HFValidationError) as error:
+    except (OSError, HTTPError, HFValidationError) as error:
         said = first_line(error).replace(token, "...")
         raise InputError(f"publish: the hub does not take it, or cannot be reached ({said})") from None
