@@ -15,6 +15,7 @@ FLOORS = [
     {"report"},
     {"audit"},
     {"forecast"},
+    {"publishing"},
 ]
 
 

@@ -234,7 +234,8 @@ def programs(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Return name -> (script, modules loaded by name); a program that loads some once per module."""
     found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path in root.glob("*.py"):
-        if path.stem in ("check", "plan", "power", "serve"):  # they make nothing, so no artefact depends on their code
+        # They make no artefact, so none depends on their code.
+        if path.stem in ("check", "plan", "power", "publish", "serve"):
             continue
         package, modules = LOADED.get(path.stem, ("", ("",)))
         for module in modules:

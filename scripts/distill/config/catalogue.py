@@ -5,6 +5,7 @@ from pathlib import Path
 
 from distill.config.lineage import BASE, PUBLISHED, Arm
 from distill.config.recipes import (
+    CorpusEntry,
     CorpusRecipe,
     DatasetRecipe,
     DecodingRecipe,
@@ -12,17 +13,19 @@ from distill.config.recipes import (
     OnPolicyTraining,
     Recipe,
     Settings,
+    StudentEntry,
     StudentRecipe,
     StudyRecipe,
+    TeacherEntry,
     TeacherRecipe,
     TrainingRecipe,
 )
 
 KINDS: dict[str, type[Recipe]] = {
-    "corpora": CorpusRecipe,
-    "teachers": TeacherRecipe,
+    "corpora": CorpusEntry,
+    "teachers": TeacherEntry,
     "datasets": DatasetRecipe,
-    "students": StudentRecipe,
+    "students": StudentEntry,
     "trainings": TrainingRecipe,
     "decodings": DecodingRecipe,
 }

@@ -1,8 +1,8 @@
 """Speeds: how quick a model is where nothing was measured here: the one place for the limits of jobs and for the plan.
 
 Limits (`demands`) take a rule of thumb on the safe side; the plan (`distill.forecast`) takes
-`resources/speeds.csv`, published and own measurements with their sources. A table's figure is of another workload, version or
-machine than that of a study, so each end of a range lies a factor of `MARGIN` beyond it.
+`resources/speeds.csv`, published and own measurements with their sources. A table's figure is of another workload,
+version or machine than that of a study, so each end of a range lies a factor of `MARGIN` beyond it.
 """
 
 import csv

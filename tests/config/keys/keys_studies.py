@@ -215,6 +215,7 @@ KEYS = {
         "torch": key("cpu", built),
         "prices": key({"gpu_hour": 2.5}, told_of_plan),
         "budget": key(0.001, told_of_plan),
+        "publish": key({"to": "out"}, lambda s: s.publish, same=planned),
         "policy": key("rule+judge", counted, listened, judge=JUDGE),
     }),
     PricesRecipe: Keys({}, {"gpu_hour": key(2.5, priced)}),

@@ -19,6 +19,13 @@ from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, Lengt
 from distill.config.recipes.engines import NgramRecipe, ServeRecipe, ServerRecipe, VllmRecipe
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
+from distill.config.recipes.publishing import (
+    CorpusEntry,
+    Licensed,
+    PublishRecipe,
+    StudentEntry,
+    TeacherEntry,
+)
 from distill.config.recipes.settings import (
     AgreementJob,
     GradingRecipe,
@@ -66,6 +73,7 @@ __all__ = [
     "ArmsRecipe",
     "ContrastRecipe",
     "CorpusColumns",
+    "CorpusEntry",
     "CorpusRecipe",
     "CurationRecipe",
     "DatasetRecipe",
@@ -80,6 +88,7 @@ __all__ = [
     "JudgeJob",
     "JudgeRecipe",
     "LengthBounds",
+    "Licensed",
     "LoglikelihoodJob",
     "LoraRecipe",
     "ModelRecipe",
@@ -91,6 +100,7 @@ __all__ = [
     "PassRate",
     "PowerRecipe",
     "PricesRecipe",
+    "PublishRecipe",
     "PublishedColumns",
     "PublishedRecipe",
     "Recipe",
@@ -103,8 +113,10 @@ __all__ = [
     "ServerRecipe",
     "Settings",
     "SimilarityRecipe",
+    "StudentEntry",
     "StudentRecipe",
     "StudyRecipe",
+    "TeacherEntry",
     "TeacherLogprobsJob",
     "TeacherRecipe",
     "Templating",

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from distill.config.recipes.answering import GenerateJob
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Positive, Recipe, Share
 from distill.config.recipes.corpora import AgreementRecipe, PaperTask
+from distill.config.recipes.publishing import PublishRecipe
 
 Policy = Literal["rule", "rule+judge", "paper_scoring"]
 
@@ -123,6 +124,9 @@ class Settings(Recipe):
         "cuda",
         description="Build of torch and vLLM in the environments of `snakemake --sdm conda`; `cpu` spares a machine "
         "without a GPU the download of 2.5 GB and more.",
+    )
+    publish: PublishRecipe | None = Field(
+        None, description="What `snakemake publish` publishes, and where.", json_schema_extra=EXECUTION
     )
 
     prices: PricesRecipe = Field(PricesRecipe(), description="What things cost, for `snakemake plan` alone.")
