@@ -1,8 +1,10 @@
 """What several tests share: paths, small tables, and recipes as the workflow writes them."""
 
+import hashlib
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from distill.config.recipes import canonical_json
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOY = REPOSITORY / "resources/toy"
 PROMPTS = REPOSITORY / "config/prompts"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # Real problems and solutions, read where they are; tests that want them are skipped elsewhere.
 DATA = Path(os.environ.get("MIXDISTILL_DATA", REPOSITORY.parent / "shared/data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real problems in {DATA}")
@@ -71,3 +74,15 @@ def z_score(one: int, other: int, count: int) -> float:
     """Return the z of the difference of two shares of `count` rows each."""
     share = (one + other) / (2 * count)
     return abs(one - other) / math.sqrt(2 * count * share * (1 - share))
+
+
+def cached_repository(home: Path, kind: str, name: str, files: dict[str, Path]) -> None:
+    """Lay a repository into a hub cache as a download does: blobs named by digest, links in a commit's snapshot."""
+    root = home / "hub" / f"{kind}--{name.replace('/', '--')}"
+    for file, source in files.items():
+        blob = root / "blobs" / hashlib.sha256(source.read_bytes()).hexdigest()
+        link = root / "snapshots" / COMMIT / file
+        for path in (blob, link):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, blob)
+        link.symlink_to(blob)

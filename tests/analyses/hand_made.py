@@ -15,6 +15,7 @@ from distill.config import lineage
 from distill.runtime.files import read_json, write_json
 
 DATASETS = ("hard", "easy", "mixed")
+SHARES = {"hard": [1.0, 0.0], "easy": [0.0, 1.0], "mixed": [0.25, 0.75]}  # of two teachers
 ARMS = [lineage.Arm.base("s"), *(lineage.Arm("s", "t", d, seed) for d in DATASETS for seed in (1, 2))]
 STUDY = {
     "title": "Two arms",
@@ -145,6 +146,8 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     files = teachers(root)
     files["datasets"] = [put(root, lineage.Dataset(d), "mix", rows=3, ledger=ledger, teachers={"teacher": 3},
                              funnel={"teacher": FUNNEL}) for d in DATASETS]  # fmt: skip
+    for path, dataset in zip(files["datasets"], DATASETS, strict=True):
+        change(path.with_name("provenance.json"), recipe={"teachers": ["long", "short"], "shares": SHARES[dataset]})
     whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
     nothing = {"min": 0, "max": 0, "total": 0, "texts": {}}
     files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, truncated=0,

@@ -76,6 +76,29 @@ def test_funnel_where_a_training_does_not_say_what_it_saw(tmp_path: Path) -> Non
     assert (seen["s/t/hard/seed-1"], seen["s/t/hard/seed-2"], seen["s/t/easy/seed-1"]) == (None, 0, 1)
 
 
+def test_mix_shares_are_in_the_order_of_the_share(study: Study) -> None:
+    rows = section(study, "shares")["rows"]
+    assert [(row["share"], row["accuracy"], row["seeds"]) for row in rows] == [
+        (0.0, "25.0", 2), (0.25, "50.0", 2), (1.0, "75.0", 2)]  # fmt: skip
+    assert {(row["study"], row["student"], row["training"], row["mix"]) for row in rows} == {
+        ("study", "s", "t", "long in short")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rows": 2}, {"corpus": "other"}, {"teachers": ["short", "long"]}, {"teachers": ["long"], "shares": [1.0]}],
+)
+def test_a_dataset_that_differs_in_more_is_of_no_curve(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Without it two shares are left, which are no curve."""
+    files = hand_made.results(tmp_path)
+    path = files["datasets"][2].with_name("provenance.json")
+    recipe = {"teachers": ["long", "short"], "shares": hand_made.SHARES["mixed"], **change}
+    hand_made.change(path, recipe=recipe)
+    content = section((tmp_path, {**files, **hand_made.csvs(hand_made.tabulated(tmp_path, files))}), "shares")
+    assert content["rows"] == []
+    assert "nothing to show in this study" in content["picture"]["svg"]
+
+
 def test_columns_keep_their_order(study: Study) -> None:
     assert section(study, "curves")["columns"] == ["arm", "updates", "first loss", "final loss", "spikes"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from distill.analyses import forest, graph, loss_plots, plots, score_plots
+from distill.analyses import forest, graph, loss_plots, plots, score_plots, share_plots
+from distill.analyses.shares import Curve
 from distill.config.lineage import Arm, Score
 
 ROW = {"gap": "g", "student": "s", "benchmark": "b", "plus": "x", "minus": "y", "estimate": 0.145, "ci_low": 0.1,
@@ -78,7 +79,7 @@ def test_coordinates_are_short_and_words_stay() -> None:
 
 def test_a_picture_of_nothing_says_so() -> None:
     nothing = (score_plots.accuracy_by_level([]), score_plots.score_by_size([]), forest.forest([]),
-               loss_plots.training_curves({}))  # fmt: skip
+               loss_plots.training_curves({}), share_plots.mix_shares([]))  # fmt: skip
     for drawn in nothing:
         assert "nothing to show in this study" in drawn.svg
         assert drawn.caption
@@ -203,3 +204,29 @@ def test_layers_draw_each_box_once_and_a_line_for_each_link() -> None:
     assert strokes[plots.COLOURS[0].lower()] == 2  # lines have the colour of the box that they leave
     assert (strokes["#333333"], strokes["#bbbbbb"]) == (1, 2)  # `a` is shared
     assert "nothing to show" in graph.layers({"first": []}, [], {})
+
+
+# Mix shares
+
+
+def curve(student: str = "s", training: str = "t", study: str = "a", **accuracies: float) -> Curve:
+    points = tuple((float(share[1:]) / 10, {"accuracy": value, "ci_low": value - 0.1, "ci_high": value + 0.2,
+                                            "n_problems": 30, "n_seeds": 1})
+                   for share, value in accuracies.items())  # fmt: skip
+    return Curve(study, student, training, ("long", "short"), points, {"accuracy": 0.5})
+
+
+def test_a_mix_lies_at_its_share_with_its_interval_as_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch)
+    share_plots.mix_shares([curve(s0=0.2, s2=0.4, s10=0.3)])
+    approx = pytest.approx
+    assert [(x, y) for x, y, _ in seen.lines] == [([0.0, 0.2, 1.0], approx([20, 40, 30]))]
+    assert seen.bands == [([0.0, 0.2, 1.0], approx([10, 30, 20]), approx([40, 60, 50]))]
+
+
+def test_curves_name_their_mix_and_what_tells_them_apart() -> None:
+    one = share_plots.mix_shares([curve(s0=0.2, s10=0.3)])
+    assert {"s", "long in short", "untouched student", "share of the first teacher"} <= set(words(one))
+    two = share_plots.mix_shares([curve(s0=0.2), curve(s0=0.2, training="u"), curve(s0=0.1, study="b")])
+    assert {"a: s", "b: s", "long in short (t)", "long in short (u)"} <= set(words(two))
+    assert "3 curves of 2 students" in two.alt

@@ -14,7 +14,7 @@ import fetch_responses
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import REPOSITORY, TOY, jsonl, manifest, problems_table, recipe
+from helpers import COMMIT, REPOSITORY, TOY, cached_repository, jsonl, manifest, problems_table, recipe
 
 from distill import tables
 from distill.problems import cells, mapping
@@ -192,21 +192,6 @@ def run_offline(program: str, home: Path, *options: str) -> subprocess.Completed
     environment = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, REPOSITORY / f"scripts/{program}.py", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=1800, env=environment)
-
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def cached_repository(home: Path, kind: str, name: str, files: dict[str, Path]) -> None:
-    """Lay a repository into a hub cache as a download does: blobs named by digest, links in a commit's snapshot."""
-    root = home / "hub" / f"{kind}--{name.replace('/', '--')}"
-    for file, source in files.items():
-        blob = root / "blobs" / hashlib.sha256(source.read_bytes()).hexdigest()
-        link = root / "snapshots" / COMMIT / file
-        for path in (blob, link):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, blob)
-        link.symlink_to(blob)
 
 
 def test_a_hub_model_is_found_by_its_commit(tmp_path: Path) -> None:

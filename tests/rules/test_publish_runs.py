@@ -2,12 +2,15 @@
 
 import inspect
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import publish as program
 import pytest
 import yaml
+from helpers import COMMIT, cached_repository
 from study import CATALOGUE, Study
 
 from distill.publishing.facts import texts_digest
@@ -28,6 +31,21 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def comes_back(study: Study, card: str, commit: str | None = None) -> None:
+    """Enter the teacher that the card of toy-mix-long names into the catalogue: it gives the published dataset."""
+    entry = yaml.safe_load(card.split("In `catalogue/teachers.yaml` of Mixdistill")[1].split("```")[1][5:])
+    ((name, teacher),) = entry.items()
+    if commit is not None:
+        teacher["published"]["revision"] = commit
+    study.edit(CATALOGUE + "teachers.yaml", **{name: teacher})
+    back = {"corpus": "toy-train", "teachers": [name], "pairing": "unfiltered"}
+    study.edit(CATALOGUE + "datasets.yaml", back=back)
+    study.run("results/datasets/back/train.parquet")
+    own, again = (study.folder / f"results/datasets/{d}/train.parquet" for d in ("toy-mix-long", "back"))
+    assert texts_digest(own) == texts_digest(again)
+    assert f"`{texts_digest(own)}`" in card
+
+
 def test_the_target_publishes_and_a_published_dataset_comes_back(study: Study, monkeypatch: Any) -> None:
     study.run("publish", "--config", TO)
     out = study.folder / "out"
@@ -38,17 +56,8 @@ def test_the_target_publishes_and_a_published_dataset_comes_back(study: Study, m
     (out / "scores/gaps.txt").unlink()
     published(study, monkeypatch)
     assert contents(out) == first
-    card = first["datasets/toy-mix-long/README.md"].decode()
-    entry = yaml.safe_load(card.split("In `catalogue/teachers.yaml` of Mixdistill:")[1].split("```")[1][5:])
-    ((name, teacher),) = entry.items()
-    study.edit(CATALOGUE + "teachers.yaml", **{name: teacher})
-    back = {"corpus": "toy-train", "teachers": [name], "pairing": "unfiltered"}
-    study.edit(CATALOGUE + "datasets.yaml", back=back)
-    study.run("results/datasets/back/train.parquet")
-    own, again = (study.folder / f"results/datasets/{d}/train.parquet" for d in ("toy-mix-long", "back"))
-    assert texts_digest(own) == texts_digest(again)
-    assert f"`{texts_digest(own)}`" in card
-    other = study.folder / "results/datasets/toy-short-arm/train.parquet"
+    comes_back(study, first["datasets/toy-mix-long/README.md"].decode())
+    own, other = (study.folder / f"results/datasets/{d}/train.parquet" for d in ("toy-mix-long", "toy-short-arm"))
     assert texts_digest(other) != texts_digest(own)
 
 
@@ -69,6 +78,27 @@ def test_what_is_not_whole_or_not_allowed_is_refused(study: Study, monkeypatch: 
     with pytest.raises(InputError, match=r"toy-mix-long: altered: train\.parquet.*run `snakemake` first"):
         published(study, monkeypatch, to="third")
     assert not (study.folder / "third").exists()
+
+
+def test_an_adapter_names_the_base_that_others_have(study: Study, monkeypatch: Any) -> None:
+    """PEFT names a folder of this machine, which nobody else has; without it the adapter loads on the named base."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    study.edit(CATALOGUE + "trainings.yaml", **{"toy-sft": {"lora": {"rank": 4}}})
+    path = study.folder / "config/studies/toy.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["arms"] = [{**content["arms"][0], "datasets": ["toy-short-arm"]}]
+    path.write_text(yaml.safe_dump({**content, "gaps": {}}))
+    study.run("contrasts")
+    folder = published(study, monkeypatch, kinds=["models"]) / "models/toy-xs-toy-sft-toy-short-arm-seed-1"
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("resources/toy/base-xs", None)
+    shutil.move("results/models/toy-xs/base", "elsewhere")
+    base = AutoModelForCausalLM.from_pretrained(config["base_model_name_or_path"])
+    loaded = PeftModel.from_pretrained(base, folder)
+    assert loaded.peft_config["default"].r == 4
+    assert "library_name: peft" in (folder / "README.md").read_text()
 
 
 def test_a_model_folder_loads_and_answers_as_the_engine_did(study: Study, monkeypatch: Any) -> None:
@@ -120,14 +150,15 @@ class StubHub:
         assert exist_ok
         self.kept.setdefault(f"{repo_type} {name}", {})
 
-    def create_commit(self, name: str, operations: Any, commit_message: str, repo_type: str) -> None:
+    def create_commit(self, name: str, operations: Any, commit_message: str, repo_type: str) -> Any:
         assert commit_message
         for each in operations:
             with each.as_file() as file:
                 self.kept[f"{repo_type} {name}"][each.path_in_repo] = file.read()
+        return SimpleNamespace(oid=COMMIT)
 
 
-def test_the_hub_gets_what_the_folder_has(study: Study, monkeypatch: Any) -> None:
+def test_the_hub_gets_what_the_folder_has(study: Study, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with pytest.raises(InputError, match="HF_TOKEN"):
         published(study, monkeypatch, to="hub", owner="lab")
@@ -143,9 +174,19 @@ def test_the_hub_gets_what_the_folder_has(study: Study, monkeypatch: Any) -> Non
         published(study, monkeypatch, to="hub", owner="you")
     published(study, monkeypatch, to="hub", owner="lab")
     published(study, monkeypatch, to="hub", owner="lab")
+    assert f"lab/toy-mix-long at {COMMIT}" in capsys.readouterr().out
     table = study.folder / "results/datasets/toy-mix-long/train.parquet"
     assert StubHub.kept["dataset lab/toy-mix-long"]["data/train.parquet"] == table.read_bytes()
     assert "model.safetensors" in StubHub.kept["model lab/toy-xs-toy-sft-toy-mix-long-seed-1"]
+    there = study.folder / "there"
+    for name, content in StubHub.kept["dataset lab/toy-mix-long"].items():
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_bytes(content)
+    cached_repository(study.folder / "hf", "datasets", "lab/toy-mix-long",
+                      {name: there / name for name in StubHub.kept["dataset lab/toy-mix-long"]})  # fmt: skip
+    for key, value in {"HF_HOME": str(study.folder / "hf"), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}.items():
+        monkeypatch.setenv(key, value)
+    comes_back(study, (there / "README.md").read_text(), COMMIT)
     StubHub.kept["dataset lab/toy-mix-long"]["own.txt"] = b""
     with pytest.raises(InputError, match=r"holds own\.txt"):
         published(study, monkeypatch, to="hub", owner="lab")

@@ -228,7 +228,7 @@ def browsed_files(wildcards):
 # manifests beside it decide whether an analysis is made again.
 
 ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
-PICTURES = ["forest", "score_by_size", "accuracy_by_level", "training_curves", "study_graph"]
+PICTURES = ["forest", "score_by_size", "accuracy_by_level", "mix_shares", "training_curves", "study_graph"]
 
 
 def files_of(kind):

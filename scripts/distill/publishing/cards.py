@@ -16,6 +16,7 @@ from distill.scores.terminal import LEGEND
 
 PAPER = "Small Models Struggle to Learn from Strong Reasoners, arXiv 2502.12143"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+COMMIT = "COMMIT"  # in the card of a repository, which cannot know its own
 TAGS = ["reasoning", "distillation", "mixdistill"]
 
 
@@ -41,7 +42,9 @@ def dataset_card(facts: Facts, place: Dataset, where: dict[str, Any], despite: S
         *section("Where the rows went", *_ledgers(manifest)),
         *section("Scores of students trained on it", *_scores(facts.scores_of(dataset=place.dataset)),
                  *_contrasts(facts.gaps_of(place.dataset))),
-        *section("As a teacher of the catalogue", "In `catalogue/teachers.yaml` of Mixdistill:",
+        *section("As a teacher of the catalogue",
+                 "In `catalogue/teachers.yaml` of Mixdistill"
+                 + (f" (for {COMMIT} the commit of this repository):" if "hub" in where else ":"),
                  fenced({place.dataset: {"published": published}}),
                  f"Its problems are those of the corpus {plain(corpus.name)} ({plain(corpus.origin)}). An `unfiltered` "
                  "dataset of this teacher has the same rows.",

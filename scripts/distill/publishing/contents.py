@@ -1,5 +1,6 @@
 """What is published of the selected studies: artefacts with their files, checked before anything is written."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,17 @@ from distill.config.lineage import Analysis, Browser, Contrasts, Dataset, Report
 from distill.config.plan import CONTRAST_TABLES, Plan
 from distill.config.recipes import PublishRecipe
 from distill.config.recipes.publishing import HUB
+from distill.config.sizes import base_model
 from distill.models.folders import WEIGHTS
-from distill.publishing.cards import dataset_card, model_card, scores_card
+from distill.publishing.cards import COMMIT, dataset_card, model_card, scores_card
 from distill.publishing.facts import Facts
 from distill.publishing.licences import Part, Use, prefix, refusals
 from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
 
 RECORDS = ("manifest.json", "provenance.json")
 CARD = "README.md"
+ADAPTER = "adapter_config.json"  # PEFT's name
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def _datasets(facts: Facts, recipe: PublishRecipe) -> Iterator[Artefact]:
     for place in facts.plan.datasets():
         where = {"path": f"{recipe.to}/datasets/{place.dataset}/data/train.parquet"}
         if recipe.to == HUB:
-            where = {"hub": f"{recipe.owner}/{place.dataset}", "revision": "COMMIT"}
+            where = {"hub": f"{recipe.owner}/{place.dataset}", "revision": COMMIT}
         files = {"data/train.parquet": "train.parquet", **{name: name for name in ("ledger.parquet", *RECORDS)}}
         card = dataset_card(facts, place, where, recipe.despite)
         yield Artefact("datasets", place.dataset, {CARD: card, **_paths(place, files)})
@@ -95,7 +99,16 @@ def _models(facts: Facts, recipe: PublishRecipe) -> Iterator[Artefact]:
         card = model_card(facts, place, name, recipe.owner, recipe.despite)
         # PEFT writes a card of its own beside an adapter: ours is the one that is published.
         files = {**_paths(place, weights), **_paths(place, {record: record for record in RECORDS}), CARD: card}
+        if ADAPTER in files:
+            files[ADAPTER] = _adapter(facts, place)
         yield Artefact("models", name, files)
+
+
+def _adapter(facts: Facts, place: TrainedModel) -> str:
+    """Return the configuration of an adapter, which names its base as others have it: PEFT names a folder of ours."""
+    base = base_model(facts.catalogue, place.student)
+    own = read_json(Path(place.file(f"{WEIGHTS}/{ADAPTER}")))
+    return json.dumps({**own, "base_model_name_or_path": base.hub or base.path, "revision": base.revision}, indent=2)
 
 
 def _scores(facts: Facts, _recipe: PublishRecipe) -> Iterator[Artefact]:

@@ -13,7 +13,9 @@ _GITS = ".gitattributes"
 
 
 def upload(owner: str, private: bool, artefacts: Sequence[Artefact]) -> list[str]:
-    """Put artefacts into repositories of an owner, and return their ids. The hub passes over what stands there already.
+    """Put artefacts into repositories of an owner; return `ID at COMMIT` of each.
+
+    The hub passes over what stands there already.
 
     Raises InputError without a token or network, for an owner that the token may not write to, and for repositories
     that hold files of others; all of it before the first is made.
@@ -23,7 +25,7 @@ def upload(owner: str, private: bool, artefacts: Sequence[Artefact]) -> list[str
         raise InputError(f"publish: to: hub needs a token that may write, in the variable {TOKEN}")
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    api = HfApi(token=token)
+    api, commits = HfApi(token=token), []
     with _told(token):
         _check_owner(api, owner)
         repositories = [(f"{owner}/{each.name}", "model" if each.kind == "models" else "dataset") for each in artefacts]
@@ -35,8 +37,9 @@ def upload(owner: str, private: bool, artefacts: Sequence[Artefact]) -> list[str
                 CommitOperationAdd(path, source.encode() if isinstance(source, str) else str(source))
                 for path, source in each.files.items()
             ]
-            api.create_commit(name, operations, commit_message="Published by Mixdistill", repo_type=kind)
-    return [name for name, _ in repositories]
+            done = api.create_commit(name, operations, commit_message="Published by Mixdistill", repo_type=kind)
+            commits.append(f"{name} at {done.oid}")
+    return commits
 
 
 def _check_owner(api: Any, owner: str) -> None:

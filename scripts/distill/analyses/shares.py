@@ -1,0 +1,92 @@
+"""Mix shares: accuracy by the share of one teacher, of arms whose datasets differ in nothing but it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.analyses.section import Inputs, Picture, Row, Section
+from distill.config.lineage import BASE
+from distill.runtime.files import read_json
+from distill.scores.csvs import read_csv
+from distill.scores.numbers import interval, points
+
+NEEDS = ("means", "datasets", "provenance")
+ORDER = 33
+LEAST = 3  # shares of a curve: two are a contrast, which stands with the student
+TEXT = (
+    "Accuracy in points by the share of the first of two teachers, the rest being the other's, for arms of one student "
+    "and training whose datasets differ in nothing else, where there are at least three shares. The best share of a "
+    "curve is picked on the problems that it is judged on, so it looks better than it is; whether a mix is better than "
+    "both of its ends says a contrast.",
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Arms of a student by the share of the first teacher: rows of means.csv, the smallest share first."""
+
+    study: str
+    student: str
+    training: str
+    teachers: tuple[str, str]
+    points: tuple[tuple[float, Mapping[str, Any]], ...]
+    untouched: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Return what is mixed into what."""
+        return f"{self.teachers[0]} in {self.teachers[1]}"
+
+
+def analyse(inputs: Inputs) -> Section:
+    """Return the section on mix shares, from means.csv and the recipes of the datasets."""
+    from distill.analyses import share_plots
+
+    found = curves(read_csv(*inputs["means"]), recipes(inputs["datasets"]))
+    rows: list[Row] = [
+        {"study": curve.study, "student": curve.student, "training": curve.training, "mix": curve.name, "share": share,
+         "accuracy": points(row["accuracy"]), "95 % interval": interval(row), "seeds": row["n_seeds"]}
+        for curve in found for share, row in curve.points
+    ]  # fmt: skip
+    return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(found)))
+
+
+def recipes(manifests: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Return dataset -> the recipe that it was made by."""
+    found = {}
+    for path in manifests:
+        recipe = read_json(path.with_name("provenance.json")).get("recipe")
+        if recipe:
+            found[read_json(path)["identity"]["dataset"]] = recipe
+    return found
+
+
+def curves(means: Sequence[Mapping[str, Any]], made: Mapping[str, Mapping[str, Any]]) -> list[Curve]:
+    """Return the curves of all students, in the order of the means; of several benchmarks that of their mean."""
+    found: dict[tuple[Any, ...], dict[float, Mapping[str, Any]]] = defaultdict(dict)
+    untouched: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in _primary(means):
+        who = row["study"], row["student"]
+        if row["dataset"] == BASE:
+            untouched[who] = row
+        elif len((recipe := made.get(row["dataset"], {})).get("teachers", ())) == 2:
+            rest = json.dumps({key: value for key, value in recipe.items() if key != "shares"}, sort_keys=True)
+            found[*who, row["training"], tuple(recipe["teachers"]), rest][recipe["shares"][0]] = row
+    return [
+        Curve(*key[:4], tuple(sorted(shares.items())), untouched[key[:2]])
+        for key, shares in found.items()
+        if len(shares) >= LEAST
+    ]
+
+
+def _primary(means: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the row of each arm that stands for it: its benchmark's, or that of the mean over all."""
+    most: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in means:
+        key = row["study"], row["student"], row["training"], row["dataset"]
+        if key not in most or row["n_benchmarks"] > most[key]["n_benchmarks"]:
+            most[key] = row
+    return list(most.values())
