@@ -235,7 +235,7 @@ def programs(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
     found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path in root.glob("*.py"):
         # They make no artefact, so none depends on their code.
-        if path.stem in ("check", "plan", "power", "publish", "serve"):
+        if path.stem in ("check", "compare_runs", "plan", "power", "publish", "serve"):
             continue
         package, modules = LOADED.get(path.stem, ("", ("",)))
         for module in modules:
