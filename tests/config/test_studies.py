@@ -142,3 +142,9 @@ def test_each_dataset_of_a_gap_has_its_pairs_teachers(name: str) -> None:
             if recipes[0].pairing == "both_correct":
                 assert len({frozenset(recipe.teachers) for recipe in recipes}) == 1
                 assert len({recipe.curation.model_copy(update=CHOICE) for recipe in recipes}) == 1
+
+
+def test_every_corpus_of_the_hub_says_how_many_rows_it_has() -> None:
+    """So that `power` and `plan` know it before anything is fetched."""
+    catalogue = load(REPOSITORY / "config", {"studies": ["toy"]})
+    assert [name for name, recipe in catalogue.corpora.items() if recipe.hub and recipe.size is None] == []

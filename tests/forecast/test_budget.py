@@ -102,7 +102,7 @@ def test_what_it_would_take_is_reckoned_by_hand(found: Forecast) -> None:
     apart = next(each for each in outlooks(found) if each.contrast.name == "apart")
     takes = apart.design.takes(0.02)
     told = ways(found, apart)
-    trained, base = [(300 + 100, 6000 + 100), (10 + 100, 100 + 100)]
+    trained, base = [(180 + 100, 6000 + 100), (10 + 100, 100 + 100)]
     arms = len([arm for arm in apart.contrast.arms if arm.is_trained])
     if seeds := takes["seeds"]:
         more = (seeds - apart.contrast.n_seeds) / apart.contrast.n_seeds * arms / 3600

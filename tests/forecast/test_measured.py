@@ -184,4 +184,4 @@ def test_a_line_for_a_dry_run(planned: Planned) -> None:
     plan = planned(settings={"prices": {"gpu_hour": 2.0}})
     line = summary(forecast(plan, code, Site(cores=4, gpus=8, gpu_hour=2.0)))
     assert line.startswith(f"plan: {len(of(plan).missing)} artefacts are missing: ")
-    assert all(word in line for word in ("4 cores and 8 GPUs", "0.88 to 9.5 GPU hours", "1.8 to 19 $", "tokens"))
+    assert all(word in line for word in ("4 cores and 8 GPUs", "0.55 to 8.9 GPU hours", "1.1 to 18 $", "tokens"))

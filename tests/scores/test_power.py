@@ -171,10 +171,11 @@ def test_problems_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert problem_counts(catalogue(told, **hub), told) == {"b": 30}
     with pytest.raises(InputError, match="b: its problems cannot be counted before the run; say how many under"):
         problem_counts(catalogue(study(), **hub), study())
+    assert problem_counts(catalogue(study(), size=12, **hub), study()) == {"b": 12}
     made = tmp_path / "results/problems/b/manifest.json"
     made.parent.mkdir(parents=True)
     made.write_text('{"rows": 4}')
-    assert problem_counts(catalogue(study(), **hub), study()) == {"b": 4}
+    assert problem_counts(catalogue(study(), size=12, **hub), study()) == {"b": 4}
 
 
 def test_the_program_before_and_after_a_run(

@@ -29,7 +29,10 @@ from distill.forecast.missing import Found, State
 from distill.problems.mapping import read_corpus
 from distill.runtime.errors import InputError
 
-LEAST_SHARE = 0.1  # of `max_new_tokens` or a cutoff, that a response or row takes where no length was measured
+# Mean tokens of a response where no length was measured: from brief solutions of grade-school problems (ZeroEval, 8B
+# and 70B models: 350 to 450 characters) to R1's on competition problems (Open R1, update 2: about 6,000 tokens).
+RESPONSE_TOKENS = Range(100, 6_000)
+LEAST_SHARE = 0.1  # of `max_new_tokens` or a cutoff, that a response takes at the least where both are small
 ROWS_FACTOR = 3  # about a corpus whose rows nobody has counted
 PROMPT_TOKENS = Range(20, 300)  # beside the response in a row
 PAIRED = Range(0.5, 1)  # of a corpus's problems, that a dataset's teachers leave
@@ -55,13 +58,12 @@ class Work:
                 length = self.length(place.model_path, place.decoding).figures
                 return self._shard_rows(place) * (length + PROMPT_TOKENS)
             case Likelihoods():
-                return self.rows(place.corpus) * Range(LEAST_SHARE * UNKNOWN_TOKENS / 2, UNKNOWN_TOKENS)
+                return self.rows(place.corpus) * guessed(UNKNOWN_TOKENS)
             case TeacherLogprobs():
                 return self._rendered_tokens(Rendered(place.student, place.training, place.dataset))
             case TrainedModel() if place.training in self._catalogue.on_policy:
                 recipe = self._catalogue.on_policy[place.training]
-                most = recipe.max_updates * recipe.global_batch * recipe.max_new_tokens
-                return Range(LEAST_SHARE * most, most)
+                return recipe.max_updates * recipe.global_batch * guessed(recipe.max_new_tokens)
             case TrainedModel():
                 return self._trained_tokens(place)
         return NOTHING
@@ -93,7 +95,7 @@ class Work:
                 return found
         recipe = self._catalogue.decodings.get(decoding)
         most = recipe.max_new_tokens if recipe else UNKNOWN_TOKENS
-        return Figure(Range(LEAST_SHARE * most, most), 0)
+        return Figure(guessed(most), 0)
 
     def _like(self, model_path: str, decoding: str) -> Iterable[list[Tally]]:
         lengths, arm = self._learnt.lengths, arm_of(model_path)
@@ -152,9 +154,14 @@ class Work:
         rows, teachers = self.dataset_rows(place.dataset), self._catalogue.datasets[place.dataset].teachers
         lengths = [self.length(f"teachers/{name}", self._catalogue.decoding_of(name)) for name in teachers]
         if not all(length.jobs for length in lengths):
-            return rows * Range(LEAST_SHARE * cutoff, cutoff)
+            return rows * (guessed(cutoff) + PROMPT_TOKENS).capped(cutoff)
         ends = Range(min(f.figures.low for f in lengths), max(f.figures.high for f in lengths))
         return rows * (ends + PROMPT_TOKENS).capped(cutoff)
+
+
+def guessed(most: int) -> Range:
+    """Return the mean tokens of a response that nobody has measured, where it may have so many."""
+    return Range(min(RESPONSE_TOKENS.low, LEAST_SHARE * most), min(RESPONSE_TOKENS.high, most))
 
 
 def stated(stands: Mapping[Place, Found], place: Place, count: str) -> Range | None:

@@ -214,7 +214,7 @@ def studies_outlooks(catalogue: Catalogue, rows: Sequence[Mapping[str, Any]] = (
 def problem_counts(catalogue: Catalogue, study: StudyRecipe) -> dict[str, int]:
     """Return benchmark -> number of problems: as the study states it, as it was made, or as its local files have it.
 
-    Raises InputError for a hub dataset that is not there yet and of which the study says nothing.
+    Of a hub dataset that is not there yet it is the `size` of its recipe; without one InputError is raised.
     """
     counts = {}
     for name in study.benchmarks:
@@ -223,6 +223,8 @@ def problem_counts(catalogue: Catalogue, study: StudyRecipe) -> dict[str, int]:
             counts[name] = study.power.problems[name]
         elif made.is_file():
             counts[name] = read_json(made)["rows"]
+        elif recipe.hub is not None and recipe.size is not None:
+            counts[name] = recipe.size
         elif recipe.hub is not None:
             raise InputError(
                 f"{name}: its problems cannot be counted before the run; say how many under `power.problems`"
