@@ -3,7 +3,7 @@
 Inputs: the manifests of scores (their items lie beside them), of likelihoods where studies ask for them (their tables
 lie beside them), of trained models and of rendered rows, and the studies.
 Outputs: scores.csv; means.csv (over seeds and benchmarks); breakdowns.csv (by level, subject, k samples, token budget);
-gaps.csv, and gaps.txt, which is the table for a terminal. Nothing here depends on the report.
+gaps.csv; gaps.txt, which is the table for a terminal; tables.tex, for a paper. Nothing here depends on the report.
 
 Run as: python scripts/contrast.py --inputs '{"scores": [...], "models": [...], "rendered": [...]}' --recipe JSON \
             --output results/contrasts/scores.csv
@@ -24,6 +24,7 @@ from distill.scores.arms import read_likelihoods, read_scores
 from distill.scores.csvs import csv_text
 from distill.scores.edges import at_an_edge
 from distill.scores.gaps import by_size, gap_rows
+from distill.scores.latex import tables_tex
 from distill.scores.means import MEAN_COLUMNS, mean_rows
 from distill.scores.table import BREAKDOWN_COLUMNS, SCORE_COLUMNS, breakdown_rows, score_rows
 from distill.scores.terminal import gap_text
@@ -70,12 +71,14 @@ def main(argv: list[str] | None = None) -> None:
     rows = score_rows(studies, scores, likelihoods)
     sizes = record.recipe.get("parameters", {})
     gaps = by_size(gap_rows(studies, scores, trained_facts(inputs.models, inputs.rendered), likelihoods), sizes)
+    means = mean_rows(studies, scores, sizes)
     texts = {
         args.output.name: csv_text(rows, SCORE_COLUMNS),
-        "means.csv": csv_text(mean_rows(studies, scores, sizes), MEAN_COLUMNS),
+        "means.csv": csv_text(means, MEAN_COLUMNS),
         "breakdowns.csv": csv_text(breakdown_rows(studies, scores), BREAKDOWN_COLUMNS),
         "gaps.csv": csv_text(gaps, GAP_COLUMNS),
         "gaps.txt": "\n".join([gap_text(gaps, studies), *at_an_edge(rows)]) + "\n",
+        "tables.tex": tables_tex(means, gaps, studies),
     }
     for name, text in texts.items():
         write_text(folder / name, text)

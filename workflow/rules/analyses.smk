@@ -1,7 +1,7 @@
 """Analyses: the tables of scores and gaps, and what else can be said of the results, each as a section of the report.
 
 REQUIRED INPUTS: the manifests (and small tables) of the stages that an analysis needs
-OUTPUTS: results/contrasts/{scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, manifest.json, provenance.json};
+OUTPUTS: results/contrasts/{scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, tables.tex, manifest.json, provenance.json};
 results/analyses/{analysis}/{section.json, table.csv, manifest.json, provenance.json}, one per module of
 scripts/distill/analyses
 """
@@ -24,6 +24,7 @@ rule contrast:
         breakdowns="results/contrasts/breakdowns.csv",
         gaps="results/contrasts/gaps.csv",
         text="results/contrasts/gaps.txt",
+        latex="results/contrasts/tables.tex",
         manifest="results/contrasts/manifest.json",
         provenance="results/contrasts/provenance.json",
     log:

@@ -45,7 +45,14 @@ from distill.config.shards import shard_names
 from distill.config.sizes import base_model
 
 CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
-CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")  # and what they are
+CONTRAST_TABLES = (
+    "scores.csv",
+    "means.csv",
+    "breakdowns.csv",
+    "gaps.csv",
+    "gaps.txt",
+    "tables.tex",
+)  # and what they are
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
     BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
