@@ -231,6 +231,17 @@ def test_further_draws_that_wait_for_verdicts_may_ask_nothing(planned: Planned) 
     close(found["starts"], 2 * 3, 2 * 3 * 4)
 
 
+@pytest.mark.parametrize(
+    ("asked", "columns", "low", "high"),
+    [(["solution", "answer"], {"solution": "s"}, 50 + 20, 500 + 300), (["answer"], {}, 10 + 20, 30 + 300)],
+)
+def test_likelihoods_are_of_solutions_or_of_answers_alone(
+    planned: Planned, asked: list[str], columns: dict, low: int, high: int
+) -> None:
+    plan = planned({**STUDY, "likelihoods": asked}, corpora={"bench": {"columns": columns}})
+    close(summed(of(plan), "compute_loglikelihood")["tokens"], 5 * 500 * low, 5 * 500 * high)
+
+
 SITES = (EIGHT, Site(cores=2), Site(jobs=7, gpus=3))
 
 

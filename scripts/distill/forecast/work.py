@@ -34,6 +34,8 @@ from distill.runtime.errors import InputError
 RESPONSE_TOKENS = Range(100, 6_000)
 LEAST_SHARE = 0.1  # of `max_new_tokens` or a cutoff, that a response takes at the least where both are small
 ROWS_FACTOR = 3  # about a corpus whose rows nobody has counted
+SOLUTION_TOKENS = Range(50, 500)  # of a benchmark: from grade-school to competition problems
+ANSWER_TOKENS = Range(10, 30)  # in a box, where a benchmark has no solutions
 PROMPT_TOKENS = Range(20, 300)  # beside the response in a row
 PAIRED = Range(0.5, 1)  # of a corpus's problems, that a dataset's teachers leave
 REJECTED = Range(0.05, 0.6)  # of the responses, that a judge looks at again
@@ -58,7 +60,9 @@ class Work:
                 length = self.length(place.model_path, place.decoding).figures
                 return self._shard_rows(place) * (length + PROMPT_TOKENS)
             case Likelihoods():
-                return self.rows(place.corpus) * guessed(UNKNOWN_TOKENS)
+                recipe = self._catalogue.corpora[place.corpus]
+                solved = recipe.columns.solution is not None or recipe.solutions_from is not None
+                return self.rows(place.corpus) * ((SOLUTION_TOKENS if solved else ANSWER_TOKENS) + PROMPT_TOKENS)
             case TeacherLogprobs():
                 return self._rendered_tokens(Rendered(place.student, place.training, place.dataset))
             case TrainedModel() if place.training in self._catalogue.on_policy:
