@@ -56,7 +56,8 @@ def said(**changes: Any) -> str:
          "h of l is 5.0 points more than h of s, of these models (95 %: +1.0 to +9.0; other trainings may"),
         ({"plus": "slope over a at 0, b at 1", "minus": "", "reading": "undecided"},
          "s: slope over a at 0, b at 1, +5.0 points per unit, undecided (95 %: +1.0 to +9.0)"),
-        (NATS, "s gains 0.032 nats per token when trained on a instead of b (95 %: +0.010 to +0.050)"),
+        (NATS, "s gains 0.032 nats of log-likelihood per token of the solutions when trained on a instead of b "
+         "(95 %: +0.010 to +0.050)"),
     ],
 )  # fmt: skip
 def test_a_sentence_says_what_the_reading_says(changes: dict[str, Any], words: str) -> None:

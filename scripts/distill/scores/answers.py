@@ -60,7 +60,7 @@ def _summary(rows: Sequence[Row]) -> str:
     for row in rows:
         words.setdefault(_verb(row), []).append(" ".join(filter(None, (row["student"], amount(row)))))
     said = ", ".join(f"{len(who)} {word} ({', '.join(who)})" for word, who in words.items())
-    plus, minus, shown = rows[0]["plus"], rows[0]["minus"], measure_of(rows[0]).shown
+    plus, minus, shown = rows[0]["plus"], rows[0]["minus"], measure_of(rows[0]).said
     ratios = sorted(row["loss_token_ratio"] for row in rows if row["loss_token_ratio"] is not None)
     least, most = (f"{ratios[end]:.2f}" for end in (0, -1)) if ratios else ("", "")
     tokens = f", with {least if least == most else f'{least} to {most}'} times the loss tokens" if ratios else ""
@@ -122,11 +122,11 @@ def _against_the_best(student: str, plus: str, minus: str, word: str, row: Row) 
 
 def _size(row: Row) -> str:
     """Return the size of a difference with its unit, without a sign."""
-    return f"{points(abs(row['estimate']), '', *unit(row))} {measure_of(row).shown}"
+    return f"{points(abs(row['estimate']), '', *unit(row))} {measure_of(row).said}"
 
 
 def _signed(row: Row) -> str:
-    return f"{amount(row)} {measure_of(row).shown}"
+    return f"{amount(row)} {measure_of(row).said}"
 
 
 def _certainty(row: Row) -> str:

@@ -23,6 +23,13 @@ class Measure:
     decimals: int
     span: float | None
 
+    @property
+    def said(self) -> str:
+        """Return the unit as a sentence needs it: of likelihoods what they are of, and that more is likelier."""
+        if self.span is not None:
+            return self.shown
+        return f"nats of log-likelihood per token of {self.title.removeprefix('likelihood of ')}"
+
     def family(self, name: str) -> str:
         """Return the family of contrasts by this measure: its p-values are corrected for themselves."""
         return name if self is ACCURACY else f"{name}, {self.title}"
