@@ -18,7 +18,7 @@ from distill.scores.power import outlook_text, studies_outlooks
 LEGEND = (
     "Seen from: the difference in accuracy that 80 % of such studies would find at 5 %. Assumed figures take the arms "
     "to find the same problems hard: with several seeds or samples it is a lower bound. SD: of a training, in points.",
-    "It would take: each by itself, with the same figures.",
+    "It would take: each by itself, with the same figures; `snakemake plan` says what that costs.",
 )
 
 
