@@ -17,7 +17,7 @@ from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 
-TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt")
+TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt", "tables.tex")
 
 
 def main(argv: list[str] | None = None) -> None:

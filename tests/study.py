@@ -31,7 +31,7 @@ class Study:
             unfinished = shutil.ignore_patterns("*.pyc.*", "*.tmp")
             shutil.copytree(REPOSITORY / name, folder / name, ignore=unfinished)
         (folder / "resources").mkdir()
-        for name in ("toy", "reference", "speeds.csv"):
+        for name in ("toy", "real", "reference", "speeds.csv"):
             (folder / "resources" / name).symlink_to(REPOSITORY / "resources" / name)
         return cls(folder)
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from helpers import DATA, REPOSITORY, jsonl, needs_data
 
-from distill.config.recipes import CorpusRecipe
+from distill.config.recipes import CorpusEntry, CorpusRecipe
 from distill.problems import readers
 from distill.problems.mapping import Corpus, read_corpus
 from distill.runtime.errors import InputError
@@ -126,7 +126,7 @@ IN_A_FILE: dict[str, Callable[[Path], None]] = {
 def read(name: str, folder: Path, patch: pytest.MonkeyPatch, **changes: Any) -> Corpus:
     """Read the corpus of an entry; where it is one of the hub, `folder` is its snapshot."""
     patch.setattr(readers, "snapshot", lambda *_: folder)
-    return read_corpus(CorpusRecipe.model_validate({**ENTRIES[name], **changes}))
+    return read_corpus(CorpusEntry.model_validate({**ENTRIES[name], **changes}))
 
 
 def laid_out(name: str, folder: Path, patch: pytest.MonkeyPatch, **changes: Any) -> Corpus:
@@ -199,7 +199,7 @@ def test_the_hubs_olympiadbench_is_one_row_short_of_the_papers(tmp_path: Path, m
 def test_every_benchmark_is_pinned_and_says_its_size() -> None:
     assert [name for name in ENTRIES if ENTRIES[name].get("always_compared") is False] == list(BENCHMARKS)
     for name in BENCHMARKS:
-        recipe = CorpusRecipe.model_validate(ENTRIES[name])
+        recipe = CorpusEntry.model_validate(ENTRIES[name])
         assert recipe.size
         assert recipe.benchmark
         assert recipe.hub is None or len(str(recipe.revision)) == 40

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers import TOY
 from study import Study
 
 from distill import analyses
@@ -19,6 +20,8 @@ def test_all_studies_are_planned_offline(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
     study = Study.whole(tmp_path / "project")
+    (study.folder / "resources/data").mkdir()
+    (study.folder / "resources/data/smollm2-135m").symlink_to(TOY / "base-xs")  # a folder in place of what is fetched
     names = sorted(p.stem for p in (study.folder / "config/studies").glob("*.yaml") if p.stem not in OTHERS)
     done = study.snakemake("--dry-run", "--quiet", "rules", "--config", f"studies={','.join(names)}")
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]

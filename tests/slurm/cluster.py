@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from distill.runtime.ports import claimed
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "srun")
 CLIENTS = ("sbatch", "squeue", "scontrol", "scancel", "sacct", "sinfo", "srun", "sacctmgr", "sshare")
 START_SECONDS = 60
@@ -71,16 +73,6 @@ def _path() -> str:
     return f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
-def _free_ports(number: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 class Cluster:
     """Daemons in a folder, and the commands that speak to them; to be closed."""
 
@@ -90,7 +82,8 @@ class Cluster:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("state", "munge", "bin", *(f"spool-{node}" for node in self.nodes)):
             (folder / name).mkdir()
-        port, *ports = _free_ports(1 + nodes)
+        self._ports = [claimed(0, "127.0.0.1") for _ in range(1 + nodes)]  # as long as the daemons run
+        port, *ports = (each.number for each in self._ports)
         gpus = 2 if nodes == 1 else 1
         lines, devices = [], []
         for i, (node, own) in enumerate(zip(self.nodes, ports, strict=True)):
@@ -183,6 +176,8 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for port in self._ports:
+            port.give_back()
 
 
 def wait_until(holds: Callable[[], object], complaint: str, seconds: float = START_SECONDS) -> None:
