@@ -79,7 +79,7 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]
     page = rendered(tmp_path, paths)
 
-    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|txt)")""", page)
+    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|txt|tex)")""", page)
     assert not re.search(r"@import|url\((?!#)", page)
     shown = {html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
     assert {cell for found in made.values() for cell in cells(shown_rows(found))} <= shown

@@ -90,7 +90,7 @@ def test_an_adapter_names_the_base_that_others_have(study: Study, monkeypatch: A
     content = yaml.safe_load(path.read_text())
     content["arms"] = [{**content["arms"][0], "datasets": ["toy-short-arm"]}]
     path.write_text(yaml.safe_dump({**content, "gaps": {}}))
-    study.run("analyses")
+    study.run()
     folder = published(study, monkeypatch, kinds=["models"]) / "models/toy-xs-toy-sft-toy-short-arm-seed-1"
     config = json.loads((folder / "adapter_config.json").read_text())
     assert (config["base_model_name_or_path"], config["revision"]) == ("resources/toy/base-xs", None)
