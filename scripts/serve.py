@@ -18,7 +18,7 @@ from pathlib import Path
 
 from distill.config.recipes import ServeRecipe
 from distill.responses.launching import check, command
-from distill.runtime.devices import take
+from distill.runtime.devices import take, visible
 from distill.runtime.errors import InputError
 from distill.runtime.ports import claimed
 from distill.runtime.run import run
@@ -51,6 +51,18 @@ def check_program(keys: ServeRecipe) -> None:
         )
 
 
+def of_processor(keys: ServeRecipe) -> list[str]:
+    """Return the words that vLLM needs on a processor, where the recipe does not decide it: prompts are read whole.
+
+    vLLM 0.32 dies there when it reads a prompt in pieces and then rewinds the seed of its request (`CPU Generator does
+    not use offset`).
+    """
+    given = {name.replace("-", "_") for name in (*keys.args, *keys.execution_args)}
+    if keys.program != "vllm" or keys.command or visible() or "enable_chunked_prefill" in given:
+        return []
+    return ["--no-enable-chunked-prefill"]
+
+
 def limits_of(keys: ServeRecipe) -> Limits:
     """Return the recipe's limits in seconds."""
     start, idle = 60 * keys.start_minutes, 60 * keys.idle_minutes
@@ -74,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     def words(listen: str, port: int) -> list[str]:
         meet = claimed(0, "")  # where the parts of one on several nodes find each other
         meet.give_back()
-        return command(keys, args.model, args.folder, listen, port, (name, meet.number))
+        return command(keys, args.model, args.folder, listen, port, (name, meet.number)) + of_processor(keys)
 
     def prepare() -> None:
         check_program(keys)

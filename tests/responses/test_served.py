@@ -15,10 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
+import serve
 from helpers import PROMPTS, REPOSITORY, base_model, problems_table
 
 from distill import tables
-from distill.config.recipes import GenerateJob, canonical_json
+from distill.config.recipes import GenerateJob, ServeRecipe, canonical_json
 from distill.runtime import presence
 from distill.runtime.files import read_json, write_json
 
@@ -273,3 +274,19 @@ def test_weights_that_were_altered_are_not_served(place: Place) -> None:
     write_json(manifest, content)
     assert "not what" in complaint(place.start())
     assert not (place.serving / "starts.txt").exists()
+
+
+WHOLE = "--no-enable-chunked-prefill"
+
+
+@pytest.mark.parametrize(
+    ("keys", "gpus", "words"),
+    [({}, {}, [WHOLE]), ({}, {"0": "GPU-1"}, []), ({"args": {"enable-chunked-prefill": True}}, {}, []),
+     ({"execution_args": {"enable_chunked_prefill": False}}, {}, []), ({"program": "sglang"}, {}, []),
+     ({"command": ["own", "{port}"]}, {}, [])],
+)  # fmt: skip
+def test_on_a_processor_vllm_reads_prompts_whole(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any], gpus: dict[str, str], words: list[str]
+) -> None:
+    monkeypatch.setattr(serve, "visible", lambda: gpus)
+    assert serve.of_processor(ServeRecipe.model_validate(keys)) == words

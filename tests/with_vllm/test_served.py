@@ -15,13 +15,11 @@ import pytest
 import yaml
 from study import CATALOGUE
 from test_study import Mixed
-from vllm_server import WHOLE_PROMPTS
 
 from distill import tables
 from distill.runtime.files import read_json
 
-SERVED = {"engine": "openai", "serve": {"execution_args": {
-    "gpu_memory_utilization": 0.1, "enforce_eager": True, "max_num_batched_tokens": WHOLE_PROMPTS}}}  # fmt: skip
+SERVED = {"engine": "openai", "serve": {"execution_args": {"gpu_memory_utilization": 0.1, "enforce_eager": True}}}
 GREEDY = {"temperature": 0.0, "max_new_tokens": 240, "draws": 1}
 TEACHER, STUDENT = "toy-train/teachers/toy-long/toy-sampled", "toy-test/students/toy-xs/base/toy-greedy"
 START_SECONDS = 300

