@@ -34,7 +34,6 @@ STUDENTS = {"base": "smollm2-135m/base", "trained": TRAINED}
 def short_study(folder: Path) -> Study:
     """Return a copy of the project whose study `real` is short: one arm beside the untouched student."""
     study = Study.whole(folder)
-    (folder / "resources/real").symlink_to(REPOSITORY / "resources/real")
     (folder / "resources/data").mkdir()
     (folder / "resources/data/smollm2-135m").symlink_to(WEIGHTS.resolve())
     study.edit(REAL + "corpora.yaml", **{"real-gsm8k": {"stop": PROBLEMS}})
