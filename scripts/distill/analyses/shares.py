@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Row, Section
+from distill.analyses.student_tables import primary
 from distill.config.lineage import BASE
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
@@ -83,10 +84,9 @@ def curves(means: Sequence[Mapping[str, Any]], made: Mapping[str, Mapping[str, A
 
 
 def _primary(means: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the row of each arm that stands for it: its benchmark's, or that of the mean over all."""
-    most: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    """Return the rows that stand for the arms, of each student of each study."""
+    own: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in means:
-        key = row["study"], row["student"], row["training"], row["dataset"]
-        if key not in most or row["n_benchmarks"] > most[key]["n_benchmarks"]:
-            most[key] = row
-    return list(most.values())
+        own[row["study"], row["student"]].append(row)
+    named = {who: primary(rows) for who, rows in own.items()}
+    return [row for who, rows in own.items() for row in rows if row["benchmark"] == named[who]]

@@ -19,6 +19,11 @@ ARMS = ("trained on", "accuracy", "95 % interval", *GAINED)
 Facts = Mapping[str, Any]
 
 
+def primary(means: Iterable[Facts]) -> str:
+    """Return the name of the benchmark, or of the mean over all, that stands for the arms of rows of means.csv."""
+    return max(means, key=lambda row: row["n_benchmarks"])["benchmark"]
+
+
 @dataclass(frozen=True)
 class Student:
     """The rows of means.csv, gaps.csv, scores.csv and breakdowns.csv that are of one student of one study."""
@@ -44,7 +49,7 @@ class Student:
     @cached_property
     def primary(self) -> str:
         """Return the name of the benchmark, or of the mean over all, that stands for an arm."""
-        return max(self.means, key=lambda row: row["n_benchmarks"])["benchmark"]
+        return primary(self.means)
 
     def gain(self, mean: Facts) -> Facts | None:
         """Return the row of gaps.csv that compares an arm with the untouched student; None of that student itself."""

@@ -22,10 +22,10 @@ from distill.config.lineage import (
 )
 from distill.config.plan import Plan
 from distill.config.ranges import NOTHING, Range, exactly
-from distill.config.sizes import base_model
+from distill.config.sizes import MILLION, base_model
 from distill.forecast.measured import Measured, pooled
 from distill.forecast.missing import Found, State
-from distill.forecast.work import MEASURED, TABLE, Work
+from distill.forecast.work import MEASURED, PROMPT_TOKENS, TABLE, Work
 
 OF_A_MODEL = (Responses, Judgements, Loglikelihoods, Likelihoods, TeacherLogprobs, TrainedModel)
 OTHER_MODEL = 1.5  # about a speed that was measured with a model of another size
@@ -33,7 +33,6 @@ RESPONSE_BYTES, ROW_BYTES = Range(1, 5), Range(0.5, 4)  # per token of a respons
 SAVED_BYTES = 4  # per trained parameter, which is saved in 32 bits
 ADAPTED = Range(0.001, 0.1)  # of a model's parameters, that an adapter has
 TOP_BYTES = 8  # of each likeliest token that is stored of a teacher: its id and log-probability
-MILLION = 1e6
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class Estimator:
         server = recipe.server if recipe is not None else None
         if server is None or not (server.input_price or server.output_price):
             return NOTHING
-        prompts = self._work.items(place) * Range(20, 300)
+        prompts = self._work.items(place) * PROMPT_TOKENS
         return (server.input_price / MILLION) * prompts + (server.output_price / MILLION) * tokens
 
     def _disk(self, place: Place, tokens: Range) -> Range:
@@ -201,7 +200,7 @@ class Estimator:
             case Responses():
                 return tokens * (figure.figures if figure else RESPONSE_BYTES)
             case Rendered():
-                return self._work._rendered_tokens(place) * (figure.figures if figure else ROW_BYTES)
+                return self._work.rendered_tokens(place) * (figure.figures if figure else ROW_BYTES)
             case TeacherLogprobs():
                 return tokens * (TOP_BYTES * distillation(self._catalogue, place.training).top_k)
             case TrainedModel() if figure:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distill.analyses.cost import MODELS
 from distill.config.catalogue import Catalogue
 from distill.config.demands import parameters
 from distill.config.lineage import PUBLISHED, Answers, Arm, Place, Responses, TrainedModel
@@ -21,7 +22,6 @@ from distill.config.speeds import Device
 from distill.forecast.missing import Found
 
 LEAST, FEW = 1.1, 1.5
-MODELS = ("generate", "judge", "compute_loglikelihood", "compute_teacher_logprobs", "train", "train_on_policy")
 Key = tuple[str, ...]
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from distill.audit.runs import INSIDE
 from distill.config.jobs import job_of
 from distill.config.lineage import ROOT, Place, Responses, Statements, TrainedModel, parse
 from distill.config.plan import Plan
@@ -16,7 +17,6 @@ from distill.runtime.files import read_json
 
 Code = Callable[[str, tuple[str, ...]], str]  # program and modules -> hash of its code
 KEPT = "kept"
-UNREAD = {KEPT, "refused", "state", "weights", "data"}  # folders without records
 
 
 class State(StrEnum):
@@ -75,7 +75,7 @@ def others(chosen: Iterable[Place]) -> Iterator[tuple[Place, Found]]:
     """Yield what stands under results/ and is not of the chosen studies: its times can be learnt from."""
     known = {place.folder for place in chosen}
     for parent, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in UNREAD]
+        folders[:] = [name for name in folders if name not in INSIDE]
         if parent not in known and {"manifest.json", "provenance.json"} <= {*names}:
             try:
                 place = parse(parent)

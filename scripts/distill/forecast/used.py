@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.analyses.cost import MODELS
 from distill.config.catalogue import Catalogue
 from distill.config.demands import demand_of
 from distill.config.lineage import Place
 from distill.forecast.estimates import OF_A_MODEL
-from distill.forecast.measured import MODELS, program_of, took
+from distill.forecast.measured import program_of, took
 from distill.forecast.missing import Found, State
 
 REPORTS = "efficiency_report_*.csv"

@@ -64,7 +64,7 @@ class Work:
                 solved = recipe.columns.solution is not None or recipe.solutions_from is not None
                 return self.rows(place.corpus) * ((SOLUTION_TOKENS if solved else ANSWER_TOKENS) + PROMPT_TOKENS)
             case TeacherLogprobs():
-                return self._rendered_tokens(Rendered(place.student, place.training, place.dataset))
+                return self.rendered_tokens(Rendered(place.student, place.training, place.dataset))
             case TrainedModel() if place.training in self._catalogue.on_policy:
                 recipe = self._catalogue.on_policy[place.training]
                 return recipe.max_updates * recipe.global_batch * guessed(recipe.max_new_tokens)
@@ -136,7 +136,7 @@ class Work:
     def _trained_tokens(self, place: TrainedModel) -> Range:
         """Return the tokens of a training's updates, those of prompts with them."""
         recipe = self._catalogue.trainings[place.training]
-        rendered, rows = self._rendered_tokens(self._plan.rows_of(place)), self.dataset_rows(place.dataset)
+        rendered, rows = self.rendered_tokens(self._plan.rows_of(place)), self.dataset_rows(place.dataset)
         if recipe.max_updates is None or recipe.max_tokens is not None:
             tokens = rendered * recipe.epochs
         elif recipe.batch_unit == "rows":
@@ -150,7 +150,7 @@ class Work:
             tokens = recipe.max_updates * recipe.global_batch * Range(1, 2)
         return tokens.capped(recipe.max_tokens) if recipe.max_tokens else tokens
 
-    def _rendered_tokens(self, place: Rendered) -> Range:
+    def rendered_tokens(self, place: Rendered) -> Range:
         """Return the tokens of rendered rows: as they are, else by the lengths of the teachers' responses."""
         if known := stated(self._stands, place, "tokens"):
             return known
