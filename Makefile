@@ -23,10 +23,6 @@ demo: $(VENV)/demo.done ## The toy study: from problems to results/report/index.
 	@$(SNAKEMAKE) || { test $$? -ne 9 || echo "make demo is already running in this folder"; exit 1; }
 	@echo "The report: results/report/index.html"
 
-# Torch and oneDNN keep what they have prepared for each new shape of a step: without these limits a training of the
-# student grew from 3.9 GB to 5.7, at the same speed.
-real test-real: export LRU_CACHE_CAPACITY := 32
-real test-real: export ONEDNN_PRIMITIVE_CACHE_CAPACITY := 32
 real: $(VENV)/demo.done | $(STUDENT) ## A real student on real traces: an hour on 2 cores, 93 MB to download.
 	@$(SNAKEMAKE) --config studies=real || { test $$? -ne 9 || echo "make is already running in this folder"; exit 1; }
 	@echo "The report: results/report/index.html"

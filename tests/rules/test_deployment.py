@@ -30,6 +30,13 @@ use rule * from mixdistill as mx_*
 use rule train from mixdistill as mx_train with:
     resources:
         gpu=3,
+
+
+rule limits:
+    output:
+        "limits.txt",
+    shell:
+        "echo $LRU_CACHE_CAPACITY $ONEDNN_PRIMITIVE_CACHE_CAPACITY >{{output}}"
 """
 
 
@@ -67,8 +74,9 @@ def test_as_a_module_with_a_resource_overridden(elsewhere: Path) -> None:
     assert jobs(planned) == expected()
     assert planned.count("gpu=3") == 20  # each training
     target = "results/problems/toy-test/statements/00-of-01/manifest.json"
-    snakemake(elsewhere, target)
+    snakemake(elsewhere, target, "limits.txt")
     assert json.loads((elsewhere / target).read_text())["rows"] == 400
+    assert (elsewhere / "limits.txt").read_text() == "32 32\n"  # what torch keeps per shape of a step, in each job
     assert "Nothing to be done" in snakemake(elsewhere, target)
 
 
