@@ -12,17 +12,20 @@ import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     args: argparse.Namespace
     answered = 0
+    recorded: ClassVar[dict[str, list[Any]]] = {}
 
     def do_GET(self) -> None:
         unwell = self.args.silent or 0 < self.args.unwell_after <= Handler.answered
-        if self.path == "/health":
+        if self.path in self.recorded:
+            self.replay()
+        elif self.path == "/health":
             self.send(503 if unwell else 200, {})
         elif self.path == "/v1/models":
             self.send(200, {"data": [{"id": self.args.name, "owned_by": "program"}]})
@@ -36,10 +39,18 @@ class Handler(BaseHTTPRequestHandler):
         Handler.answered += 1
         with open(self.args.folder / "asked.txt", "a") as file:
             file.write(json.dumps([text, self.headers.get("Authorization")]) + "\n")
+        if self.path in self.recorded:
+            self.replay()
+            return
         reply = self.args.reply or f"\\boxed{{{zlib.crc32(text.encode()) % 1000}}}"
         message = {"role": "assistant", "content": reply}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         self.send(200, {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 5}})
+
+    def replay(self) -> None:
+        """Send the next reply that another server gave at this path; the last one stays."""
+        turns = self.recorded[self.path]
+        self.send(*(turns.pop(0) if len(turns) > 1 else turns[0]))
 
     def send(self, code: int, content: Any) -> None:
         data = json.dumps(content).encode()
@@ -68,10 +79,12 @@ def main() -> None:
     parser.add_argument("--unwell-after", type=int, default=0)
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--reply", help="to every conversation, in place of the number")
+    parser.add_argument("--recorded", type=Path, help="what another server replied: [status, body] in turn, by path")
     parser.add_argument("--says", help="it says this and ends")
     parser.add_argument("--thief", type=int, default=0, help="another listens at its port, at the first so many starts")
     args, others = parser.parse_known_args()
     Handler.args = args
+    Handler.recorded = json.loads(args.recorded.read_text()) if args.recorded else {}
     if args.says:
         print(f"starting\n{args.says}", file=sys.stderr)
         sys.exit(3)

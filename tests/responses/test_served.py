@@ -50,8 +50,10 @@ class Place:
         """Start generate.py on a shard; `serve` are keys beside the command, or words of the command."""
         words = [sys.executable, str(PROGRAM), "--host", "{host}", "--port", "{port}", "--name", "{name}",
                  "--folder", str(self.folder), *serve.pop("words", ())]  # fmt: skip
-        keys = {"engine": "openai", "serve": {"command": words, **serve}, "server": server or {}}
-        job = GenerateJob.model_validate({**keys, "prompt": "plain", "decoding": {"max_new_tokens": 9}})
+        decoding = {"max_new_tokens": 9, **serve.pop("decoding", {})}
+        errors = {"max_errors": serve.pop("max_errors")} if "max_errors" in serve else {}
+        keys = {"engine": "openai", "serve": {"command": words, **serve}, "server": server or {}, **errors}
+        job = GenerateJob.model_validate({**keys, "prompt": "plain", "decoding": decoding})
         problems = self.folder / "problems.parquet"
         if not problems.exists():
             problems_table(problems, [{"problem_id": f"p{i}", "answer": str(i)} for i in range(ROWS)])
@@ -274,6 +276,50 @@ def test_weights_that_were_altered_are_not_served(place: Place) -> None:
     write_json(manifest, content)
     assert "not what" in complaint(place.start())
     assert not (place.serving / "starts.txt").exists()
+
+
+def llama_cpp(folder: Path, **params: float) -> tuple[str, str]:
+    """Write what llama.cpp's server said (b10434), with other defaults; return the words."""
+    said = read_json(Path(__file__).with_name("llama_cpp.json"))
+    said["/props"][0][1]["default_generation_settings"]["params"] |= params
+    write_json(folder / "recorded.json", said)
+    return "--recorded", str(folder / "recorded.json")
+
+
+NEUTRAL = {"top_k": 0, "min_p": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("decoding", "params"),
+    [({"temperature": 1.0}, NEUTRAL), ({"temperature": 0.0}, {}),
+     ({"temperature": 1.0, "top_k": 40, "min_p": 0.05}, {})],
+    ids=["as the recipe", "greedy", "said by the recipe"],
+)  # fmt: skip
+def test_what_llama_cpp_replies_is_read(place: Place, decoding: dict[str, float], params: dict[str, float]) -> None:
+    """It is asked while it loads, names its build elsewhere, counts, cuts off, and refuses what is too long for it."""
+    words = llama_cpp(place.folder, **params)
+    ended(place.start(words=words, decoding=decoding, server={"concurrency": 1}, max_errors=0.1))
+    rows = place.rows()
+    assert {row["engine"] for row in rows} == {"openai (llamacpp b1-7e4c0a9)"}
+    ends = Counter(row["finish_reason"] for row in rows)
+    assert ends == {"stop": ROWS - 2, "length": 1, "error": 1}
+    (cut,) = (row for row in rows if row["finish_reason"] == "length")
+    assert (cut["response"], cut["prompt_tokens"], cut["response_tokens"]) == ("Hey there! It's", 31, 5)
+    (refused,) = (row for row in rows if row["finish_reason"] == "error")
+    assert "request (631 tokens) exceeds the available context size (512 tokens)" in refused["error"]
+
+
+@pytest.mark.parametrize(
+    ("decoding", "told"),
+    [({}, "top_k 40 and min_p 0.05 of its own, where the decoding has none; give its command `--top-k 0 --min-p 0`"),
+     ({"top_k": 20}, "min_p 0.05 of its own, where the decoding has none; give its command `--min-p 0`")],
+)  # fmt: skip
+def test_a_server_that_would_sample_otherwise_than_the_recipe_is_refused(
+    place: Place, decoding: dict[str, float], told: str
+) -> None:
+    """What a recipe has 0 for is not sent, and llama.cpp then takes its own: rows would not be what they say."""
+    job = place.start(words=llama_cpp(place.folder), decoding={"temperature": 1.0, **decoding})
+    assert complaint(job) == f"the server samples with {told}, or the decoding what is meant"
 
 
 WHOLE = "--no-enable-chunked-prefill"

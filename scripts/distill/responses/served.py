@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.config.recipes import ServeRecipe
 from distill.models.folders import model_digest
-from distill.responses.endpoint import Body, BrokenError, Endpoint, Limits
+from distill.responses.endpoint import Body, BrokenError, Endpoint, Limits, Refusal
 from distill.responses.launching import name_of
 from distill.responses.replies import Reply
 from distill.runtime.errors import InputError
@@ -34,6 +34,9 @@ SCRIPTS = Path(__file__).resolve().parents[2]
 FOLDER = "serving"
 NOTICE_SECONDS = 5.0  # until who watches a server must have seen that it died
 NO_KEY = "MIXDISTILL_NO_KEY"  # names no variable: a server of our own is sent no key
+PROPS_SECONDS = 5.0
+# What a request leaves out where the recipe has 0 for it, and llama.cpp then takes its own default of.
+LEFT_OUT = ("top_k", "min_p")
 
 
 def server_of(model: Path, keys: ServeRecipe) -> Server:
@@ -64,6 +67,41 @@ class ServedEndpoint(Endpoint):
         self._move(self._server.wait())
         return super().models()
 
+    def version(self) -> str:
+        """Return what `Endpoint` does, or the build that llama.cpp's server states."""
+        return super().version() or str(self._props().get("build_info", ""))
+
+    def ask_all(self, bodies: Sequence[Body]) -> Iterator[tuple[int, Reply | Refusal]]:
+        """Yield what `Endpoint` does. Raises InputError for a server that would sample otherwise than the recipe."""
+        self._check_defaults(bodies)
+        return super().ask_all(bodies)
+
+    def _check_defaults(self, bodies: Sequence[Body]) -> None:
+        """Raise InputError where llama.cpp would cut tokens off that the recipe does not."""
+        if not any(body.get("temperature") for body in bodies):
+            return
+        own: dict[str, float] = {}
+        with suppress(LookupError, TypeError, AttributeError):
+            own = self._props()["default_generation_settings"]["params"]
+        said = {name for body in bodies for name in body}
+        cut = [name for name in LEFT_OUT if name not in said and _is_above_zero(own.get(name))]
+        if cut:
+            found = " and ".join(f"{name} {own[name]:.3g}" for name in cut)
+            flags = " ".join(f"--{name.replace('_', '-')} 0" for name in cut)
+            raise InputError(
+                f"the server samples with {found} of its own, where the decoding has none; give its command `{flags}`, "
+                "or the decoding what is meant"
+            )
+
+    def _props(self) -> dict[str, Any]:
+        """Return what llama.cpp's server says of itself at `/props`; nothing of another."""
+        import httpx2
+
+        with suppress(httpx2.TransportError, ValueError):
+            said = httpx2.get(f"{self._url.removesuffix('/v1')}/props", timeout=PROPS_SECONDS).json()
+            return said if isinstance(said, dict) else {}
+        return {}
+
     async def _post(self, client: "httpx2.AsyncClient", body: Body) -> Reply:
         while True:
             asked = self._address
@@ -91,3 +129,7 @@ class ServedEndpoint(Endpoint):
         self._address, self._url = found, found.url
         host = found.url.split("/")[2].rsplit(":", 1)[0]
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), host)))
+
+
+def _is_above_zero(value: Any) -> bool:
+    return isinstance(value, int | float) and value > 0
