@@ -37,7 +37,7 @@ a change you know to be harmless.
 ENTRIES = {kind: (model, *(recipe for _, recipe in VARIANTS.get(kind, []))) for kind, model in KINDS.items()}
 FILES: dict[str, tuple[type[recipes.Recipe], ...]] = {
     "config.yaml": (recipes.Settings,),
-    "studies/*.yaml": (recipes.StudyRecipe,),
+    "studies/*.yaml": (recipes.StudyEntry,),
     **{f"catalogue/{kind}.yaml": models for kind, models in ENTRIES.items()},
 }
 
@@ -134,7 +134,7 @@ def catalogue_schema(kind: str, models: tuple[type[recipes.Recipe], ...]) -> dic
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return file name -> JSON schema, for each kind of YAML file in `config/`."""
-    whole = {"config": recipes.Settings, "study": recipes.StudyRecipe}
+    whole = {"config": recipes.Settings, "study": recipes.StudyEntry}
     return {
         **{f"{name}.json": {"$schema": DIALECT, **model.model_json_schema()} for name, model in whole.items()},
         **{f"{kind}.json": catalogue_schema(kind, models) for kind, models in ENTRIES.items()},

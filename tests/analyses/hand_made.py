@@ -12,6 +12,7 @@ from helpers import recipe
 
 from distill import tables
 from distill.config import lineage
+from distill.config.plan import BESIDE
 from distill.runtime.files import read_json, write_json
 
 DATASETS = ("hard", "easy", "mixed")
@@ -139,6 +140,44 @@ def teachers(root: Path) -> Files:
     }  # fmt: skip
 
 
+# Of p0, p1 and p2 in two draws: what the student makes of them. Each dataset takes these draws; p2 is not rendered.
+SUITED = {
+    ("p0", 0): (4, 8.0, 12, 1, 3, -2.0),
+    ("p1", 0): (4, 12.0, 24, 0, 2, -4.0),
+    ("p2", 0): (4, 99.0, 400, 0, 0, -9.0),
+    ("p0", 1): (4, 4.0, 6, 3, 4, -1.0),
+    ("p1", 1): (4, 4.0, 8, 2, 4, -1.0),
+    ("p2", 1): (4, 99.0, 400, 0, 0, -9.0),
+}
+TAKEN = {"hard": (0, 0, 0), "easy": (1, 1, 1), "mixed": (0, 1, 1)}
+
+
+def suited(root: Path) -> Files:
+    """Write how well both draws suit the student, and the rows of the datasets that were made of them."""
+    found: Files = {"suitability": [], "train_rows": [], "unrendered": []}
+    names = ("tokens", "loglikelihood", "ranks", "top_1", "top_10", "local")
+    for draw in (0, 1):
+        place = lineage.Suitability("c0", "teachers/teacher", "greedy", draw, SHARD, "s")
+        rows = [{"problem_id": problem, "draw": draw, "pieces": 1,
+                 **dict(zip(names, (facts[0], -facts[1], *facts[2:]), strict=True))}
+                for (problem, own), facts in SUITED.items() if own == draw]  # fmt: skip
+        path = put(root, place, "compute_suitability", 0.5, kind="suitability", rows=3, rated=3, tokens=12,
+                   surprisal=2.0 - draw, rank=3.0, overlap_1=0.25, overlap_10=0.75, local_naturalness=-1.5)  # fmt: skip
+        tables.write(path.with_name("suitability.parquet"), tables.build(rows, tables.SUITABILITY), tables.SUITABILITY)
+        found["suitability"].append(path)
+    for dataset, draws in TAKEN.items():
+        train = root / lineage.Dataset(dataset).file("train.parquet")
+        rows = [{"problem_id": f"p{i}", "messages": [], "source": "x", "teacher": "teacher", "draw": draw}
+                for i, draw in enumerate(draws)]  # fmt: skip
+        tables.write(train, tables.build(rows, tables.TRAIN), tables.TRAIN)
+        ledger = root / lineage.Rendered("s", "t", dataset).file("ledger.parquet")
+        lost = [{"problem_id": "p2", "teacher": "teacher", "reason": "too_long"}]
+        tables.write(ledger, tables.build(lost, tables.LEDGER), tables.LEDGER)
+        found["train_rows"].append(train)
+        found["unrendered"].append(ledger)
+    return found | {"suitability_tables": [path.with_name("suitability.parquet") for path in found["suitability"]]}
+
+
 def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     """Write the whole tree below `root`; return kind -> files, without the tables of the contrasts."""
     trained = [arm for arm in ARMS if arm.is_trained]
@@ -147,18 +186,23 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     files["datasets"] = [put(root, lineage.Dataset(d), "mix", rows=3, ledger=ledger, teachers={"teacher": 3},
                              funnel={"teacher": FUNNEL}) for d in DATASETS]  # fmt: skip
     for path, dataset in zip(files["datasets"], DATASETS, strict=True):
-        change(path.with_name("provenance.json"), recipe={"teachers": ["long", "short"], "shares": SHARES[dataset]})
+        change(
+            path.with_name("provenance.json"),
+            recipe={"corpus": "c0", "teachers": ["long", "short"], "shares": SHARES[dataset]},
+        )
     whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
     nothing = {"min": 0, "max": 0, "total": 0, "texts": {}}
     files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, truncated=0,
                               prompt="p" * 64, ledger=whole,
                              teachers={"teacher": 2}, added_by_template=nothing) for d in DATASETS]  # fmt: skip
+    files |= suited(root)
+    files["signals"] += files["suitability"]
     files["models"] = [model(root, arm) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
     files["scores"] = [score(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
     files["likelihoods"] = [likelihood(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
-    files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind != "train_logs"
-                           for path in paths]  # fmt: skip
+    files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items()
+                           if kind not in (*BESIDE, "suitability") for path in paths]  # fmt: skip
     return files
 
 

@@ -130,6 +130,13 @@ def test_signals(study: Study) -> None:
         ("c0", "nearly the same as an earlier problem", "2 of 9 problems"),
         # (4**3 * 64)**(1/4): the mean is over tokens, not over shards
         ("c0", "responses of teacher", "perplexity 8 to s"),
+        # Surprisals of 2 and 1 in two shards of three responses each: the means are over responses.
+        (
+            "c0",
+            "responses of teacher",
+            "perplexity 4.48, rank-surprisal ratio 2, local naturalness -1.5, "
+            "overlap 25.0% and 75.0% of 6 responses to s",
+        ),
     ]
 
 

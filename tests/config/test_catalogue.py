@@ -87,6 +87,14 @@ def test_an_on_policy_training_is_one_that_goes_on_from_another(project: Path) -
          "datasets.yaml: toy-long-arm.corpus: 'toy-train' is a benchmark, which is never trained on"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {student: toy-xs}",
          "toy-long-arm.curation: `student` goes with `choose: student_likely`"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {choose: student_overlap_1}",
+         "toy-long-arm.curation: `student` goes with `choose: student_likely` or another `student_...`"),
+        ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {choose: student_overlap, student: toy-xs}",
+         "toy-long-arm.curation.choose: "),
+        ("studies/toy.yaml", "decoding: toy-greedy", "decoding: toy-greedy\nsuitability: some",
+         "toy.yaml: suitability: true or false is wanted, not the text 'some'"),
+        ("studies/toy.yaml", "decoding: toy-greedy", "decoding: toy-greedy\nsuitable: true",
+         "toy.yaml: suitable: 'suitable' is no known key; did you mean 'suitability'?"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {choose: student_likely, student: toy-x}",
          "toy-long-arm.curation.student: 'toy-x' is no known student; did you mean 'toy-xs'?"),
         ("catalogue/datasets.yaml", "alpha: 1.0", "alpha: 1.0\n  curation: {pass_rate: {teacher: toy-lang}}",
@@ -262,3 +270,15 @@ def test_the_examples_are_not_read(project: Path) -> None:
     path = project / "config/catalogue/examples/decodings.yaml"
     path.write_text(yaml.safe_dump(FURTHER_ENTRY))
     assert "further" not in load(project / "config", {"studies": ["toy"]}).decodings
+
+
+def test_a_study_that_trains_nothing_has_nothing_to_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    path = tmp_path / "config/studies/untouched.yaml"
+    path.write_text(path.read_text() + "suitability: true\n")
+    with pytest.raises(InputError) as raised:
+        load(tmp_path / "config", {"studies": ["untouched"]})
+    assert str(raised.value).endswith(
+        "untouched.yaml: suitability: no student of it is trained on a dataset, so there is nothing to rate"
+    )

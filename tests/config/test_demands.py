@@ -19,6 +19,7 @@ from distill.config.lineage import (
     Likelihoods,
     Loglikelihoods,
     Responses,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
 )
@@ -123,6 +124,7 @@ def test_what_only_reads_asks_for_less(loaded: Loaded) -> None:
     # 2 x 7e9 x 8e6 and 2 x 32e9 x 8e6 operations.
     rated = answers(Loglikelihoods, student="seven")
     assert demand_of(catalogue, rated) == Demand(1, 8000 + 35_000, 30 + 94)
+    assert demand_of(catalogue, answers(Suitability, student="seven")) == Demand(1, 8000 + 35_000, 30 + 1120)
     # 4,000 solutions of 4,096 tokens, before training and after it.
     for path in ("students/seven/base", "students/seven/sft/all/seed-1"):
         assert demand_of(catalogue, Likelihoods("many", path)) == Demand(1, 8000 + 35_000, 30 + 192)

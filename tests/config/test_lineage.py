@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from helpers import REPOSITORY
@@ -25,13 +26,21 @@ def places(kind: type[lineage.Place]) -> st.SearchStrategy[lineage.Place]:
     return st.builds(kind, **values)
 
 
-@given(st.one_of([places(kind) for kind in lineage.PLACES]))
+@given(st.one_of([places(kind) for kind in lineage.KINDS]))
 def test_a_place_is_read_back_from_its_folder(place: lineage.Place) -> None:
+    assert lineage.find(place.folder) == place
+    assert lineage.find(f"/home/results/mine/{place.folder}") == place
+    assert lineage.place_of(place.identity) == place
+    assert lineage.found_identity(Path(f"/home/{place.folder}")) == place.identity
+
+
+@given(st.one_of([places(kind) for kind in lineage.PLACES]))
+def test_programs_read_back_all_that_was_there_before(place: lineage.Place) -> None:
     assert lineage.parse(place.folder) == place
-    assert lineage.parse(f"/home/results/mine/{place.folder}") == place
+    assert lineage.identity(Path(f"/home/{place.folder}")) == place.identity
 
 
-@given(st.one_of([places(kind) for kind in lineage.PLACES]), st.one_of([places(kind) for kind in lineage.PLACES]))
+@given(st.one_of([places(kind) for kind in lineage.KINDS]), st.one_of([places(kind) for kind in lineage.KINDS]))
 def test_two_places_never_share_a_folder(one: lineage.Place, other: lineage.Place) -> None:
     assert (one.folder == other.folder) == (one == other)
 
@@ -51,8 +60,8 @@ def test_what_is_no_arm_is_refused(path: str) -> None:
 @pytest.mark.parametrize("path", ["results", "results/models/x", "elsewhere/problems/x", "results/problems/a/b/c/d"])
 def test_what_is_no_place_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="is no folder of results/"):
-        lineage.parse(path)
-    assert lineage.identity(REPOSITORY / "tests") == {}
+        lineage.find(path)
+    assert lineage.identity(REPOSITORY / "tests") == lineage.found_identity(REPOSITORY / "tests") == {}
 
 
 def test_places_and_identities_by_hand() -> None:
@@ -65,6 +74,8 @@ def test_places_and_identities_by_hand() -> None:
     rated = lineage.Loglikelihoods("math", "teachers/t", "hot", 0, "00-of-01", "s")
     assert rated.folder == "results/signals/math/teachers/t/hot/draw-0/00-of-01/s"
     assert rated.identity["student"] == "s"
+    suited = lineage.Suitability("math", "teachers/t", "hot", 0, "00-of-01", "s")
+    assert suited.folder == "results/signals/math/suitability/teachers/t/hot/draw-0/00-of-01/s"
     base = lineage.Score("bench", "students/s/base", "greedy").identity
     assert (base["student"], base["training"], base["dataset"], base["seed"]) == ("s", "base", "base", 0)
     assert lineage.model_place("teachers/t").folder == "results/models/t/base"
@@ -83,5 +94,5 @@ def test_the_rules_write_only_places() -> None:
             filled = re.sub(r"\{(\w+)\}", lambda m: EXAMPLES.get(m[1], "x"), text)
             last = filled.rpartition("/")[2]
             folder = filled.rpartition("/")[0] if "." in last or last in ("weights", "data") else filled
-            found.add(lineage.parse(folder).KIND)
-    assert found >= {place.KIND for place in lineage.PLACES} - {"analysis", "report", "browser"}
+            found.add(lineage.find(folder).KIND)
+    assert found >= {place.KIND for place in lineage.KINDS} - {"analysis", "report", "browser"}

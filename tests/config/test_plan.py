@@ -16,6 +16,7 @@ from distill.config.lineage import (
     Responses,
     Score,
     Solutions,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -118,6 +119,34 @@ def test_a_dataset_asks_for_signals_only_where_its_curation_does(planned: Planne
     rated = Loglikelihoods("toy-train", "teachers/toy-long", "toy-sampled", 0, "00-of-02", "toy-xs")
     assert files["loglikelihoods"]["toy-long"][0] == rated.file("loglikelihoods.parquet")
     assert len(plan.signals()) == 2 + 2 * 2 * 2
+
+
+def test_a_dataset_asks_for_the_table_that_its_choice_reads(planned: Planned) -> None:
+    plan = planned(**{"toy-mix-long": {"curation": {"choose": "student_overlap_1", "student": "toy-m"}}})
+    files = plan.dataset_files("toy-mix-long")
+    rated = Suitability("toy-train", "teachers/toy-long", "toy-sampled", 0, "00-of-02", "toy-m")
+    assert files["suitability"]["toy-long"][0] == rated.file("suitability.parquet")
+    assert "loglikelihoods" not in files
+    assert plan.signals() == plan.suitability()
+    assert len(plan.signals()) == 2 * 2 * 2
+    assert plan.files("suitability") == [place.manifest for place in plan.suitability()]
+    assert plan.files("suitability_tables")[0] == rated.file("suitability.parquet")
+
+
+def test_suitability_is_of_what_each_student_is_taught_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:
+    assert planned().suitability() == []
+    path = tmp_path / "config/studies/toy.yaml"
+    path.write_text(path.read_text() + "suitability: true\n")
+    plan = planned()
+    found = {(place.student, place.model_path) for place in plan.suitability()}
+    taught = set()
+    for arm in plan.trained_arms():
+        recipe = plan.catalogue.datasets[arm.dataset]
+        shares = zip(recipe.teachers, recipe.shares, strict=True)
+        taught |= {(arm.student, f"teachers/{teacher}") for teacher, share in shares if share > 0}
+    assert found == taught
+    assert len(plan.suitability()) == len(taught) * 2 * 2  # draws and shards
+    assert set(plan.suitability()) <= set(plan.signals()) <= set(plan.places())
 
 
 def test_likelihoods_are_of_every_arm_on_every_benchmark_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,52 @@ def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
     assert drawn == {i: int(i < "p4") for i in IDS[1:]}
     with pytest.raises(InputError, match="--inputs: loglikelihoods must name files of hard"):
         run(tmp_path, "e", curation=keys)
+
+
+# What the two draws of a problem are to a student: each is better by some of the signals.
+SUITED = ({"tokens": 10, "loglikelihood": -10.0, "ranks": 15, "top_1": 7, "top_10": 8, "local": -1.5},
+          {"tokens": 20, "loglikelihood": -10.0, "ranks": 80, "top_1": 10, "top_10": 19, "local": -0.5})  # fmt: skip
+
+
+def suited(folder: Path, swapped: str = "p4", lost: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Tables of suitability in which the draws change places from a problem on."""
+    found = {}
+    for teacher in TEXTS:
+        rows = [{"problem_id": i, "draw": d, **({} if i in lost and d == 1 else SUITED[d if i < swapped else 1 - d])}
+                for i in IDS for d in (0, 1)]  # fmt: skip
+        found[teacher] = [table(folder / teacher / "s.parquet", rows, tables.SUITABILITY)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("choose", "best"),
+    [("rank_surprisal", 0), ("local_naturalness", 1), ("overlap_1", 0), ("overlap_10", 1)],
+)
+def test_the_draw_that_suits_best_by_a_signal(tmp_path: Path, choose: str, best: int) -> None:
+    # Ratios 1.5 and 8, shares 0.7 and 0.5 of first tokens, 0.8 and 0.95 of the first ten.
+    keys = {"choose": f"student_{choose}", "student": "toy-xs"}
+    files = {"suitability": suited(tmp_path)}
+    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", keys, files)).items()}
+    assert drawn == {i: best if i < "p4" else 1 - best for i in IDS[1:]}
+
+
+def test_a_draw_that_was_not_rated_comes_last(tmp_path: Path) -> None:
+    keys = {"choose": "student_local_naturalness", "student": "toy-xs"}
+    files = {"suitability": suited(tmp_path, swapped="p9", lost=("p2",))}
+    drawn = {i: draw for i, (_, draw) in rows_of(run(tmp_path, "d", keys, files)).items()}
+    assert drawn == {i: int(i != "p2") for i in IDS[1:]}
+
+
+def test_suitability_that_is_missing_or_of_other_responses(tmp_path: Path) -> None:
+    keys = {"choose": "student_overlap_1", "student": "toy-xs"}
+    with pytest.raises(InputError, match="--inputs: suitability must name files of hard"):
+        run(tmp_path, "e", curation=keys)
+    files = suited(tmp_path)
+    with pytest.raises(InputError, match="1 files of responses, 2 of their suitability; give one for each"):
+        run(tmp_path, "e", keys, {"suitability": {**files, "hard": files["hard"] * 2}})
+    short = table(tmp_path / "few.parquet", [{"problem_id": "p1", "draw": 0, **SUITED[0]}], tables.SUITABILITY)
+    with pytest.raises(InputError, match=r"few\.parquet: p0 \(draw 0\), .* not in both; compute it again"):
+        run(tmp_path, "e", keys, {"suitability": {**files, "hard": [short]}})
 
 
 @pytest.mark.parametrize("choose", ["first", "shortest", "longest", "random"])

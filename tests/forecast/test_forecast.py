@@ -242,6 +242,16 @@ def test_likelihoods_are_of_solutions_or_of_answers_alone(
     close(summed(of(plan), "compute_loglikelihood")["tokens"], 5 * 500 * low, 5 * 500 * high)
 
 
+def test_suitability_reads_each_response_and_its_pieces_again(planned: Planned) -> None:
+    assert not summed(of(planned()), "compute_suitability")["tokens"].high
+    plan = planned({**STUDY, "suitability": True})
+    found = summed(of(plan), "compute_suitability")
+    jobs = len(plan.suitability())
+    assert jobs
+    # Shards of 250 responses of 100 to 6,000 tokens with prompts of 20 to 300, read up to twelve times.
+    close(found["tokens"], jobs * 250 * 120, jobs * 250 * 6_300 * 12)
+
+
 SITES = (EIGHT, Site(cores=2), Site(jobs=7, gpus=3))
 
 

@@ -83,7 +83,7 @@ def with_every_rule(folder: Path) -> Study:
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
     content["arms"].append({"students": ["toy-xs"], "datasets": ["agreed"], "training": "distilled", "seeds": [1]})
-    content["likelihoods"] = ["solution", "answer"]
+    content |= {"likelihoods": ["solution", "answer"], "suitability": True}
     for training in ("further", "last"):  # the start of the first is an arm itself, that of the second is none
         arms = {"students": ["toy-xs"], "datasets": ["toy-short-arm"], "training": training, "seeds": [1]}
         content["arms"].append(arms)
@@ -116,7 +116,7 @@ def graph(study: Study) -> list[tuple[str, dict[str, Any], list[str], list[str]]
 def planned(graph: list[tuple[str, dict[str, Any], list[str], list[str]]]) -> Planned:
     """Place -> rule and parameters of the job that makes it."""
     made = [(rule, params, [p for p in outputs if p.endswith("manifest.json")]) for rule, params, outputs, _ in graph]
-    places = {lineage.parse(Path(path).parent): (rule, params) for rule, params, paths in made for path in paths}
+    places = {lineage.find(Path(path).parent): (rule, params) for rule, params, paths in made for path in paths}
     assert len(places) == len([outputs for _, _, outputs, _ in graph if outputs])
     return places
 
@@ -125,7 +125,7 @@ def test_the_study_has_jobs_of_every_rule_and_every_kind_of_place(planned: Plann
     texts = [path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk")]
     rules = {m[1] for text in texts for m in re.finditer(r"^rule (\w+):\n(?:    .*\n|\n)*?    output:", text, re.M)}
     assert {rule for rule, _ in planned.values()} == rules
-    assert {type(place) for place in planned} == set(lineage.PLACES)
+    assert {type(place) for place in planned} == set(lineage.KINDS)
 
 
 def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, plan: Plan, study: Study) -> None:
@@ -159,7 +159,7 @@ GATHERED = (lineage.Agreement, lineage.Verdicts, lineage.Golds, lineage.Duplicat
 def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any], plan: Plan) -> None:
     for _, _, outputs, inputs in graph:
         for manifest in (path for path in outputs if path.endswith("manifest.json")):
-            place = lineage.parse(Path(manifest).parent)
+            place = lineage.find(Path(manifest).parent)
             given = {path for path in inputs if path.startswith("results/")}
             needed = inputs_of(place, plan)
             further = isinstance(place, lineage.TrainedModel) and place.training in plan.catalogue.on_policy

@@ -55,7 +55,8 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("answers", "students", "likelihoods", "references", "budgets", "shares") | {"contrast"}
+TABULATED = analysed("answers", "students", "likelihoods", "references", "budgets", "shares",
+                     "suitability") | {"contrast"}  # fmt: skip
 SCORED = analysed("levels", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows, the funnel and the graph end with it.
 TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")
@@ -210,6 +211,19 @@ def draws_that_a_student_finds_likely(study: Study) -> set[str]:
     rater = {"fetch_model/toy-small"} | asked(("toy-small",))
     rated = {f"{j}/toy-xs" for j in teachers("compute_loglikelihood")} | analysed("signals")
     return rated | rater | from_datasets("toy-mix-long")
+
+
+def draws_that_suit_a_student(study: Study) -> set[str]:
+    curation = {"choose": "student_rank_surprisal", "student": "toy-m"}
+    study.edit(CATALOGUE + "datasets.yaml", **{"toy-mix-long": {"curation": curation}})
+    return {f"{j}/toy-m" for j in teachers("compute_suitability")} | analysed("signals") | from_datasets("toy-mix-long")
+
+
+def suitability_of_datasets(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "benchmarks:", "suitability: true\nbenchmarks:")
+    taught = {"toy-xs": TEACHERS, "toy-m": TEACHERS[1:]}
+    rated = {f"{j}/{s}" for s, names in taught.items() for j in teachers("compute_suitability", names)}
+    return rated | analysed("signals", "suitability", "cost")
 
 
 def overlap_of_problems(study: Study) -> set[str]:
@@ -399,7 +413,8 @@ def touched_inputs(study: Study) -> set[str]:
 CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_difference, swapped_values,
            students_prompt, text_of_a_prompt, one_teachers_temperature, temperature_of_a_decoding,
            one_more_draw, further_draws_until_correct, one_more_benchmark, one_more_student, one_more_seed,
-           alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, overlap_of_problems, judge,
+           alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, draws_that_suit_a_student,
+           suitability_of_datasets, overlap_of_problems, judge,
            likelihoods_of_answers, weights_of_benchmarks, tolerance_of_a_benchmark,
            graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
            twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,

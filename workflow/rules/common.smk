@@ -28,7 +28,7 @@ from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import load
 from distill.config.origins import unusable_files
-from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
+from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hash

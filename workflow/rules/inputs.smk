@@ -229,12 +229,13 @@ def browsed_files(wildcards):
 
 ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
 PICTURES = ["forest", "score_by_size", "accuracy_by_level", "mix_shares", "training_curves", "study_graph"]
+PICTURES += ["suitability"] if PLAN.suitability() else []
 
 
 def files_of(kind):
     """Return the files of a kind that analyses may need."""
     paths = PLAN.files(kind)
-    return [ancient(path) for path in paths] if kind in ("train_logs", "provenance") else paths
+    return [ancient(path) for path in paths] if kind in ("provenance", *BESIDE) else paths
 
 
 def analysed_files(wildcards):

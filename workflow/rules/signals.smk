@@ -3,8 +3,9 @@
 REQUIRED INPUTS: results/problems/{corpus}/statements and those of all benchmarks; results/responses of the teachers;
 the student
 OUTPUTS: results/signals/{corpus}/contamination/ (problems that repeat a benchmark's), results/signals/{corpus}/duplicates/
-(problems nearly the same), and results/signals/{corpus}/teachers/{teacher}/{decoding}/draw-{draw}/{shard}/{student}/ (how
-likely each response is to a student); in each a table, manifest.json, provenance.json
+(problems nearly the same), results/signals/{corpus}/teachers/{teacher}/{decoding}/draw-{draw}/{shard}/{student}/ (how
+likely each response is to a student), and results/signals/{corpus}/suitability/teachers/... with the same names (how well
+it suits that student); in each a table, manifest.json, provenance.json
 """
 
 
@@ -85,6 +86,38 @@ rule compute_loglikelihood:
         program=program(lineage.Loglikelihoods),
         recipe=recipe(lineage.Loglikelihoods),
         code=code(lineage.Loglikelihoods),
+    shell:
+        "exec python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
+        " --model results/models/{wildcards.student}/base --prompt={input.prompt:q} --recipe {params.recipe:q}"
+        " --output {output.table} 2> {log}"
+
+
+rule compute_suitability:
+    input:
+        statements="results/problems/{corpus}/statements/{shard}/manifest.json",
+        table=ancient("results/problems/{corpus}/statements/{shard}/statements.parquet"),
+        manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
+        prompt=prompt_of(student_of),
+        model="results/models/{student}/base/manifest.json",
+        weights=base_weights,
+    output:
+        table="results/signals/{corpus}/suitability/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/suitability.parquet",
+        manifest="results/signals/{corpus}/suitability/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/manifest.json",
+        provenance="results/signals/{corpus}/suitability/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/provenance.json",
+    log:
+        "logs/compute_suitability/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}.log",
+    wildcard_constraints:
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
+    conda:
+        environment("generate")
+    threads: model_threads(lineage.Suitability)
+    resources:
+        **asked(lineage.Suitability),
+    params:
+        program=program(lineage.Suitability),
+        recipe=recipe(lineage.Suitability),
+        code=code(lineage.Suitability),
     shell:
         "exec python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
         " --model results/models/{wildcards.student}/base --prompt={input.prompt:q} --recipe {params.recipe:q}"

@@ -30,6 +30,7 @@ from distill.config.lineage import (
     Responses,
     Score,
     Solutions,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -116,7 +117,7 @@ def extra_inputs(place: Place, plan: Plan) -> list[Path]:
         return [Path(path) for path in jobs.source_files(jobs.published(catalogue, place.model_path))]
     if isinstance(place, Responses):
         return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]
-    if isinstance(place, (Rendered, Loglikelihoods)):
+    if isinstance(place, (Rendered, Loglikelihoods, Suitability)):
         return [prompts / f"{catalogue.students[place.student].prompt}.jinja"]
     if isinstance(place, Likelihoods):
         return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]

@@ -15,6 +15,7 @@ from distill.config.recipes import (
     Settings,
     StudentEntry,
     StudentRecipe,
+    StudyEntry,
     StudyRecipe,
     TeacherEntry,
     TeacherRecipe,
@@ -51,7 +52,7 @@ class Catalogue:
     trainings: dict[str, TrainingRecipe] = field(default_factory=dict)
     on_policy: dict[str, OnPolicyRecipe] = field(default_factory=dict)
     decodings: dict[str, DecodingRecipe] = field(default_factory=dict)
-    studies: dict[str, StudyRecipe] = field(default_factory=dict)
+    studies: dict[str, StudyEntry] = field(default_factory=dict)
     files: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     def arms(self, study: str) -> list[Arm]:

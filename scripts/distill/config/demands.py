@@ -15,6 +15,7 @@ from distill.config.lineage import (
     Loglikelihoods,
     Place,
     Responses,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
 )
@@ -30,6 +31,7 @@ GPU_BYTES = 60e9  # what a training's weights, gradients and moments may take of
 STATE_BYTES = 16  # per trained parameter: weight, gradient and two moments in 32 bits
 WEIGHT_BYTES = 4  # per parameter of a training, which computes on weights of 32 bits
 START_MINUTES = 30  # to load a model, and to write what came out
+PIECEWISE = 12  # times that a response is read, where each of its pieces is read with those before it
 MEMBER_START_MINUTES = 5  # where jobs of one model are one, and their minutes are added up
 LONGEST = 1440  # minutes: few sites let a job run for longer
 
@@ -61,10 +63,11 @@ def demand_of(catalogue: Catalogue, place: Place) -> Demand:
         case Judgements():
             judge, recipe = judge_of(catalogue), judge_job(catalogue).generation
             return _writing(recipe, parameters(catalogue, judge.teacher), judge.max_tokens * _rows(catalogue, place))
-        case Loglikelihoods():
+        case Loglikelihoods() | Suitability():
             decoding = catalogue.decodings.get(place.decoding)
             longest = decoding.max_new_tokens if decoding else UNKNOWN_TOKENS
-            return _reading(parameters(catalogue, place.student), longest * _rows(catalogue, place))
+            times = PIECEWISE if isinstance(place, Suitability) else 1
+            return _reading(parameters(catalogue, place.student), times * longest * _rows(catalogue, place))
         case Likelihoods():  # a solution is not longer than what is published of models
             rows = corpus_rows(catalogue, place.corpus)
             return _reading(parameters(catalogue, _name(place.model_path)), UNKNOWN_TOKENS * rows)
@@ -161,7 +164,7 @@ def _minutes(seconds: float) -> int:
     return min(LONGEST, math.ceil(START_MINUTES + seconds / 60))
 
 
-def _rows(catalogue: Catalogue, place: Responses | Judgements | Loglikelihoods) -> int:
+def _rows(catalogue: Catalogue, place: Responses | Judgements | Loglikelihoods | Suitability) -> int:
     """Return the rows of a shard, about."""
     return math.ceil(corpus_rows(catalogue, place.corpus) / catalogue.corpora[place.corpus].shards)
 

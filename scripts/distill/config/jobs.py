@@ -35,6 +35,7 @@ from distill.config.lineage import (
     Score,
     Solutions,
     Statements,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -320,6 +321,7 @@ _PROGRAMS: dict[type[Place], str] = {
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
     Agreement: "find_agreement",
     Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
+    Suitability: "compute_suitability",
     Dataset: "mix", Rendered: "render", TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans",
     TrainedModel: "train", Score: "score", Solutions: "write_solutions", Likelihoods: "compute_loglikelihood",
     Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
@@ -369,7 +371,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return similarity_job(catalogue, "ngram", "overlap")
         case Duplicates():
             return similarity_job(catalogue, "near_duplicate")
-        case Loglikelihoods():
+        case Loglikelihoods() | Suitability():
             return loglikelihood_job(catalogue, place.student).canonical()
         case Likelihoods():
             return loglikelihood_job(catalogue, Arm.parse(place.model_path).student).canonical()

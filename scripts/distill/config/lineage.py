@@ -210,6 +210,13 @@ class Loglikelihoods(Answers):
     student: str
 
 
+@_place("suitability", f"signals/{{corpus}}/suitability/{_ANSWERS.partition('/')[2]}/{{student}}")
+class Suitability(Answers):
+    """How well responses suit a student before training: ranks and likelihoods of their tokens."""
+
+    student: str
+
+
 @_place("datasets", "datasets/{dataset}")
 class Dataset(Place):
     """A dataset."""
@@ -308,6 +315,9 @@ class Browser(Place):
 PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Golds, Repeats, Contamination,
           Duplicates, Loglikelihoods, Dataset, Rendered, TeacherLogprobs, Plans, BaseModel, TrainedModel, Score,
           Solutions, Likelihoods, Contrasts, Analysis, Report, Browser)  # fmt: skip
+# Every program can reach PLACES; what came later stands here, and changes the code hash of none that does not make it.
+LATER = (Suitability,)
+KINDS = (*PLACES, *LATER)
 
 
 def parse(folder: str | PurePath) -> Place:
@@ -321,9 +331,17 @@ def parse(folder: str | PurePath) -> Place:
     raise ValueError(f"{folder} is no folder of {ROOT}/")
 
 
+def find(folder: str | PurePath) -> Place:
+    """Return the place of a folder as `parse`, those that came later too. Raises ValueError when it is none."""
+    parts = PurePath(folder).parts
+    below = "/".join(parts[len(parts) - parts[::-1].index(ROOT) :]) if ROOT in parts else ""
+    later = [place for kind in LATER if (place := kind.match(below))]
+    return later[0] if later else parse(folder)
+
+
 def place_of(identity: Mapping[str, Any]) -> Place:
     """Return the place that a manifest's identity names. Raises KeyError when it names none."""
-    kinds = {place.KIND: place for place in PLACES}
+    kinds = {place.KIND: place for place in KINDS}
     return kinds[identity["kind"]].named(identity)
 
 
@@ -331,6 +349,14 @@ def identity(folder: Path) -> dict[str, Any]:
     """Return what the manifest of a folder says of itself; nothing where a program is run outside of `results/`."""
     try:
         return parse(folder.absolute()).identity
+    except ValueError:
+        return {}
+
+
+def found_identity(folder: Path) -> dict[str, Any]:
+    """Return what `identity` does, also of a folder of a kind that came later."""
+    try:
+        return find(folder.absolute()).identity
     except ValueError:
         return {}
 

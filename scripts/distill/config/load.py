@@ -10,7 +10,7 @@ import yaml
 
 from distill.config.catalogue import KINDS, RESERVED, VARIANTS, Catalogue
 from distill.config.mistakes import parse, unknown
-from distill.config.recipes import OnPolicyTraining, Settings, StudyRecipe
+from distill.config.recipes import OnPolicyTraining, Settings, StudyEntry
 from distill.config.references import References
 from distill.runtime.errors import InputError, first_line
 
@@ -51,7 +51,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
         path = root / "studies" / f"{name}.yaml"
         catalogue.files["studies", name] = path.relative_to(root)
         content = read_yaml(path, mistakes)
-        study = None if content is None else parse(StudyRecipe, content, path, "", mistakes)
+        study = None if content is None else parse(StudyEntry, content, path, "", mistakes)
         if study is not None:
             catalogue.studies[name] = study
     if len(names) == len(KINDS):  # else what cannot be read would be told as what is not there

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from distill.config import rated
 from distill.config.catalogue import Catalogue
 from distill.config.jobs import distillation, is_scratch
 from distill.config.lineage import (
@@ -36,6 +37,7 @@ from distill.config.lineage import (
     Score,
     Solutions,
     Statements,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
     Verdicts,
@@ -45,20 +47,18 @@ from distill.config.shards import shard_names
 from distill.config.sizes import base_model
 
 CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
-CONTRAST_TABLES = (
-    "scores.csv",
-    "means.csv",
-    "breakdowns.csv",
-    "gaps.csv",
-    "gaps.txt",
-    "tables.tex",
-)  # and what they are
+# And what they are.
+CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt", "tables.tex")
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
     BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
     Contrasts: "gaps.csv", Analysis: "section.json", Report: "index.html",
     Browser: "index.html",
 }  # fmt: skip
+
+# Kinds of files that lie beside the manifests of a stage.
+BESIDE = {"train_logs": ("models", "train_log.parquet"), "suitability_tables": ("suitability", "suitability.parquet"),
+          "train_rows": ("datasets", "train.parquet"), "unrendered": ("rendered", "ledger.parquet")}  # fmt: skip
 
 T = TypeVar("T")
 AnswersT = TypeVar("AnswersT", bound=Answers)
@@ -189,17 +189,14 @@ class Plan:
         """
         recipe = self.catalogue.datasets[dataset]
         curation, corpus = recipe.curation, recipe.corpus
-        rated = [curation.pass_rate.teacher] if curation.pass_rate else []
+        measured = [curation.pass_rate.teacher] if curation.pass_rate else []
         kinds = [Responses, Verdicts, *([Judgements] if self.catalogue.settings.policy == "rule+judge" else [])]
         needed = [
             Needed(kind.KIND, teacher, self._teacher_answers(kind, corpus, teacher))
-            for teacher in unique([*recipe.teachers, *rated])
+            for teacher in unique([*recipe.teachers, *measured])
             for kind in kinds
         ]
-        for teacher in recipe.teachers if curation.student else []:
-            responses = self._teacher_answers(Responses, corpus, teacher)
-            signals = [Loglikelihoods(**asdict(place), student=curation.student) for place in responses]
-            needed.append(Needed(Loglikelihoods.KIND, teacher, signals))
+        needed += [Needed(*rating) for rating in rated.chosen_by(self, dataset)]
         needed += [Needed("contamination", None, [Contamination(corpus)])] if curation.decontaminate else []
         needed += [Needed("duplicates", None, [Duplicates(corpus)])] if curation.deduplicate else []
         return needed
@@ -233,8 +230,12 @@ class Plan:
         return unique([*self.of_datasets(kind.KIND), *voted])
 
     def signals(self) -> list[Place]:
-        """Return the signals that datasets ask for."""
-        return self.of_datasets("contamination", "duplicates", "loglikelihoods")
+        """Return the signals that datasets ask for, or studies."""
+        return [*self.of_datasets("contamination", "duplicates", "loglikelihoods"), *self.suitability()]
+
+    def suitability(self) -> list[Suitability]:
+        """Return how well responses suit students: where datasets choose by it, and of studies that ask for it."""
+        return unique([*self.of_datasets("suitability"), *rated.of_studies(self)])
 
     def all_answers(self, kind: type[Answers]) -> list[Place]:
         """Return all teachers' and students' responses, or what is made of each."""
@@ -341,7 +342,7 @@ class Plan:
     def models(self) -> list[BaseModel | TrainedModel]:
         """Return the weights that anybody answers with, is trained from, distils from, or rates and judges with."""
         answer = [p for p in self.all_answers(Responses) if p.decoding != PUBLISHED]
-        raters = [p.student for p in self.signals() if isinstance(p, Loglikelihoods)]
+        raters = [p.student for p in self.signals() if isinstance(p, (Loglikelihoods, Suitability))]
         judge = self.catalogue.settings.judge
         judges = [judge.teacher] if judge and self.all_answers(Judgements) else []
         students = [arm.student for arm in self.arms()]
@@ -375,12 +376,13 @@ class Plan:
         stages: dict[str, Callable[[], Sequence[Place]]] = {
             "problems": self.problems, "responses": lambda: self.teacher_answers(Responses),
             "verdicts": lambda: self.teacher_answers(Verdicts), "agreements": self.agreements, "golds": self.golds,
-            "repeats": self.repeats, "signals": self.signals, "datasets": self.datasets, "rendered": self.rendered,
-            "teacher_logprobs": self.teacher_logprobs, "models": self.trained, "scores": self.scores,
-            "likelihoods": self.likelihoods,
+            "repeats": self.repeats, "signals": self.signals, "suitability": self.suitability,
+            "datasets": self.datasets, "rendered": self.rendered, "teacher_logprobs": self.teacher_logprobs,
+            "models": self.trained, "scores": self.scores, "likelihoods": self.likelihoods,
         }  # fmt: skip
-        if kind == "train_logs":
-            return [place.file("train_log.parquet") for place in self.trained()]
+        if kind in BESIDE:
+            stage, name = BESIDE[kind]
+            return [place.file(name) for place in stages[stage]()]
         if kind == "references":
             return unique(path for study in self.catalogue.studies.values() for path in study.references)
         if kind == "provenance":

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, TemplateError, meta
 
 from distill.config import contrasts
-from distill.config.catalogue import KINDS, Catalogue
+from distill.config.catalogue import KINDS, Catalogue, arms_of
 from distill.config.gaps import dataset_of
 from distill.config.lineage import BASE, Arm
 from distill.config.mistakes import unknown
@@ -15,6 +15,7 @@ from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
     JudgeRecipe,
+    StudyEntry,
     StudyRecipe,
     canonical_json,
 )
@@ -199,7 +200,7 @@ class References:
         if decoding and decoding.until_correct:
             self._add("datasets", key, f"{teacher!r} draws `until_correct`, so its share of correct draws is no rate")
 
-    def _study(self, name: str, study: StudyRecipe) -> None:
+    def _study(self, name: str, study: StudyEntry) -> None:
         for i, block in enumerate(study.arms):
             self._name(name, f"arms.{i}.training", block.training, "trainings", "training")
             for student in block.students:
@@ -217,6 +218,8 @@ class References:
             self._add(name, "decoding", f"{study.decoding!r} {message}")
         self._check_apart(name, study)
         self._check_solved(name, study)
+        if study.suitability and not any(arm.is_trained for arm in arms_of(study)):
+            self._add(name, "suitability", "no student of it is trained on a dataset, so there is nothing to rate")
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
             strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]

@@ -22,7 +22,8 @@ class Sample:
     """What a response shows of itself.
 
     tokens: response tokens, None where unknown (published responses); characters; repetition: see `repetition`;
-    perplexity: under the student of the recipe, None where it could not be computed.
+    perplexity: under the student of the recipe, None where it could not be computed; unsuitable: how badly it suits
+    that student by the signal of the recipe, likewise.
     """
 
     problem_id: str
@@ -31,6 +32,7 @@ class Sample:
     characters: int = 0
     repetition: float = 0.0
     perplexity: float | None = None
+    unsuitable: float | None = None
 
 
 def repetition(text: str) -> float:
@@ -79,7 +81,8 @@ def preference(sample: Sample, recipe: CurationRecipe, seed: int) -> tuple[float
         "random": stable_hash("choose", seed, sample.problem_id, sample.draw),
         "student_likely": math.inf if sample.perplexity is None else sample.perplexity,
     }
-    return keys[recipe.choose], sample.draw
+    unsuitable = math.inf if sample.unsuitable is None else sample.unsuitable
+    return keys.get(recipe.choose, unsuitable), sample.draw
 
 
 def pass_rates(draws: Iterable[tuple[str, bool]]) -> dict[str, float]:

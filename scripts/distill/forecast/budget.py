@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from distill.config.lineage import Arm, Likelihoods, Loglikelihoods, Place, Responses, TeacherLogprobs, TrainedModel
+from distill.config.lineage import (
+    Arm,
+    Likelihoods,
+    Loglikelihoods,
+    Place,
+    Responses,
+    Suitability,
+    TeacherLogprobs,
+    TrainedModel,
+)
 from distill.config.plan import Plan
 from distill.config.ranges import NOTHING, Range
 from distill.config.recipes import ArmsRecipe
 from distill.forecast.forecast import Forecast
 from distill.scores.power import Outlook
 
-OF_AN_ARM = (Responses, TrainedModel, TeacherLogprobs, Likelihoods, Loglikelihoods)
+OF_AN_ARM = (Responses, TrainedModel, TeacherLogprobs, Likelihoods, Loglikelihoods, Suitability)
 FITS, MAY, NOT = "fits", "may fit", "does not fit"
 
 

@@ -17,6 +17,7 @@ from distill.config.lineage import (
     Place,
     Rendered,
     Responses,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
 )
@@ -27,7 +28,7 @@ from distill.forecast.measured import Measured, pooled
 from distill.forecast.missing import Found, State
 from distill.forecast.work import MEASURED, PROMPT_TOKENS, TABLE, Work
 
-OF_A_MODEL = (Responses, Judgements, Loglikelihoods, Likelihoods, TeacherLogprobs, TrainedModel)
+OF_A_MODEL = (Responses, Judgements, Loglikelihoods, Suitability, Likelihoods, TeacherLogprobs, TrainedModel)
 OTHER_MODEL = 1.5  # about a speed that was measured with a model of another size
 RESPONSE_BYTES, ROW_BYTES = Range(1, 5), Range(0.5, 4)  # per token of a response's or a rendered row's compressed table
 SAVED_BYTES = 4  # per trained parameter, which is saved in 32 bits

@@ -10,7 +10,7 @@ from typing import Any
 
 from distill.audit.runs import INSIDE
 from distill.config.jobs import job_of
-from distill.config.lineage import ROOT, Place, Responses, Statements, TrainedModel, parse
+from distill.config.lineage import ROOT, Place, Responses, Statements, TrainedModel, find
 from distill.config.plan import Plan
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
@@ -78,7 +78,7 @@ def others(chosen: Iterable[Place]) -> Iterator[tuple[Place, Found]]:
         folders[:] = [name for name in folders if name not in INSIDE]
         if parent not in known and {"manifest.json", "provenance.json"} <= {*names}:
             try:
-                place = parse(parent)
+                place = find(parent)
             except ValueError:
                 continue
             yield place, Found(State.DONE, _read(Path(place.manifest)), _read(Path(parent, "provenance.json")))

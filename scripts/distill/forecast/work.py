@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from distill.config.catalogue import Catalogue
-from distill.config.demands import UNKNOWN_ROWS, UNKNOWN_TOKENS
+from distill.config.demands import PIECEWISE, UNKNOWN_ROWS, UNKNOWN_TOKENS
 from distill.config.jobs import judge_of
 from distill.config.lineage import (
     PUBLISHED,
@@ -18,6 +18,7 @@ from distill.config.lineage import (
     Rendered,
     Responses,
     Statements,
+    Suitability,
     TeacherLogprobs,
     TrainedModel,
 )
@@ -59,6 +60,9 @@ class Work:
             case Loglikelihoods():
                 length = self.length(place.model_path, place.decoding).figures
                 return self._shard_rows(place) * (length + PROMPT_TOKENS)
+            case Suitability():  # once, and every piece again with a few before it
+                length = self.length(place.model_path, place.decoding).figures
+                return self._shard_rows(place) * (length + PROMPT_TOKENS) * Range(1, PIECEWISE)
             case Likelihoods():
                 recipe = self._catalogue.corpora[place.corpus]
                 solved = recipe.columns.solution is not None or recipe.solutions_from is not None

@@ -81,6 +81,13 @@ DUPLICATES = _contract(
 LOGLIKELIHOODS = _contract(
     "loglikelihoods", "problem_id draw", "", **_KEY, loglikelihood=_REAL, tokens=_INT
 )  # fmt: skip
+# Of a response's tokens under a student before training: sums of their log-likelihoods (nats) and clipped ranks, and
+# how many were the likeliest token, or among the ten likeliest. local: mean over its pieces of the log-likelihood per
+# token, where each is seen with a few pieces before it alone. Null where a response could not be read.
+SUITABILITY = _contract(
+    "suitability", "problem_id draw", "",
+    **_KEY, tokens=_INT, loglikelihood=_REAL, ranks=_LONG, top_1=_INT, top_10=_INT, pieces=_INT, local=_REAL,
+)  # fmt: skip
 TRAIN = _contract(
     "train", "problem_id", "messages source teacher draw",
     problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,

@@ -22,6 +22,7 @@ from distill.config.recipes import (
     PowerRecipe,
     PricesRecipe,
     Settings,
+    StudyEntry,
     StudyRecipe,
     TeacherRecipe,
 )
@@ -65,6 +66,10 @@ def trained(study: StudyRecipe) -> Any:
 def reported(study: StudyRecipe) -> Any:
     """The text that the report is made from."""
     return jobs.studies_job(_plan(study).catalogue)
+
+
+def suited(study: StudyEntry) -> Any:
+    return sorted(place.folder for place in _plan(study).suitability())
 
 
 def block(recipe: ArmsRecipe) -> Any:
@@ -264,3 +269,4 @@ KEYS = {
         "training": key("u", side),
     }),
 }  # fmt: skip
+KEYS[StudyEntry] = Keys(STUDY, {**KEYS[StudyRecipe].fields, "suitability": key(True, suited, same=reported)})

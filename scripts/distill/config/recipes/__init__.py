@@ -46,6 +46,7 @@ from distill.config.recipes.studies import (
     PowerRecipe,
     StudyRecipe,
 )
+from distill.config.recipes.study_entry import StudyEntry
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
     Distillation,
@@ -115,6 +116,7 @@ __all__ = [
     "SimilarityRecipe",
     "StudentEntry",
     "StudentRecipe",
+    "StudyEntry",
     "StudyRecipe",
     "TeacherEntry",
     "TeacherLogprobsJob",
