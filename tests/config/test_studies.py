@@ -48,8 +48,8 @@ STUDIES = {
     "lengths": (2, 2 * 7, 7, (*FOUR, "r1-distill-qwen-32b"), 2 * 2),
     "perplexity": (10, 10, 10, FOUR, 0),
     "released": (3, 2 * 3 * 3 + 2 * 3, 3, (), 2 * 4),
-    # Ten blocks of two students and three seeds, one of them half; the on-policy arms stand on further trainings.
-    "rivals": (2, 2 * 3 * 9, 7, ("qwq-32b-preview-sampled", "qwen-32b-sampled", "r1-distill-qwen-7b-sampled"), 2 * 7),
+    # Blocks of two students and three seeds, of which three datasets are for one of them; on-policy arms stand on more.
+    "rivals": (2, 2 * 3 * 11, 11, ("qwq-32b-preview-sampled", "qwen-32b-sampled", "r1-distill-qwen-7b-sampled"), 2 * 9),
 }  # fmt: skip
 DRAWS = {"rivals": 4}
 STARTS = {"rivals": 6}  # trainings that are no arms
@@ -102,7 +102,9 @@ def test_a_study_has_the_jobs_that_its_arms_need(name: str) -> None:
 
 def test_signals_are_asked_for_where_likelihood_counts() -> None:
     assert programs(planned("perplexity"))["compute_loglikelihood"] == 10 * 4 * SHARDS
+    assert programs(planned("perplexity"))["compute_suitability"] == 10 * 4 * SHARDS
     assert programs(planned("rivals"))["compute_loglikelihood"] == 2 * 3 * 4 * SHARDS
+    assert programs(planned("rivals"))["compute_suitability"] == 2 * 3 * 4 * SHARDS
 
 
 def answers(plans: Iterable[Plan]) -> list[set[Answers]]:
