@@ -1,9 +1,8 @@
 """Make a dataset: select one response per problem and teacher, pair the problems, mix at a fixed budget.
 
 Inputs: a problems table; per teacher its responses and verdicts (all draws and shards), and its judgements where the
-policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, loglikelihoods or
-suitability, draws of the teacher whose pass rate counts); the agreement that stands for gold answers, where there is
-one; a dataset recipe.
+policy is `rule+judge`; what the curation of the recipe asks for (contamination, duplicates, loglikelihoods, draws of
+the teacher whose pass rate counts); the agreement that stands for gold answers, where there is one; a dataset recipe.
 Outputs: a train table, and `ledger.parquet` beside it that says for each teacher why a problem's response is not in it.
 
 Run as: python scripts/mix.py --problems P.parquet --recipe JSON --output results/datasets/D/train.parquet \
@@ -31,8 +30,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", type=Path, required=True)
     parser.add_argument(
         "--inputs", required=True, help='JSON: {"responses": {"teacher": [files in order]}, "verdicts": {...}, '
-        '"judgements": {...}, "loglikelihoods": {...}, "suitability": {...}, "contamination": file, '
-        '"duplicates": file, "agreement": its manifest}'
+        '"judgements": {...}, "loglikelihoods": {...}, "contamination": file, "duplicates": file, '
+        '"agreement": its manifest}'
     )  # fmt: skip
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--output", type=Path, required=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mix
+import mix_suited
 import pyarrow.parquet as pq
 import pytest
 from helpers import DATA, manifest, needs_data, problems_table, recipe, responses_table
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill import tables
-from distill.config.recipes import CurationRecipe, canonical_json
+from distill.config.recipes import SUITED, CurationRecipe, canonical_json
 from distill.datasets import curation
 from distill.datasets.curation import Sample
 from distill.runtime.errors import InputError
@@ -125,12 +126,13 @@ def files(folder: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def mixed(folder: Path, name: str, inputs: dict[str, Any], **keys: Any) -> Path:
-    """Run mix.py and return the table it made."""
+    """Run mix.py, or the one for draws that suit a student, and return the table it made."""
     known = problems_table(folder / "problems.parquet", [{"problem_id": i, "answer": "1"} for i in IDS])
     output = folder / name / "train.parquet"
     keys = {"corpus": "c", "teachers": ["hard", "easy"], "alpha": 0.5, **keys}
-    mix.main(["--problems", str(known), "--inputs", canonical_json(inputs), "--recipe", recipe(**keys),
-              "--output", str(output)])  # fmt: skip
+    program = mix_suited if keys.get("curation", {}).get("choose") in SUITED else mix
+    program.main(["--problems", str(known), "--inputs", canonical_json(inputs), "--recipe", recipe(**keys),
+                  "--output", str(output)])  # fmt: skip
     return output
 
 
@@ -205,7 +207,7 @@ def test_student_likely_takes_the_likeliest_draw(tmp_path: Path) -> None:
 
 
 # What the two draws of a problem are to a student: each is better by some of the signals.
-SUITED = ({"tokens": 10, "loglikelihood": -10.0, "ranks": 15, "top_1": 7, "top_10": 8, "local": -1.5},
+DRAWN = ({"tokens": 10, "loglikelihood": -10.0, "ranks": 15, "top_1": 7, "top_10": 8, "local": -1.5},
           {"tokens": 20, "loglikelihood": -10.0, "ranks": 80, "top_1": 10, "top_10": 19, "local": -0.5})  # fmt: skip
 
 
@@ -213,7 +215,7 @@ def suited(folder: Path, swapped: str = "p4", lost: Sequence[str] = ()) -> dict[
     """Tables of suitability in which the draws change places from a problem on."""
     found = {}
     for teacher in TEXTS:
-        rows = [{"problem_id": i, "draw": d, **({} if i in lost and d == 1 else SUITED[d if i < swapped else 1 - d])}
+        rows = [{"problem_id": i, "draw": d, **({} if i in lost and d == 1 else DRAWN[d if i < swapped else 1 - d])}
                 for i in IDS for d in (0, 1)]  # fmt: skip
         found[teacher] = [table(folder / teacher / "s.parquet", rows, tables.SUITABILITY)]
     return found
@@ -245,7 +247,7 @@ def test_suitability_that_is_missing_or_of_other_responses(tmp_path: Path) -> No
     files = suited(tmp_path)
     with pytest.raises(InputError, match="1 files of responses, 2 of their suitability; give one for each"):
         run(tmp_path, "e", keys, {"suitability": {**files, "hard": files["hard"] * 2}})
-    short = table(tmp_path / "few.parquet", [{"problem_id": "p1", "draw": 0, **SUITED[0]}], tables.SUITABILITY)
+    short = table(tmp_path / "few.parquet", [{"problem_id": "p1", "draw": 0, **DRAWN[0]}], tables.SUITABILITY)
     with pytest.raises(InputError, match=r"few\.parquet: p0 \(draw 0\), .* not in both; compute it again"):
         run(tmp_path, "e", keys, {"suitability": {**files, "hard": [short]}})
 

@@ -62,7 +62,8 @@ def with_every_rule(folder: Path) -> Study:
     study.edit(CATALOGUE + "corpora.yaml", **{"toy-test": {"solutions_from": "solver"}})
     curation = {"decontaminate": True, "deduplicate": True, "choose": "student_likely", "student": "rater"}
     mixed = {"corpus": "toy-train", "teachers": ["toy-long", "known"], "alpha": 0.5, "curation": curation}
-    agreed = {"corpus": "agreed", "teachers": ["toy-long", "toy-short"], "alpha": 0.5}
+    suited = {"choose": "student_overlap_10", "student": "toy-xs"}
+    agreed = {"corpus": "agreed", "teachers": ["toy-long", "toy-short"], "alpha": 0.5, "curation": suited}
     study.edit(CATALOGUE + "datasets.yaml", mixed=mixed, agreed=agreed)
     without = {"problem_id": "id", "answer": None}
     agreed = {
@@ -133,8 +134,9 @@ def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, pl
     hash_of = cache(lambda name, modules: code_hash(scripts / f"{name}.py", modules, scripts))
     for place, (rule, params) in planned.items():
         job = jobs.job_of(plan.catalogue, place)
-        # One program rates responses and solutions, by two rules.
-        assert rule == ("rate_solutions" if isinstance(place, lineage.Likelihoods) else job.program), place
+        # One program rates responses and solutions, by two rules; one rule mixes, by two programs.
+        named = {lineage.Likelihoods: "rate_solutions", lineage.Dataset: "mix"}
+        assert rule == named.get(type(place), job.program), place
         assert Path(params["program"]).name == f"{job.program}.py", place
         assert params.get("recipe", "{}") == job.recipe, place
         if rule == "fetch_statements":  # has the digest of what the corpus says in place of the code

@@ -7,7 +7,7 @@ from distill.config.lineage import BASE, PUBLISHED, Arm
 from distill.config.recipes import (
     CorpusEntry,
     CorpusRecipe,
-    DatasetRecipe,
+    DatasetEntry,
     DecodingRecipe,
     OnPolicyRecipe,
     OnPolicyTraining,
@@ -25,7 +25,7 @@ from distill.config.recipes import (
 KINDS: dict[str, type[Recipe]] = {
     "corpora": CorpusEntry,
     "teachers": TeacherEntry,
-    "datasets": DatasetRecipe,
+    "datasets": DatasetEntry,
     "students": StudentEntry,
     "trainings": TrainingRecipe,
     "decodings": DecodingRecipe,
@@ -47,7 +47,7 @@ class Catalogue:
     settings: Settings
     corpora: dict[str, CorpusRecipe] = field(default_factory=dict)
     teachers: dict[str, TeacherRecipe] = field(default_factory=dict)
-    datasets: dict[str, DatasetRecipe] = field(default_factory=dict)
+    datasets: dict[str, DatasetEntry] = field(default_factory=dict)
     students: dict[str, StudentRecipe] = field(default_factory=dict)
     trainings: dict[str, TrainingRecipe] = field(default_factory=dict)
     on_policy: dict[str, OnPolicyRecipe] = field(default_factory=dict)

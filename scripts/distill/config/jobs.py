@@ -41,6 +41,7 @@ from distill.config.lineage import (
     Verdicts,
 )
 from distill.config.recipes import (
+    SUITED,
     AgreementJob,
     Answering,
     CorpusRecipe,
@@ -319,13 +320,11 @@ def built(catalogue: Catalogue, environment: str) -> str:
 _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
-    Agreement: "find_agreement",
-    Contamination: "find_contamination", Duplicates: "find_duplicates", Loglikelihoods: "compute_loglikelihood",
-    Suitability: "compute_suitability",
-    Dataset: "mix", Rendered: "render", TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans",
-    TrainedModel: "train", Score: "score", Solutions: "write_solutions", Likelihoods: "compute_loglikelihood",
-    Contrasts: "contrast", Analysis: "analyse", Report: "render_page",
-    Browser: "render_browser",
+    Agreement: "find_agreement", Contamination: "find_contamination", Duplicates: "find_duplicates",
+    Loglikelihoods: "compute_loglikelihood", Suitability: "compute_suitability", Dataset: "mix", Rendered: "render",
+    TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans", TrainedModel: "train", Score: "score",
+    Solutions: "write_solutions", Likelihoods: "compute_loglikelihood", Contrasts: "contrast", Analysis: "analyse",
+    Report: "render_page", Browser: "render_browser",
 }  # fmt: skip
 
 
@@ -343,6 +342,8 @@ def job_of(catalogue: Catalogue, place: Place) -> Job:
             return Job(program, recipe, engine_modules(judge_job(catalogue).generation))
         case TrainedModel() if place.training in catalogue.on_policy:
             return Job("train_on_policy", recipe)
+        case Dataset() if catalogue.datasets[place.dataset].curation.choose in SUITED:
+            return Job("mix_suited", recipe)
         case Analysis():
             return Job(program, recipe, (f"distill.analyses.{place.analysis}",))
     return Job(program, recipe)

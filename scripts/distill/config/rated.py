@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from distill.config.lineage import Loglikelihoods, Responses, Suitability
+from distill.config.recipes import SUITED
 
 if TYPE_CHECKING:
     from distill.config.plan import Plan
@@ -15,9 +16,9 @@ Rating = type[Loglikelihoods] | type[Suitability]
 def chosen_by(plan: "Plan", dataset: str) -> Iterator[tuple[str, str, list[Loglikelihoods | Suitability]]]:
     """Yield kind, teacher and places of what a dataset chooses among draws by; nothing where no student is asked."""
     recipe = plan.catalogue.datasets[dataset]
-    student, choose = recipe.curation.student, recipe.curation.choose
+    student = recipe.curation.student
     if student is not None:
-        kind: Rating = Loglikelihoods if choose == "student_likely" else Suitability
+        kind: Rating = Suitability if recipe.curation.choose in SUITED else Loglikelihoods
         for teacher in recipe.teachers:
             yield kind.KIND, teacher, list(_rated(plan, kind, dataset, teacher, student))
 

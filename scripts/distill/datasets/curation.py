@@ -22,8 +22,7 @@ class Sample:
     """What a response shows of itself.
 
     tokens: response tokens, None where unknown (published responses); characters; repetition: see `repetition`;
-    perplexity: under the student of the recipe, None where it could not be computed; unsuitable: how badly it suits
-    that student by the signal of the recipe, likewise.
+    perplexity: under the student of the recipe, None where it could not be computed.
     """
 
     problem_id: str
@@ -32,7 +31,6 @@ class Sample:
     characters: int = 0
     repetition: float = 0.0
     perplexity: float | None = None
-    unsuitable: float | None = None
 
 
 def repetition(text: str) -> float:
@@ -81,8 +79,7 @@ def preference(sample: Sample, recipe: CurationRecipe, seed: int) -> tuple[float
         "random": stable_hash("choose", seed, sample.problem_id, sample.draw),
         "student_likely": math.inf if sample.perplexity is None else sample.perplexity,
     }
-    unsuitable = math.inf if sample.unsuitable is None else sample.unsuitable
-    return keys.get(recipe.choose, unsuitable), sample.draw
+    return keys[recipe.choose], sample.draw
 
 
 def pass_rates(draws: Iterable[tuple[str, bool]]) -> dict[str, float]:

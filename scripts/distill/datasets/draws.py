@@ -1,7 +1,6 @@
 """What a dataset is made from: its files, the draws of each teacher, the problems left out, the chosen responses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +9,8 @@ from pydantic import Field
 from distill import tables
 from distill.config.inputs import Inputs
 from distill.config.recipes import CurationRecipe, DatasetRecipe
-from distill.datasets import curation, suitability
+from distill.datasets import curation
 from distill.datasets.mixing import Draw
-from distill.datasets.suitability import Rated
 from distill.runtime.errors import InputError
 from distill.tables import graded
 from distill.tables.words import FinishReason, Outcome
@@ -30,7 +28,6 @@ class MixInputs(Inputs):
     verdicts: Teachers
     judgements: Teachers = Field({})
     loglikelihoods: Teachers = Field({})
-    suitability: Teachers = Field({})
     contamination: Path | None = None
     duplicates: Path | None = None
     agreement: Path | None = None
@@ -39,9 +36,8 @@ class MixInputs(Inputs):
         """Raise InputError unless every file that the recipe needs is named, and no table of problems besides."""
         curation_recipe = recipe.curation
         teachers = [*recipe.teachers, *([curation_recipe.pass_rate.teacher] if curation_recipe.pass_rate else [])]
-        rated = suitability.table_of(curation_recipe.choose)
-        for kind in ("responses", "verdicts", *([rated] if rated else [])):
-            needed = recipe.teachers if kind == rated else teachers
+        for kind in ("responses", "verdicts", *(["loglikelihoods"] if curation_recipe.student else [])):
+            needed = recipe.teachers if kind == "loglikelihoods" else teachers
             if missing := [teacher for teacher in needed if not getattr(self, kind).get(teacher)]:
                 raise InputError(f"--inputs: {kind} must name files of {missing[0]}")
         wanted_by_kind = {"contamination": curation_recipe.decontaminate, "duplicates": curation_recipe.deduplicate}
@@ -54,21 +50,15 @@ class MixInputs(Inputs):
         kinds = (self.responses, self.verdicts, self.judgements, self.loglikelihoods)
         return graded.join(*(files.get(teacher, ()) for files in kinds), columns=columns)
 
-    def rated(self, teacher: str) -> Rated:
-        """Return (problem_id, draw) -> suitability of one teacher's responses; errors as `suitability.read`."""
-        return suitability.read(self.suitability[teacher], self.responses[teacher])
-
 
 def read_draws(inputs: MixInputs, teacher: str, recipe: DatasetRecipe) -> Iterator[Draw]:
     """Yield the draws of one teacher as selection sees them, file by file, without holding their texts.
 
     Raises InputError as `graded.join`, and when lengths are bounded or budgeted in tokens that are unknown.
     """
-    curation_recipe, choose = recipe.curation, recipe.curation.choose
-    rated = inputs.rated(teacher) if suitability.is_choice(choose) else {}
+    curation_recipe = recipe.curation
     for response in inputs.join(teacher, measured_columns(recipe)):
-        row = rated.get((response.problem_id, response.draw))
-        sample = replace(sample_of(response, curation_recipe), unsuitable=row and suitability.penalty(row, choose))
+        sample = sample_of(response, curation_recipe)
         failed = response.finish_reason == FinishReason.ERROR
         try:
             rejection = None if failed else curation.rejection(sample, curation_recipe)

@@ -41,18 +41,6 @@ def rank(row: Row) -> float:
     return row["ranks"] / row["tokens"]
 
 
-def is_choice(choose: str) -> bool:
-    """Whether a choice among draws is by one of these signals."""
-    return choose.removeprefix(CHOICE) in SIGNALS and choose.startswith(CHOICE)
-
-
-def table_of(choose: str) -> str | None:
-    """Return the kind of table that a choice among draws reads of each teacher, None where it reads none."""
-    if is_choice(choose):
-        return "suitability"
-    return "loglikelihoods" if choose.startswith(CHOICE) else None
-
-
 def penalty(row: Row, choose: str) -> float | None:
     """Return what is least for the draw that suits best, by the signal of a choice; None for one that was not rated."""
     if row["tokens"] is None:

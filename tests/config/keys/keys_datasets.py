@@ -15,7 +15,9 @@ from distill.config.catalogue import Catalogue
 from distill.config.plan import Plan
 from distill.config.recipes import (
     CorpusRecipe,
+    CurationEntry,
     CurationRecipe,
+    DatasetEntry,
     DatasetRecipe,
     DecodingRecipe,
     LengthBounds,
@@ -64,7 +66,7 @@ def curated(recipe: CurationRecipe) -> Any:
 
 
 def needed_for_curation(recipe: CurationRecipe) -> Any:
-    return needed(DatasetRecipe(corpus="c", teachers=("a",), curation=recipe))
+    return needed(DatasetEntry(corpus="c", teachers=("a",), curation=recipe.model_dump()))
 
 
 def bounded(recipe: LengthBounds) -> Any:
@@ -147,3 +149,8 @@ KEYS = {
         "near_duplicate": key(0.95, alike),
     }),
 }  # fmt: skip
+KEYS[DatasetEntry] = KEYS[DatasetRecipe]
+KEYS[CurationEntry] = Keys({}, {
+    **KEYS[CurationRecipe].fields,
+    "choose": key("student_overlap_1", needed_for_curation, **LIKELY),
+})  # fmt: skip

@@ -17,6 +17,7 @@ from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonic
 from distill.config.recipes.corpora import AgreementRecipe, CorpusColumns, CorpusRecipe, Rewrite, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.config.recipes.engines import NgramRecipe, ServeRecipe, ServerRecipe, VllmRecipe
+from distill.config.recipes.entries import SUITED, CurationEntry, DatasetEntry, StudyEntry
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
 from distill.config.recipes.publishing import (
@@ -46,7 +47,6 @@ from distill.config.recipes.studies import (
     PowerRecipe,
     StudyRecipe,
 )
-from distill.config.recipes.study_entry import StudyEntry
 from distill.config.recipes.templating import Templating
 from distill.config.recipes.trainings import (
     Distillation,
@@ -68,6 +68,7 @@ __all__ = [
     "COMPARED",
     "EXECUTION",
     "NAME_PATTERN",
+    "SUITED",
     "AgreementJob",
     "AgreementRecipe",
     "Answering",
@@ -76,7 +77,9 @@ __all__ = [
     "CorpusColumns",
     "CorpusEntry",
     "CorpusRecipe",
+    "CurationEntry",
     "CurationRecipe",
+    "DatasetEntry",
     "DatasetRecipe",
     "DecodingRecipe",
     "DistilRecipe",

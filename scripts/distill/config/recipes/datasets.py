@@ -52,31 +52,16 @@ class CurationRecipe(Recipe):
         None,
         description="Largest share of a response's 16-token passages that stand in it before; a loop is near 1.",
     )
-    choose: Literal[
+    choose: Literal["first", "shortest", "longest", "random", "student_likely"] = Field(
         "first",
-        "shortest",
-        "longest",
-        "random",
-        "student_likely",
-        "student_rank_surprisal",
-        "student_local_naturalness",
-        "student_overlap_1",
-        "student_overlap_10",
-    ] = Field(
-        "first",
-        description="Which usable draw stands for a problem; `student_likely`: of the lowest perplexity to `student`. "
-        "Or the one that suits `student` best by a signal: the lowest ratio of mean "
-        "rank to mean surprisal (`student_rank_surprisal`, arXiv 2601.14249), the highest likelihood of its sentences, "
-        "each seen with the prompt and the four before it (`student_local_naturalness`, after arXiv 2510.03988), the "
-        "most tokens that are the student's likeliest, or among its ten likeliest (`student_overlap_1`, "
-        "`student_overlap_10`).",
+        description="Which usable draw stands for a problem; `student_likely`: of the lowest perplexity to `student`.",
     )
-    student: Name | None = Field(None, description="The base student of a `choose` that begins with `student_`.")
+    student: Name | None = Field(None, description="The base student of `choose: student_likely`.")
 
     @model_validator(mode="after")
-    def _student_goes_with_its_choices(self) -> "CurationRecipe":
-        if (self.student is None) == self.choose.startswith("student_"):
-            raise ValueError("`student` goes with `choose: student_likely` or another `student_...`, and nothing else")
+    def _student_goes_with_likely(self) -> "CurationRecipe":
+        if (self.student is None) == (self.choose == "student_likely"):
+            raise ValueError("`student` goes with `choose: student_likely`, and with nothing else")
         return self
 
 
