@@ -86,7 +86,7 @@ def test_a_study_has_the_jobs_that_its_arms_need(name: str) -> None:
     assert unusable_files(plan) == []
     assert len(plan.arms()) == students + trained
     assert jobs["train"] + on_policy == trained + STARTS.get(name, 0)
-    assert jobs["mix"] == datasets
+    assert jobs["mix"] + jobs["mix_suited"] == datasets
     assert jobs["score"] == answered
     assert jobs["generate"] == answered + asked
     assert jobs["fetch_responses"] == published

@@ -29,6 +29,7 @@ def test_all_studies_are_planned_offline(tmp_path: Path, monkeypatch: pytest.Mon
     stats["compute_loglikelihood"] += stats.pop("rate_solutions")  # two rules with one program
     plan = Plan(load(study.folder / "config", {"studies": names}))
     expected = Counter(job_of(plan.catalogue, place).program for place in plan.places())
+    expected["mix"] += expected.pop("mix_suited")  # one rule with two programs
     expected |= {"contrast": 1, "render_page": 1, "render_browser": 1, "all": 1, "analyse": len(analyses.names())}
     assert stats == {**expected, "total": sum(expected.values())}
     assert not (tmp_path / "empty").exists()
