@@ -335,7 +335,7 @@ EDITS = [
     ("distill/tables/schemas.py", "pieces=_INT", "pieces=_LONG",
      {"compute_suitability", "mix_suited"} | analysis("suitability")),
     (f"{RECIPES}/entries.py", "suitability: bool", "suitable: bool", NONE),
-    (f"{RECIPES}/entries.py", '"student_overlap_1",', '"student_overlap",', {"mix_suited"}),
+    (f"{RECIPES}/entries.py", '"choose": "first"', '"choose": "longest"', {"mix_suited"}),
     ("distill/datasets/suited.py", "inf if", "-inf if", {"mix_suited"}),
     ("distill/datasets/suitability.py", "_LEAST = 1e-12", "_LEAST = 1e-9", {"mix_suited"} | analysis("suitability")),
     ("distill/scores/suitability.py", "EXACT = 9", "EXACT = 8", analysis("suitability")),
