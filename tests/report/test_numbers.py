@@ -261,3 +261,20 @@ def test_the_cost_is_the_sum_of_the_seconds(made: tuple[str, pd.DataFrame]) -> N
     trained = STUDENTS * DATASETS * SEEDS * 10.2  # seconds, as made up
     assert f"trainings {trained / 60:.1f} minutes of processor" in made[0]
     assert "teachers&#39; responses 4 seconds of processor" in made[0]
+
+
+def test_changed_answers(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [row for headings, _, row in page if headings[0] == "Changed answers"]
+    for row in found:
+        of_benchmark = items[(items.benchmark == row["benchmark"]) & (items.student == row["student"])]
+        own, other = (of_benchmark[(of_benchmark.dataset == arm) & of_benchmark.seed.isin((0, int(row["seed"])))]
+                      for arm in (row["trained on"], row["against"].replace("untouched student", "base")))  # fmt: skip
+        both = own.merge(other, on="problem_id", validate="one_to_one")
+        right = pd.crosstab(2 * both.n_correct_x > SAMPLES, 2 * both.n_correct_y > SAMPLES)
+        gained, lost = right.at[True, False], right.at[False, True]
+        assert (int(row["turned right"]), int(row["turned wrong"])) == (gained, lost)
+        assert (int(row["both right"]), int(row["neither"])) == (right.at[True, True], right.at[False, False])
+        assert int(row["problems"]) == len(both) == SIZES[BENCHMARKS.index(row["benchmark"])]
+        p = min(1.0, 2 * stats.binom.cdf(min(gained, lost), gained + lost, 0.5))
+        assert row["p"] == ("<0.001" if p < 0.001 else f"{p:.3f}")
+    assert len(found) == STUDENTS * (DATASETS + 1 + 2 * (DATASETS - 2)) * len(SIZES) * SEEDS

@@ -102,8 +102,8 @@ def test_ids_of_two_pictures_do_not_meet(empty: Path) -> None:
     svg = '<?xml version="1.0"?>\n<svg><path id="p"/><use href="#p" clip-path="url(#p)"/></svg>'
     both = [section(empty, name, picture={**PICTURE, "name": name, "svg": svg}) for name in ("one", "two")]
     page = rendered(empty, both)
-    for name in ("one", "two"):
-        own = f'<path id="{name}-p"/><use href="#{name}-p" clip-path="url(#{name}-p)"/></svg>'
+    for place in range(2):
+        own = f'<path id="p{place}-p"/><use href="#p{place}-p" clip-path="url(#p{place}-p)"/></svg>'
         assert f'<svg role="img" aria-label="What it shows">{own}' in page
     assert page.count("<figcaption>How it is read.</figcaption>") == 2
     assert (empty / lineage.Report().file("two.svg")).read_text() == svg
@@ -159,6 +159,9 @@ LINKED = [
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d \u2212 e"}),
     ({"contrast": "g: d - e", "student": "s", "benchmark": "b", "points": "+1"}, "points",
      {"gap": "g", "student": "s", "benchmark": "b", "arms": "d - e"}),
+    ({"student": "s", "benchmark": "b", "arm": "s/t/d/seed-1", "other": "s/base", "decoding": "greedy", "lost": 0,
+      "pairs": {"lost": "second"}}, "lost",
+     {"benchmark": "b", "decoding": "greedy", "arm": "s/t/d/seed-1", "other": "s/base", "pair": "second"}),
 ]  # fmt: skip
 
 

@@ -57,8 +57,12 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
 
 
 def rounded(svg: str) -> str:
-    """Return an SVG whose coordinates have two decimals, a hundredth of a point; words stay as they are."""
-    return re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
+    """Return an SVG whose coordinates have two decimals, a hundredth of a point; words stay as they are.
+
+    White space between elements, which is a tenth of it, goes.
+    """
+    short = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
+    return re.sub(r">\s+<", "><", short)
 
 
 def rows_of_panels(panels: int) -> int:

@@ -19,12 +19,16 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
     """Return the address of the responses behind a row's number; None where no arm and benchmark are named.
 
     `row` maps columns to values, those that are not shown too. The browser finds the arms by their names, so any
-    section's rows may have links. `levels` of a row are the columns that stand for levels: each is an accuracy.
+    section's rows may have links. `levels` of a row are the columns that stand for levels: each is an accuracy. `pairs`
+    are those that count what two arms, `arm` and `other`, make of the same problems, by the browser's words.
     """
     shown = column.replace(" ", "_")
     if row.get(column) in (None, "") or row.get("benchmark") not in benchmarks:
         return None
     told = {name: row[name] for name in PASSED_ON if row.get(name) is not None}
+    if column in row.get("pairs", {}):
+        told = {name: row[name] for name in ("benchmark", "decoding", "arm", "other")}
+        return _address({**told, "pair": row["pairs"][column]})
     name, _, arms = str(row.get("contrast", "")).partition(": ")
     if column in row.get("levels", {}):
         told, shown = {**told, "level": row["levels"][column]}, "accuracy"
@@ -39,4 +43,8 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
     if {"student", "training", "dataset", "seed"} <= told.keys():  # shorter
         told = {"arm": Arm(*(told.pop(name) for name in ("student", "training", "dataset", "seed"))).path, **told}
     counted = {"counted": COUNTED[shown]} if shown in COUNTED else {}
-    return f"{BROWSER}#{urlencode({'benchmark': row['benchmark'], **told, **counted}, safe='/', quote_via=quote)}"
+    return _address({"benchmark": row["benchmark"], **told, **counted})
+
+
+def _address(told: Mapping[str, Any]) -> str:
+    return f"{BROWSER}#{urlencode(told, safe='/', quote_via=quote)}"

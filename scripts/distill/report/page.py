@@ -10,13 +10,13 @@ from distill.report.links import BROWSER, link
 from distill.report.widths import shown, width_of
 
 
-def inline(picture: Mapping[str, str]) -> str:
+def inline(picture: Mapping[str, str], place: int) -> str:
     """Return a picture's SVG as an element of a page, with a text for who cannot see it.
 
-    Its ids get the picture's name, as several stand in one page.
+    Its ids get the picture's place among the page's, as several stand in it.
     """
     svg = picture["svg"]
-    own = re.sub(r'(id="|href="#|url\(#)', rf"\1{picture['name']}-", svg[svg.index("<svg") :])
+    own = re.sub(r'(id="|href="#|url\(#)', rf"\1p{place}-", svg[svg.index("<svg") :])
     return f'<svg role="img" aria-label="{html.escape(picture["alt"])}"{own.removeprefix("<svg")}'
 
 
@@ -82,7 +82,8 @@ def render(
     )
     environment.filters |= {"shown": shown, "broken": broken, "quoted": quoted}
     environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
-    pictures = {name: inline(section["picture"]) for name, section in sections.items() if section["picture"]}
+    drawn = {name: section["picture"] for name, section in sections.items() if section["picture"]}
+    pictures = {name: inline(picture, place) for place, (name, picture) in enumerate(drawn.items())}
     ordered = {name: laid_out(section) for name, section in sections.items()}
     page = environment.from_string(template).render(
         title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, files=files,
