@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from distill.analyses import forest, graph, loss_plots, plots, score_plots, share_plots
+from distill.analyses import forest, funnel_plots, graph, length_plots, loss_plots, plots, score_plots, share_plots
 from distill.analyses.shares import Curve
 from distill.config.lineage import Arm, Score
 
@@ -79,7 +79,8 @@ def test_coordinates_are_short_and_words_stay() -> None:
 
 def test_a_picture_of_nothing_says_so() -> None:
     nothing = (score_plots.accuracy_by_level([]), score_plots.score_by_size([]), forest.forest([]),
-               loss_plots.training_curves({}), share_plots.mix_shares([]))  # fmt: skip
+               loss_plots.training_curves({}), share_plots.mix_shares([]), length_plots.lengths([]),
+               funnel_plots.funnel([]))  # fmt: skip
     for drawn in nothing:
         assert "nothing to show in this study" in drawn.svg
         assert drawn.caption
@@ -230,3 +231,28 @@ def test_curves_name_their_mix_and_what_tells_them_apart() -> None:
     two = share_plots.mix_shares([curve(s0=0.2), curve(s0=0.2, training="u"), curve(s0=0.1, study="b")])
     assert {"a: s", "b: s", "long in short (t)", "long in short (u)"} <= set(words(two))
     assert "3 curves of 2 students" in two.alt
+
+
+# Funnel
+
+
+def test_a_bar_is_as_long_as_its_step_and_arms_have_least_and_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    bars: list[Any] = []
+    barh = Axes.barh
+
+    def recording(axis: Any, y: Any, width: Any, *rest: Any, **keys: Any) -> Any:
+        bars.append((axis.get_title(), list(width), keys["color"]))
+        return barh(axis, y, width, *rest, **keys)
+
+    monkeypatch.setattr(Axes, "barh", recording)
+    steps = [{"problems": 1200, "paired": 70, "trained on": seen} for seen in (50, 60, None)]
+    rows = [("d", {"arm": str(n), "teacher": "long", **each}) for n, each in enumerate(steps)]
+    rows += [("e", {"arm": "3", "teacher": "short", **steps[0]}), ("e", {"arm": "3", "teacher": "long", **steps[2]})]
+    picture = funnel_plots.funnel(rows)
+    assert [width for _, width, _ in bars] == [[1200, 70, 50], [1200, 70, 50], [1200, 70, 0]]
+    assert bars[0][2] == bars[2][2] != bars[1][2]  # a teacher keeps its colour
+    found = [text.strip() for text in words(picture)]
+    assert Counter(found)["1,200"] == 3
+    assert Counter(found) >= Counter(["50 to 60", "50", "unknown", "d", "e", "long", "short", "problems", "trained on"])

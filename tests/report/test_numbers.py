@@ -278,3 +278,21 @@ def test_changed_answers(page: list[tuple[Path_, str, Row]], items: pd.DataFrame
         p = min(1.0, 2 * stats.binom.cdf(min(gained, lost), gained + lost, 0.5))
         assert row["p"] == ("<0.001" if p < 0.001 else f"{p:.3f}")
     assert len(found) == STUDENTS * (DATASETS + 1 + 2 * (DATASETS - 2)) * len(SIZES) * SEEDS
+
+
+def test_lengths_by_correctness(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [row for headings, _, row in page if headings[0] == "Lengths by correctness"]
+    for row in found:
+        dataset = row["trained on"].replace("untouched student", "base")
+        own = items[(items.student == row["student"]) & (items.dataset == dataset) & (items.seed == int(row["seed"]))
+                    & (items.benchmark == row["benchmark"])]  # fmt: skip
+        own = own.assign(each=own.response_tokens / SAMPLES)
+        kinds = {"right": own.query("n_correct == n_samples"), "cut off": own.query("n_cut_off == n_samples"),
+                 "wrong": own.query("n_correct + n_cut_off + n_errors == 0")}  # fmt: skip
+        for kind, part in kinds.items():
+            assert int(row[kind]) == len(part)
+            if len(part):
+                low, middle, high = (round(part.each.quantile(q)) for q in (0.25, 0.5, 0.75))
+                assert row[f"tokens {kind}"] == f"{middle} ({low} to {high})"
+        assert int(row["mixed"]) == len(own) - sum(map(len, kinds.values()))
+    assert len(found) == STUDENTS * (1 + DATASETS * SEEDS) * len(SIZES)

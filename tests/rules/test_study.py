@@ -56,7 +56,7 @@ def analysed(*names: str) -> set[str]:
 
 # Whatever changes a score changes the tables and these.
 TABULATED = analysed("answers", "students", "likelihoods", "references", "changes", "budgets", "shares", "suitability") | {"contrast"}
-SCORED = analysed("levels", "graders", "cost") | TABULATED
+SCORED = analysed("levels", "lengths", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows, the funnel and the graph end with it.
 TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")
 REGRADED = analysed("verdicts", "agreement")

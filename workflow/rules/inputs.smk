@@ -228,8 +228,10 @@ def browsed_files(wildcards):
 # manifests beside it decide whether an analysis is made again.
 
 ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
-PICTURES = ["forest", "score_by_size", "accuracy_by_level", "mix_shares", "training_curves", "study_graph"]
-PICTURES += ["suitability"] if PLAN.suitability() else []
+PICTURES = [
+    "forest", "score_by_size", "accuracy_by_level", "lengths", "mix_shares", "training_curves", "study_graph", "funnel",
+    "suitability",
+]
 
 
 def files_of(kind):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
-from distill.analyses.plots import Drawn, drawn, look, rows_of_panels, span
+from distill.analyses.plots import Drawn, drawn, logarithmic, look, rows_of_panels, span
 from distill.config.lineage import Arm
 
 WINDOW, POINTS = 9, 60  # updates of a running mean; of a line at most so many points are drawn
@@ -37,7 +37,7 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
                         shown.setdefault("held-out problems", _line(axis, held_out, places[name], "--"))
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("update")
-            _logarithmic(axis)
+            logarithmic(axis)
         axes[0].set_ylabel("loss, nats per token")
         axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -50,14 +50,6 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
         "mean, and a band from the least to the most. Where a training holds problems out, their loss is dashed."
     )
     return Drawn(svg, caption, f"Training loss by update of {len(groups)} arms, a panel per student")
-
-
-def _logarithmic(axis: Any) -> None:
-    """Make the vertical axis logarithmic, with plain numbers: powers of ten would be formulas, which are not drawn."""
-    axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if high < 10 * low else "")
 
 
 def _line(axis: Any, points: Curve, place: int, style: str) -> Any:

@@ -75,6 +75,15 @@ def look(place: int) -> dict[str, str]:
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place // len(COLOURS) % len(MARKERS)]}
 
 
+def logarithmic(axis: Any, which: str = "y") -> None:
+    """Make an axis logarithmic, with plain numbers: powers of ten would be formulas, which are not drawn."""
+    getattr(axis, f"set_{which}scale")("log")
+    low, high = getattr(axis, f"get_{which}lim")()
+    part = getattr(axis, f"{which}axis")
+    part.set_major_formatter(lambda value, _: f"{value:g}")
+    part.set_minor_formatter(lambda value, _: f"{value:g}" if high < 10 * low else "")
+
+
 def with_intervals(axis: Any, x: Sequence[Any], rows: Sequence[Mapping[str, Any]], how: Mapping[str, str]) -> Any:
     """Draw the accuracies of rows in points as a line with their intervals; return the line. Three elements in all."""
     ends = [(100 * row["ci_low"], 100 * row["ci_high"], math.nan) for row in rows]
