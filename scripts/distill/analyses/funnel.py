@@ -1,6 +1,6 @@
 """Where the rows went: per arm and teacher from the problems of the corpus to the rows that an update has seen."""
 
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.config.lineage import Arm, place_of
 from distill.runtime.files import read_json
 from distill.scores.golds import notes
@@ -17,12 +17,14 @@ TEXT = (
 
 def analyse(inputs: Inputs) -> Section:
     """Return the section on the funnel, from the manifests of datasets, rendered rows and models."""
+    from distill.analyses import funnel_plots
     from distill.tables.words import FUNNEL  # the tables' library takes time to load
 
     mixed = {m["identity"]["dataset"]: m for m in map(read_json, inputs["datasets"])}
     within = {place_of(m["identity"]): m["teachers"] for m in map(read_json, inputs["rendered"])}
     trained = {Arm.of(m["identity"]): m for m in map(read_json, inputs["models"])}
-    rows = []
+    rows: list[Row] = []
+    datasets = []
     for arm, model in sorted(trained.items(), key=lambda pair: pair[0]):
         manifest, seen = mixed[arm.dataset], model["trained_on"]
         for teacher, steps in manifest["funnel"].items():
@@ -31,5 +33,7 @@ def analyse(inputs: Inputs) -> Section:
             row["within cutoff"] = within[shown_rows(model)].get(teacher, 0)
             row["trained on"] = None if seen is None else seen.get(teacher, 0)
             rows.append(row)
+            datasets.append(arm.dataset)
     used = [mixed[name] for name in sorted({arm.dataset for arm in trained})]
-    return Section("Where the rows went", (*TEXT, *notes(used)), rows, dense=True)
+    picture = Picture("funnel", *funnel_plots.funnel(list(zip(datasets, rows, strict=True))))
+    return Section("Where the rows went", (*TEXT, *notes(used)), rows, picture, dense=True)
