@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from distill.analyses import forest, funnel_plots, graph, length_plots, loss_plots, plots, score_plots, share_plots
+from distill.analyses import (
+    forest,
+    funnel_plots,
+    graph,
+    length_plots,
+    loss_plots,
+    plots,
+    score_plots,
+    share_plots,
+    token_plots,
+)
 from distill.analyses.shares import Curve
 from distill.config.lineage import Arm, Score
 
@@ -80,7 +90,7 @@ def test_coordinates_are_short_and_words_stay() -> None:
 def test_a_picture_of_nothing_says_so() -> None:
     nothing = (score_plots.accuracy_by_level([]), score_plots.score_by_size([]), forest.forest([]),
                loss_plots.training_curves({}), share_plots.mix_shares([]), length_plots.lengths([]),
-               funnel_plots.funnel([]))  # fmt: skip
+               funnel_plots.funnel([]), token_plots.token_curve([]))  # fmt: skip
     for drawn in nothing:
         assert "nothing to show in this study" in drawn.svg
         assert drawn.caption

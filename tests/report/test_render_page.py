@@ -85,7 +85,7 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert {cell for found in made.values() for cell in cells(shown_rows(found))} <= shown
     assert '"<think>"' in shown  # what a chat template added
     pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
-    assert page.count("<svg") == len(pictures) == 9
+    assert page.count("<svg") == len(pictures) == 10
     assert re.findall(r'<(?:h2|div) id="(\w+)">', page) == analyses.names()
     assert re.findall(r'<h2 id="(\w+)">', page) == ["answers", "cost", "students"]  # the others are folded
     folder = tmp_path / lineage.Report().folder

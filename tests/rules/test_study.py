@@ -55,7 +55,10 @@ def analysed(*names: str) -> set[str]:
 
 
 # Whatever changes a score changes the tables and these.
-TABULATED = analysed("answers", "students", "likelihoods", "references", "changes", "budgets", "shares", "suitability") | {"contrast"}
+TABULATED = analysed(
+    "answers", "students", "likelihoods", "references", "changes", "budgets", "shares", "suitability",
+    "token_curve",
+) | {"contrast"}
 SCORED = analysed("levels", "lengths", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows, the funnel and the graph end with it.
 TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")

@@ -229,9 +229,17 @@ def browsed_files(wildcards):
 
 ANALYSES = [lineage.Analysis(name) for name in analyses.names()]
 PICTURES = [
-    "forest", "score_by_size", "accuracy_by_level", "lengths", "mix_shares", "training_curves", "study_graph", "funnel",
-    "suitability",
+    "forest",
+    "score_by_size",
+    "accuracy_by_level",
+    "lengths",
+    "mix_shares",
+    "token_curve",
+    "training_curves",
+    "study_graph",
+    "funnel",
 ]
+PICTURES += ["suitability"] if PLAN.suitability() else []
 
 
 def files_of(kind):

@@ -69,7 +69,7 @@ def curves(means: Sequence[Mapping[str, Any]], made: Mapping[str, Mapping[str, A
     """Return the curves of all students, in the order of the means; of several benchmarks that of their mean."""
     found: dict[tuple[Any, ...], dict[float, Mapping[str, Any]]] = defaultdict(dict)
     untouched: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    for row in _primary(means):
+    for row in primary_rows(means):
         who = row["study"], row["student"]
         if row["dataset"] == BASE:
             untouched[who] = row
@@ -83,7 +83,7 @@ def curves(means: Sequence[Mapping[str, Any]], made: Mapping[str, Mapping[str, A
     ]
 
 
-def _primary(means: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def primary_rows(means: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the rows that stand for the arms, of each student of each study."""
     own: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in means:

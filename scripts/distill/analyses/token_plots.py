@@ -1,0 +1,46 @@
+"""The picture of accuracy by tokens trained on."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from distill.analyses.plots import COLOURS, Drawn, drawn, logarithmic, look, rows_of_panels, span, with_intervals
+from distill.analyses.token_curve import Curve
+
+
+def token_curve(curves: Sequence[Curve]) -> Drawn:
+    """Return the picture of curves: a panel per student, a line per dataset, all on the same axes."""
+    studies = {curve.study for curve in curves}
+    panels: dict[str, list[Curve]] = {}
+    for curve in curves:
+        panels.setdefault(f"{curve.study}: {curve.student}" if len(studies) > 1 else curve.student, []).append(curve)
+    places = {name: place for place, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
+    tokens = [place for curve in curves for place, _ in curve.points]
+
+    def draw(axes: list[Any]) -> None:
+        shown: dict[str, Any] = {}
+        for axis, (title, own) in zip(axes, panels.items(), strict=True):
+            base = 100 * own[0].untouched["accuracy"]
+            shown["untouched student"] = axis.axhline(base, color=COLOURS[7], linestyle="--", linewidth=1)
+            for curve in own:
+                where, rows = zip(*curve.points, strict=True)
+                shown[curve.name] = with_intervals(axis, where, rows, look(places[curve.name]))
+            axis.set_xlim(0.9 * min(tokens), 1.1 * max(tokens))
+            axis.set_ylim(0, 102)
+            logarithmic(axis, "x")
+            axis.tick_params(axis="x", which="both", labelsize=8)
+            axis.set_title(title, fontsize=10)
+            axis.set_xlabel("loss tokens trained on")
+        axes[0].set_ylabel("accuracy, points")
+        axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    rows, arms = rows_of_panels(len(panels)), [row for curve in curves for _, row in curve.points]
+    columns = math.ceil(max(len(panels), 1) / rows)
+    svg = drawn((3.8 * columns + 2.4, 3.2 * rows), len(panels), draw, rows)
+    problems, seeds = (span(row[name] for row in arms) if arms else "0" for name in ("n_problems", "n_seeds"))
+    caption = (
+        "Accuracy by the loss tokens that an arm was trained on (logarithmic axis), a line per dataset, a mark per "
+        f"budget with its 95 % interval; n = {problems} problems and {seeds} seeds of an arm. Dashed: the untouched "
+        "student."
+    )
+    return Drawn(svg, caption, f"Accuracy by tokens trained on, {len(curves)} curves of {len(panels)} students")
