@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from distill.analyses.contrast_rows import short_figures
 from distill.analyses.forest import forest
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
 from distill.scores.answers import answers, summaries
@@ -19,7 +20,7 @@ NONE = "The studies name no gaps."
 def analyse(inputs: Inputs) -> Section:
     """Return the section of sentences and the forest plot, from gaps.csv."""
     gaps = [row for row in read_csv(*inputs["gaps"]) if is_declared(row)]
-    said = answers(gaps)
+    said = [{**row, "answer": short_figures(row["answer"])} for row in answers(gaps)]
     text = ((TEXT if said else NONE), *expectations(gaps))
     shown = [row for row in gaps if row["primary"] == "yes" and row["measure"] == ACCURACY.name]
     picture = Picture("forest", *forest(shown))

@@ -1,5 +1,6 @@
 """Rows of gaps.csv as tables of the report: with what a reader needs beside each number."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,8 +32,18 @@ def row(gap: Any) -> Row:
         "p (Holm)": with_more(shown["p"], shown[HOLM]),
         "seeds (SD)": with_more(str(gap["n_seeds"]), shown["training noise"]),
         "loss tokens": shown["loss tokens"],
-        "parity": shown["parity"],
+        "parity": short_figures(shown["parity"]),
     }
+
+
+def short_figures(text: str) -> str:
+    """Return a text whose figures of four decimals and more have two; of small ones two digits are left."""
+
+    def short(found: re.Match[str]) -> str:
+        figure = float(found[0])
+        return f"{figure:.2f}" if figure >= 0.1 else f"{figure:.2g}"
+
+    return re.sub(r"(?<![\w.])\d+\.\d{4,}(?![\w.])", short, text)
 
 
 def with_more(text: str, more: str) -> str:

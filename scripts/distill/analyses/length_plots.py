@@ -31,8 +31,9 @@ def lengths(found: Sequence[Lengths]) -> Drawn:
             axis.set_xlabel("tokens of a response")
         ends = [axis.get_xlim() for axis in axes]
         for axis in axes:
-            axis.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
+            axis.set_xlim(max(min(low for low, _ in ends), 1), max(high for _, high in ends))
             logarithmic(axis, "x")
+            axis.tick_params(axis="x", which="both", labelsize=8)
         axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
     rows = rows_of_panels(len(panels))

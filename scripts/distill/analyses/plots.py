@@ -81,7 +81,12 @@ def logarithmic(axis: Any, which: str = "y") -> None:
     low, high = getattr(axis, f"get_{which}lim")()
     part = getattr(axis, f"{which}axis")
     part.set_major_formatter(lambda value, _: f"{value:g}")
-    part.set_minor_formatter(lambda value, _: f"{value:g}" if high < 10 * low else "")
+
+    def minor(value: float, _: Any) -> str:
+        is_shown = high < 10 * low or (high < 1000 * low and f"{value:e}"[0] in "25")
+        return f"{value:g}" if is_shown else ""
+
+    part.set_minor_formatter(minor)
 
 
 def with_intervals(axis: Any, x: Sequence[Any], rows: Sequence[Mapping[str, Any]], how: Mapping[str, str]) -> Any:

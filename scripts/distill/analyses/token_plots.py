@@ -17,6 +17,10 @@ def token_curve(curves: Sequence[Curve]) -> Drawn:
     places = {name: place for place, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
     tokens = [place for curve in curves for place, _ in curve.points]
 
+    is_wide = bool(tokens) and max(tokens) >= 10 * min(tokens)
+    highest = max((row["ci_high"] for curve in curves for _, row in curve.points), default=1)
+    top = min(102.0, 125 * max([highest, *(curve.untouched["accuracy"] for curve in curves)]))
+
     def draw(axes: list[Any]) -> None:
         shown: dict[str, Any] = {}
         for axis, (title, own) in zip(axes, panels.items(), strict=True):
@@ -26,8 +30,9 @@ def token_curve(curves: Sequence[Curve]) -> Drawn:
                 where, rows = zip(*curve.points, strict=True)
                 shown[curve.name] = with_intervals(axis, where, rows, look(places[curve.name]))
             axis.set_xlim(0.9 * min(tokens), 1.1 * max(tokens))
-            axis.set_ylim(0, 102)
-            logarithmic(axis, "x")
+            axis.set_ylim(0, top)
+            if is_wide:
+                logarithmic(axis, "x")
             axis.tick_params(axis="x", which="both", labelsize=8)
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("loss tokens trained on")
@@ -39,7 +44,7 @@ def token_curve(curves: Sequence[Curve]) -> Drawn:
     svg = drawn((3.8 * columns + 2.4, 3.2 * rows), len(panels), draw, rows)
     problems, seeds = (span(row[name] for row in arms) if arms else "0" for name in ("n_problems", "n_seeds"))
     caption = (
-        "Accuracy by the loss tokens that an arm was trained on (logarithmic axis), a line per dataset, a mark per "
+        "Accuracy by the loss tokens that an arm was trained on, a line per dataset, a mark per "
         f"budget with its 95 % interval; n = {problems} problems and {seeds} seeds of an arm. Dashed: the untouched "
         "student."
     )
