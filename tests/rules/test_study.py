@@ -56,7 +56,14 @@ def analysed(*names: str) -> set[str]:
 
 # Whatever changes a score changes the tables and these.
 TABULATED = analysed(
-    "answers", "students", "likelihoods", "references", "changes", "budgets", "shares", "suitability",
+    "answers",
+    "students",
+    "likelihoods",
+    "references",
+    "changes",
+    "budgets",
+    "shares",
+    "suitability",
     "token_curve",
 ) | {"contrast"}
 SCORED = analysed("levels", "lengths", "graders", "cost") | TABULATED

@@ -4,7 +4,7 @@ from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
 from distill.scores.csvs import read_csv
 
 NEEDS = ("suitability", "suitability_tables", "datasets", "train_rows", "rendered", "unrendered", "gaps")
-ORDER = 34
+ORDER = 36
 TEXT = (
     "How well the rows of each dataset suit a student before any training, of the tokens that the training teaches. "
     "Less is better: perplexity; the ratio of a token's mean rank, at most 100, to its mean surprisal in nats (arXiv "
