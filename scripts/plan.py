@@ -9,7 +9,6 @@ Run as: python scripts/plan.py --settings '{"studies": ["toy"]}' --folder config
 
 import argparse
 import os
-from functools import cache
 from pathlib import Path
 
 from distill.config.catalogue import Catalogue
@@ -21,7 +20,7 @@ from distill.forecast.forecast import Forecast, forecast
 from distill.forecast.text import LEGEND, offers_text, plan_text, taken_text, used_text
 from distill.forecast.used import uses
 from distill.forecast.walls import Site
-from distill.runtime.codehash import code_hash
+from distill.runtime.codehash import code_hashes
 from distill.runtime.errors import InputError
 from distill.runtime.run import run
 from distill.scores.csvs import read_csv
@@ -50,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
 def told(catalogue: Catalogue, cores: int, gpus: int = 0, jobs: int = 0) -> str:
     """Return all that is said of the chosen studies; the caps are those of the command line."""
     site = Site.of(catalogue.settings.prices.gpu_hour, cores, gpus, jobs)
-    found = forecast(Plan(catalogue), cache(lambda name, also: code_hash(SCRIPTS / f"{name}.py", also)), site)
+    found = forecast(Plan(catalogue), code_hashes(SCRIPTS), site)
     sections = {
         "Still missing": plan_text(found),
         "Finished: planned against taken": taken_text(found),

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from distill.config.load import load
 from distill.config.plan import Plan
 from distill.config.recipes import GenerateJob
 from distill.responses.engines import LAUNCHING, modules_of
-from distill.runtime.codehash import code_hash
+from distill.runtime.codehash import code_hashes
 
 Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
 
@@ -130,8 +129,7 @@ def test_the_study_has_jobs_of_every_rule_and_every_kind_of_place(planned: Plann
 
 
 def test_the_parameters_of_each_rule_are_those_of_the_audit(planned: Planned, plan: Plan, study: Study) -> None:
-    scripts = study.folder / "scripts"
-    hash_of = cache(lambda name, modules: code_hash(scripts / f"{name}.py", modules, scripts))
+    hash_of = code_hashes(study.folder / "scripts")
     for place, (rule, params) in planned.items():
         job = jobs.job_of(plan.catalogue, place)
         # One program rates responses and solutions, by two rules; one rule mixes, by two programs.

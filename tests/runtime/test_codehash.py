@@ -6,13 +6,14 @@ The first half edits a little tree made for the purpose, the second a copy of th
 import ast
 import io
 import shutil
+import sys
 import tokenize
 from pathlib import Path
 
 import pytest
 
 from distill import analyses
-from distill.runtime.codehash import ROOT, code_hash, reached
+from distill.runtime.codehash import ROOT, code_hash, code_hashes, reached
 
 # --- a little tree --------------------------------------------------------------------------------------------
 
@@ -398,8 +399,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
 
 
+@pytest.fixture(autouse=True)
+def unkept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes are computed, and none is kept for later ones (test_hashed.py)."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 def hashes(root: Path) -> dict[str, str]:
-    return {name: code_hash(script, also, root) for name, (script, also) in programs(root).items()}
+    hash_of = code_hashes(root)
+    return {name: hash_of(script.stem, also) for name, (script, also) in programs(root).items()}
 
 
 @pytest.fixture(scope="module")
@@ -419,6 +427,10 @@ def test_an_edit_changes_the_hash_of_just_these_programs(
     finally:
         (copy / file).write_text(text)
     assert {name for name in before if after[name] != before[name]} == expected
+
+
+def test_one_program_by_itself_and_among_all_has_the_same_hash(copy: Path, before: dict[str, str]) -> None:
+    assert {name: code_hash(script, also, copy) for name, (script, also) in programs(copy).items()} == before
 
 
 def test_comments_in_every_line_of_every_file_change_nothing(copy: Path, before: dict[str, str]) -> None:

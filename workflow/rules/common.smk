@@ -31,7 +31,7 @@ from distill.config.origins import unusable_files
 from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
-from distill.runtime.codehash import code_hash
+from distill.runtime.codehash import code_hashes
 from distill.runtime.devices import visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
@@ -57,9 +57,7 @@ def one_of(names):
 # `threads` returns, so what cannot change a row goes through one.
 
 
-@cache
-def hash_of(name, *modules):
-    return code_hash(SCRIPTS / f"{name}.py", modules)
+hash_of = code_hashes(SCRIPTS)  # of a program's name and the modules that it loads by name
 
 
 @cache
@@ -79,7 +77,7 @@ def recipe(kind):
 
 def code(kind):
     """Return a parameter: the hash of the code that its program can reach. Computed if a job is planned."""
-    return lambda wildcards: hash_of(job(kind, wildcards).program, *job(kind, wildcards).modules)
+    return lambda wildcards: hash_of(job(kind, wildcards).program, job(kind, wildcards).modules)
 
 
 def program(kind):

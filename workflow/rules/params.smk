@@ -34,7 +34,7 @@ def untracked(parameter):
 def shard_fingerprint(wildcards):
     """Return the digest of a shard's rows as they are now."""
     cache = Path(".snakemake/mixdistill", f"{wildcards.corpus}.json")
-    code = hash_of(job(lineage.Statements, wildcards).program)
+    code = hash_of(job(lineage.Statements, wildcards).program, ())
     return fingerprint(jobs.problems_job(CATALOGUE, wildcards.corpus), code, cache)[wildcards.shard]
 
 
@@ -250,6 +250,6 @@ def planned_line():
         from distill.forecast.walls import Site
 
         site = Site.of(CATALOGUE.settings.prices.gpu_hour, **caps())
-        return summary(forecast(PLAN, lambda name, also: hash_of(name, *also), site))
+        return summary(forecast(PLAN, hash_of, site))
     except (ImportError, InputError) as error:
         return f"plan: {error}"

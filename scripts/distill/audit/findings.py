@@ -20,7 +20,7 @@ from distill.config.plan import Plan
 from distill.models.folders import origin
 from distill.problems.fingerprint import fingerprint_rows
 from distill.problems.mapping import read_corpus
-from distill.runtime.codehash import code_hash
+from distill.runtime.codehash import code_hashes
 from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, read_json
 from distill.runtime.record import TIMED, output_names, seal
@@ -51,7 +51,7 @@ class Audit:
         self._plan, self._scripts = plan, scripts
         self.places = chosen_places(plan)
         self.digest: Callable[[Path], str | None] = cache(_digest)
-        self._code = cache(lambda program, modules: code_hash(scripts / f"{program}.py", modules))
+        self._code = code_hashes(scripts)
         self._fingerprints = cache(self._corpus_fingerprints)
 
     def findings(self, threads: int) -> list[Finding]:

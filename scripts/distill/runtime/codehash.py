@@ -15,14 +15,14 @@ What it cannot see: modules loaded by name. Those are passed as `also` (one engi
 import ast
 import builtins
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-from distill.runtime.hashed import remembered
+from distill.runtime.hashed import remembered, sources_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = Path("distill", "runtime")
@@ -55,12 +55,21 @@ def code_hash(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> st
 
     `also` names modules below `root` that it loads by name. Files are read anew at each call and parsed once.
     """
-    script, root = script.resolve(), root.resolve()
-    return remembered(script, also, root, lambda: _code_hash(script, also, root))
+    return _code_hash(script.resolve(), also, _Tree(root.resolve()))
 
 
-def _code_hash(script: Path, also: tuple[str, ...], root: Path) -> str:
-    tree, digest = _Tree(root), hashlib.sha256()
+def code_hashes(scripts: Path = ROOT) -> Callable[[str, tuple[str, ...]], str]:
+    """Return what gives `code_hash` of a program in `scripts` by its name; of all, the files are read once."""
+    tree = _Tree(scripts.resolve())
+    return cache(lambda name, also: _code_hash(tree.root / f"{name}.py", also, tree))
+
+
+def _code_hash(script: Path, also: tuple[str, ...], tree: "_Tree") -> str:
+    return remembered(script, also, tree.root, tree.sources, lambda: _computed(script, also, tree))
+
+
+def _computed(script: Path, also: tuple[str, ...], tree: "_Tree") -> str:
+    digest = hashlib.sha256()
     for path, name in sorted(tree.reached(script, also), key=lambda t: (t[0].name, str(t[0]), t[1])):
         if source := tree.module(path).source(name):
             digest.update(f"{path.stem}:{name}\n{source}\n".encode())
@@ -74,13 +83,21 @@ def reached(script: Path, also: tuple[str, ...] = (), root: Path = ROOT) -> set[
 
 
 class _Tree:
-    """The modules below a root, as they stand on disk now, and the ways between their definitions."""
+    """The modules below a root, as they stand on disk when first asked for, and the ways between their definitions."""
 
     def __init__(self, root: Path):
-        self._root = root
+        self.root = root
+        self._sources: str | None = None
+        self._runtime: dict[Path, bool] = {}
         self._files: dict[str, Path | None] = {}
         self._modules: dict[Path, _Module] = {}
         self._runs: dict[str, list[Target]] = {}
+
+    def sources(self) -> str:
+        """Return a digest of all files, modules of no program too."""
+        if self._sources is None:
+            self._sources = sources_digest(self.root)
+        return self._sources
 
     def reached(self, script: Path, also: Iterable[str]) -> set[Target]:
         todo: list[Target] = [(script.resolve(), ENTRY)]
@@ -95,7 +112,7 @@ class _Tree:
 
     def module(self, path: Path) -> "_Module":
         if path not in self._modules:
-            inside = path.relative_to(self._root) if path.is_relative_to(self._root) else Path(path.name)
+            inside = path.relative_to(self.root) if path.is_relative_to(self.root) else Path(path.name)
             self._modules[path] = _parse(path.read_text(), ".".join(inside.parent.parts))
         return self._modules[path]
 
@@ -130,7 +147,7 @@ class _Tree:
         yield from self._entries(origin)
         inner = (f"{origin}.{names[0]}", names[1:], trail) if names else None
         if path is None:
-            if inner and self._root.joinpath(*origin.split(".")).is_dir():
+            if inner and self.root.joinpath(*origin.split(".")).is_dir():
                 yield from self._imported(*inner)
         elif self._is_runtime(path):
             if DECLARED in self.module(path).bound:
@@ -152,11 +169,13 @@ class _Tree:
         return self._runs[name]
 
     def _is_runtime(self, path: Path) -> bool:
-        return path.is_relative_to(self._root / RUNTIME)
+        if path not in self._runtime:
+            self._runtime[path] = path.is_relative_to(self.root / RUNTIME)
+        return self._runtime[path]
 
     def _file(self, name: str) -> Path | None:
         if name not in self._files:
-            base = self._root.joinpath(*name.split("."))
+            base = self.root.joinpath(*name.split("."))
             files = (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
             self._files[name] = next(files, None)
         return self._files[name]

@@ -16,21 +16,28 @@ from pathlib import Path
 FILE = Path("distill", "runtime", "__pycache__", "codehash.json")
 
 
-def remembered(script: Path, also: tuple[str, ...], root: Path, compute: Callable[[], str]) -> str:
-    """Return the hash of a program below `root`: one that was kept, or what `compute` gives, which is kept."""
+def remembered(
+    script: Path, also: tuple[str, ...], root: Path, digest: Callable[[], str], compute: Callable[[], str]
+) -> str:
+    """Return the hash of a program below `root`: one that was kept, or what `compute` gives, which is kept.
+
+    `digest` gives what `sources_digest` says of the root.
+    """
     path = root / FILE
     if sys.dont_write_bytecode or not script.is_relative_to(root) or not path.parents[1].is_dir():
         return compute()
     key = " ".join([script.relative_to(root).as_posix(), *also])
-    sources = _digest(root)
+    sources = digest()
     hashes = _kept(path, sources)
     if key not in hashes:
         hashes[key] = compute()
-        _keep(path, sources, {**_kept(path, sources), key: hashes[key]})
+        if sources_digest(root) == sources:  # nobody has edited a file meanwhile
+            _keep(path, sources, {**_kept(path, sources), key: hashes[key]})
     return hashes[key]
 
 
-def _digest(root: Path) -> str:
+def sources_digest(root: Path) -> str:
+    """Return a digest of every source file below a root and of Python's version."""
     digest = hashlib.sha256(sys.version.encode())
     for path in sorted(root.rglob("*.py")):
         text = path.read_bytes()
