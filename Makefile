@@ -34,7 +34,7 @@ check: $(VENV)/demo.done ## Every artefact of the chosen studies: there, unalter
 	@snakemake check --nolock --cores $(CORES) --quiet all
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-browser: $(VENV)/test.done ## Report and response browser in a real Chromium; skipped where none can be had.
 	tests/browser/fetch.sh .chromium

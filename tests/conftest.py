@@ -19,10 +19,15 @@ with suppress(ImportError):  # the tests with vLLM run without it
 
 
 # The files that take longest are begun first, so that no process has one of them left to do alone; of the first two
-# only one wants the finished study, so that no process waits for it.
-SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "rules/test_study_runs.py",
-        "responses/test_generate_kills.py", "config/keys/test_every_key.py", "training/test_signals.py",
-        "verdicts/test_workers.py", "rules/test_check.py", "rules/test_deployment.py")  # fmt: skip
+# only one wants the finished study, so that no process waits for it. xdist keeps this order where it is told to
+# (`--no-loadscope-reorder`); of itself it begins with the files that have the most tests.
+SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "training/test_processes.py", "rules/test_study_runs.py",
+        "training/test_signals.py", "rules/test_publish_runs.py", "rules/test_served_runs.py",
+        "rules/test_likelihood_runs.py", "rules/test_on_policy_runs.py", "rules/test_distillation_runs.py",
+        "rules/test_published.py", "config/keys/test_every_key.py", "responses/test_generate_kills.py",
+        "rules/test_deployment.py", "rules/test_odd_names.py", "rules/test_environments.py", "rules/test_check.py",
+        "responses/test_served.py", "verdicts/test_grading.py", "verdicts/test_workers.py",
+        "training/test_on_policy.py", "scores/test_contrast.py", "runtime/test_codehash.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
