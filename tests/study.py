@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from dry_runs import dry_run
 from helpers import REPOSITORY
 
 CATALOGUE = "config/catalogue/"
@@ -81,6 +82,9 @@ class Study:
 
     def snakemake(self, *options: str, seconds: int = GUARD_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
+        start, rest = self.command(*options)[:3], self.command(*options)[3:]
+        if "--dry-run" in options and start == [sys.executable, "-m", "snakemake"]:
+            return dry_run(rest, self.folder, self.environment(), seconds)
         return subprocess.run(self.command(*options), cwd=self.folder, capture_output=True, text=True, timeout=seconds,
                               env=self.environment())  # fmt: skip
 

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -51,9 +49,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 def snakemake(folder: Path, *options: str) -> str:
     """Run Snakemake from a folder; it must succeed."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
-    done = subprocess.run(command, cwd=folder, env=Study(folder).environment(), capture_output=True, text=True,
-                          timeout=1800)  # fmt: skip
+    done = Study(folder).snakemake(*options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -2,14 +2,13 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dry_runs import dry_run
 from helpers import REPOSITORY
-from study import CATALOGUE, Study
+from study import CATALOGUE, GUARD_SECONDS, Study
 
 from distill.config.demands import LONGEST
 
@@ -28,9 +27,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 def planned(study: Study, *options: str, **variables: str) -> dict[str, dict[str, str]]:
     """Return what jobs would ask for by their rule (the last of each), as a dry run without `--cores` shows it."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", *options, "--", TRAINED]
     env = {n: v for n, v in study.environment().items() if not n.startswith("SNAKEMAKE")} | variables
-    done = subprocess.run(command, cwd=study.folder, env=env, capture_output=True, text=True, timeout=1800)
+    done = dry_run(["--dry-run", *options, "--", TRAINED], study.folder, env, GUARD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for block in re.split(r"^ *(?:local)?rule ", done.stdout + done.stderr, flags=re.MULTILINE)[1:]:

@@ -5,13 +5,14 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dry_runs import dry_run
 from helpers import REPOSITORY
+from study import GUARD_SECONDS
 from world import edit
 
 JUDGE = {"teacher": "toy-large", "prompt": "equal"}
@@ -26,10 +27,10 @@ def _dry_run(settings: str, kind: str, entries: str) -> list[list[str]]:
         edit(Path(folder, f"catalogue/{kind}.yaml"), json.loads(entries))
     given = {"studies": ["toy"], "judge": JUDGE, **json.loads(settings), "folder": folder}
     chosen = [f"{name}={json.dumps(value)}" for name, value in given.items()]
-    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--cores", "1", "--nolock", "--workflow-profile", "none",
+    options = ["--dry-run", "-p", "--cores", "1", "--nolock", "--workflow-profile", "none",
                "-s", str(REPOSITORY / "workflow/Snakefile"), "--config", *chosen]  # fmt: skip
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False)
+    done = dry_run(options, Path.cwd(), {**os.environ, "PATH": path}, GUARD_SECONDS)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     lines = re.findall(r"^Shell command: exec python (.*)$", done.stdout + done.stderr, re.MULTILINE)
     # `--prompt=x` is taken apart, to be found as the others are
