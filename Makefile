@@ -3,6 +3,8 @@ VENV ?= .venv
 VLLM ?= .venv-vllm
 PYTHON ?= python3.11
 CORES ?= 2
+# How many processes share the tests of `make test`.
+WORKERS ?= 2
 # The build of torch that a new $(VENV) gets: `cpu`, or `cuda` with 2.7 GB of it and CUDA libraries.
 TORCH ?= cpu
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -34,7 +36,7 @@ check: $(VENV)/demo.done ## Every artefact of the chosen studies: there, unalter
 	@snakemake check --nolock --cores $(CORES) --quiet all
 
 test: $(VENV)/test.done lint ## Lint, then every test; the toy study runs in it end to end.
-	pytest -n 2 --dist loadfile --no-loadscope-reorder
+	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-browser: $(VENV)/test.done ## Report and response browser in a real Chromium; skipped where none can be had.
 	tests/browser/fetch.sh .chromium

@@ -18,7 +18,7 @@ with suppress(ImportError):  # the tests with vLLM run without it
     settings.load_profile("busy")
 
 
-# The files that take longest are begun first, so that no process has one of them left to do alone; of the first two
+# The files that take longest are begun first, so that no process has one of them left to do alone; of the first three
 # only one wants the finished study, so that no process waits for it. xdist keeps this order where it is told to
 # (`--no-loadscope-reorder`); of itself it begins with the files that have the most tests.
 SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "training/test_processes.py", "rules/test_study_runs.py",
