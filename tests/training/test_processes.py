@@ -12,6 +12,7 @@ import train
 from helpers import REPOSITORY, manifest
 from running import LONG, Training
 from safetensors.numpy import load_file
+from test_signals import interrupted
 from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
@@ -144,6 +145,30 @@ def test_no_process_outlives_the_program_and_the_next_run_goes_on(
         assert time.monotonic() < deadline, "still running"
         time.sleep(0.05)
     goes_on(training, inputs, undisturbed)
+
+
+def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
+    inputs: Path,  # noqa: F811
+    undisturbed: Path,
+    tmp_path: Path,
+) -> None:
+    first = Training(inputs, tmp_path / "m/weights", 2, **LONG)
+    first.until_saved()
+    first.program.terminate()  # as Snakemake does: only the program
+    done = interrupted(first, signal.SIGTERM)
+    second = Training(inputs, first.output, 2, **LONG)
+    while max(int(path.name.split("-")[1]) for path in second.saved()) <= done:
+        assert second.program.poll() is None, second.log.read_text()
+        time.sleep(0.02)
+    os.kill(second.ranks()[1], signal.SIGUSR1)  # as SLURM may: one of the processes
+    assert second.ended() == 1
+    assert "ended the training after update" in second.error()
+    assert second.begins() == [done]
+    third = Training(inputs, first.output, 2, **LONG)
+    assert third.ended() == 0, third.lines()
+    assert third.begins()[0] > done
+    assert weights(third.output) == weights(undisturbed)
+    assert manifest(third.output) == manifest(undisturbed)
 
 
 def is_running(pid: int) -> bool:

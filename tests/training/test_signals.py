@@ -3,10 +3,10 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -69,29 +69,27 @@ def catches(pid: int) -> bool:
     return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def test_two_devices_end_after_the_same_update_whoever_gets_the_signal(
+def test_a_killed_training_goes_on_and_comes_out_the_same(
     inputs: Path,  # noqa: F811
+    undisturbed: Path,
     tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, **LONG)
-    first = Training(inputs, tmp_path / "m/weights", 2, **LONG)
-    first.until_saved()
-    first.program.terminate()  # as Snakemake does: only the program
-    done = interrupted(first, signal.SIGTERM)
-    second = Training(inputs, first.output, 2, **LONG)
-    while max(int(path.name.split("-")[1]) for path in second.saved()) <= done:
-        assert second.program.poll() is None, second.log.read_text()
-        time.sleep(0.02)
-    os.kill(second.ranks()[1], signal.SIGUSR1)  # as SLURM may: one of the processes
-    assert second.ended() == 1
-    assert "ended the training after update" in second.error()
-    assert second.begins() == [done]
-    third = Training(inputs, first.output, 2, **LONG)
-    assert third.ended() == 0, third.lines()
-    assert third.begins()[0] > done
-    assert undisturbed.ended() == 0
-    assert weights(third.output) == weights(undisturbed.output)
-    assert manifest(third.output) == manifest(undisturbed.output)
+    training = Training(inputs, tmp_path / "m/weights", **LONG)
+    training.until_saved()
+    training.program.send_signal(signal.SIGKILL)
+    assert training.ended() == -signal.SIGKILL
+    assert training.left() == {"state"}
+    # A state that was cut short while it was written must not be taken up.
+    (state,) = training.output.parent.glob("state/*")
+    shutil.copytree(next(state.glob("checkpoint-*")), state / "checkpoint-9999")
+    (state / "checkpoint-9999/trainer_state.json").write_text('{"global_')
+    capfd.readouterr()
+    run(inputs, training.output, **LONG)
+    assert json.loads(capfd.readouterr().err.splitlines()[0])["done"] > 0
+    assert weights(training.output) == weights(undisturbed)
+    assert manifest(training.output) == manifest(undisturbed)
+    assert "state" not in training.left()
 
 
 # Trains in a child that is killed at a random moment, ten times, then to the end. What torch needs to start is loaded

@@ -1,11 +1,6 @@
-"""train.py: what the loss sees, equal bytes for equal inputs, a kill in the middle, LoRA, and students from scratch."""
+"""train.py: what the loss sees, equal bytes for equal inputs, LoRA, and students from scratch."""
 
 import json
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +8,7 @@ import initialise
 import numpy as np
 import pytest
 import train
-from helpers import PROMPTS, REPOSITORY, TOY, base_model, manifest, problems_table, recipe
+from helpers import PROMPTS, TOY, base_model, manifest, problems_table, recipe
 
 from distill import tables
 from distill.models.folders import load_generation_config, load_model, load_tokenizer, stop_ids
@@ -132,39 +127,6 @@ def test_accumulation_is_the_same_arithmetic(inputs: Path, trained: Path, tmp_pa
     run(inputs, tmp_path / "m/weights", micro_batch=4)
     one, two = (load_model(p.parent, dtype="float32").state_dict() for p in (trained, tmp_path / "m/weights"))
     assert max(float((one[n] - two[n]).abs().max()) for n in one) < 2e-3
-
-
-def is_json(path: Path) -> bool:
-    """Whether a file is written to its end."""
-    try:
-        return bool(json.loads(path.read_text()))
-    except (OSError, ValueError):
-        return False
-
-
-def test_a_killed_training_goes_on_and_comes_out_the_same(inputs: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(REPOSITORY / "scripts/train.py")]
-    long = {"epochs": 20, "save_every": 8}
-    run(inputs, tmp_path / "whole/weights", **long)
-    output = tmp_path / "killed/weights"
-    killed = subprocess.Popen([*command, *options(inputs, output, **long)], stderr=subprocess.DEVNULL)
-    while not any(map(is_json, output.parent.glob("state/*/checkpoint-*/trainer_state.json"))):
-        assert killed.poll() is None
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    assert not (output.parent / "manifest.json").exists()
-    # A state that was cut short while it was written must not be taken up.
-    (state,) = output.parent.glob("state/*")
-    shutil.copytree(next(state.glob("checkpoint-*")), state / "checkpoint-9999")
-    (state / "checkpoint-9999/trainer_state.json").write_text('{"global_')
-    done = subprocess.run([*command, *options(inputs, output, **long)], capture_output=True, text=True, timeout=1800)
-    assert done.returncode == 0, done.stderr
-    first = next(line for line in done.stderr.splitlines() if line.startswith('{"program": "train"'))
-    assert json.loads(first)["done"] > 0
-    assert weights(output) == weights(tmp_path / "whole/weights")
-    assert manifest(output) == manifest(tmp_path / "whole/weights")
-    assert not (output.parent / "state").exists()
 
 
 def test_lora_writes_an_adapter_that_is_merged_when_it_is_used(inputs: Path, tmp_path: Path) -> None:
