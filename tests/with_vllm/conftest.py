@@ -1,5 +1,6 @@
 """What the tests with a real vLLM share: the toy teacher, and a server that has it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from vllm_server import serve
 from distill.publishing.contents import CARD, RECORDS
 
 TEACHER = TOY / "teacher-long"
+# Of itself each vLLM binds its worker to the first core, where the worker of another test is bound too.
+os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from distill.runtime.files import read_json
 SERVED = {"engine": "openai", "serve": {"execution_args": {"gpu_memory_utilization": 0.1, "enforce_eager": True}}}
 GREEDY = {"temperature": 0.0, "max_new_tokens": 240, "draws": 1}
 TEACHER, STUDENT = "toy-train/teachers/toy-long/toy-sampled", "toy-test/students/toy-xs/base/toy-greedy"
-START_SECONDS = 300
+START_SECONDS = 1800  # against a hang, however busy the machine is
 
 
 def study_of(folder: Path, **draws: Any) -> Mixed:

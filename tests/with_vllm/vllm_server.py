@@ -12,7 +12,7 @@ from pathlib import Path
 from distill.runtime.ports import claimed
 
 HERE = "127.0.0.1"
-START_SECONDS = 240
+START_SECONDS = 1800  # against a hang, however busy the machine is
 
 
 @contextlib.contextmanager
