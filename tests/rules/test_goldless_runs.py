@@ -175,8 +175,8 @@ def below_the_agreement() -> set[str]:
                for rule, rest in (("generate", "/draw-0/00-of-01"), ("verify", "/draw-0/00-of-01"), ("score", ""),
                                   ("count_repeats", ""))}  # fmt: skip
     analyses = ("answers", "students", "references", "changes", "budgets", "shares", "suitability", "lengths", "levels",
-                "graders", "cost", "curves", "graph", "parity", "funnel", "ledger", "verdicts", "agreement", "draws", "golds",
-                "likelihoods", "token_curve")  # fmt: skip
+                "graders", "cost", "curves", "graph", "parity", "funnel", "ledger", "verdicts", "agreement", "draws",
+                "golds", "likelihoods", "token_curve")  # fmt: skip
     return graded | trained | answers | {f"analyse/{name}" for name in analyses}
 
 
