@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from distill.verdicts.units import LETTERS, without_unit
+from distill.verdicts.wording import reworded
 
 MAX_ANSWER = 5_000
 """Characters of the longest text that is read as mathematics; what is longer is compared as text only."""
@@ -91,7 +92,8 @@ _SIGNS = {
     "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
     "°": r"^\circ ", "º": r"^\circ ", "⁄": "/", "∕": "/", "ϕ": r"\phi ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
     "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "…": r"\ldots ", "’": "'", "′": "'", "√": r"\surd ",
-    "∠": r"\angle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "Δ": r"\Delta ",
+    "∠": r"\angle ", "。": ".", "、": ",", "∖": r"\setminus ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "Δ": r"\Delta ",
 }  # fmt: skip
 _SIGNS |= {
     unicodedata.lookup(f"GREEK SMALL LETTER {'lamda' if name == 'lambda' else name}"): f"\\{name} "
@@ -321,14 +323,16 @@ def _unwrap(text: str) -> str:
 def plain(text: str) -> str:
     """Return a text in signs that LaTeX and ASCII know, escaped once."""
     text = _plain_signs(clean(text))
-    if "\\begin" not in text:  # there a double backslash ends a row; elsewhere it was escaped twice
-        text = re.sub(r"\\\\(?=[a-zA-Z{}%$])", r"\\", text)
-    return text
+    if "\\\\begin" in text and not re.search(r"(?<!\\)\\(?:\\\\)*(?!\\)", text):
+        text = text.replace("\\\\", "\\")  # every backslash was escaped
+    # Four end a row, two do elsewhere what one does.
+    pattern, one = (r"\\{4}", r"\\\\") if "\\begin" in text else (r"\\\\(?=[a-zA-Z{}%$])", r"\\")
+    return re.sub(pattern, one, text)
 
 
 def _pass(text: str) -> str:
     """Apply every rule once."""
-    text = without_unit(plain(text))
+    text = without_unit(reworded(plain(text)))
     for pattern, replacement in _COMMANDS:
         text = pattern.sub(replacement, text)
     text = _braces(_braces(_roots(text), "frac", 2), "sqrt", 1)

@@ -168,17 +168,23 @@ def _gold(gold: str) -> str:
 
 # --- what plain text settles ----------------------------------------------------------------------------------
 
-_BASED = re.compile(r"-?([0-9A-Z.]+)_(?:\{(?:\\text\{)?(\w+)\}?\}|(\d))")
+_BASED = re.compile(r"-?(?=[0-9A-Z.]|[a-z]*\d)([0-9A-Za-z.]+)_(?:\{\(?(?:\\text\{)?(\w+)\}?\)?\}|(\d))")
+_BASE_WORDS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
+               "nine": "9", "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _DIGITS = re.compile(r"-?[0-9A-Z.]+")
 _CLOCK = re.compile(r"(\d{1,2}(?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
 _CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
+_TOLD_CHOICE = re.compile(r"(?:\\text\{)?(?:\(([a-e])\)|([a-e])|([A-Z])[.):] ?[^=]*)\}?", re.DOTALL)  # (b), b, B. 20
+_NAMED = re.compile(r"\\(angle|triangle|overline|overrightarrow|widehat|vec) ?\{?([A-Z]{2,})\}?")
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
+_MIXED = re.compile(r"(-?)(\d{1,200})\\frac\{(\d{1,200})\}\{([1-9]\d{0,199})\}(\\%)?")
 _DECIMAL = re.compile(r"-?\d{0,200}\.\d{1,200}")
 _PRECISION = Fraction(1, 10**6)  # math-verify rounds to six decimals where one side is a decimal
 _FUNCTIONS = frozenset("sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln exp sqrt max min gcd lcm "
                        "mod det deg dim ker lim inf sup sign floor ceil".split())  # fmt: skip
 _LETTERS = re.compile(r"[A-Za-z]+")
+_DOMAIN = re.compile(r"([^,]+?),?(?:\\text\{,? ?(?:where|for|with) ?\})?\(?(([a-zA-Z])\\in\\mathbb\{[ZN]\})\)?")
 
 
 def decide(gold: str, answer: str) -> Comparison | None:
@@ -190,7 +196,8 @@ def decide(gold: str, answer: str) -> Comparison | None:
     if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
         return Comparison(Verdict.WRONG, "length")
     for method, rule in (("base", _same_base), ("base", _same_clock), ("number", _same_number),
-                         ("words", _same_words), ("value", same_value), ("equation", _same_kind)):  # fmt: skip
+                         ("words", _same_name), ("words", _same_words), ("value", same_value),
+                         ("equation", _same_kind)):  # fmt: skip
         same = rule(gold, answer)
         if same is not None:
             return Comparison(Verdict.CORRECT if same else Verdict.WRONG, method)
@@ -201,12 +208,16 @@ def decide(gold: str, answer: str) -> Comparison | None:
 
 def _same_base(gold: str, answer: str) -> bool | None:
     """Number bases: the subscript may be missing on one side; the value written in base ten is another answer."""
+    if not (gold + answer).count("_"):
+        return None
+    gold, answer = (re.sub(r"^(-?)\((\w+)\)(?=_)|\\text\{([A-F]+)\}(?=[\w_])", r"\1\2\3", t) for t in (gold, answer))
     left, right = _BASED.fullmatch(gold), _BASED.fullmatch(answer)
     if not left and not right:
         return None
-    if left and right and (left[2] or left[3]) != (right[2] or right[3]):
+    bases = [match and (match[2] or match[3]) for match in (left, right)]
+    if left and right and len({_BASE_WORDS.get(base, base) for base in bases}) > 1:
         return False
-    stems = [text.split("_")[0] for text in (gold, answer)]
+    stems = [text.split("_")[0].upper() for text in (gold, answer)]
     if not all(_DIGITS.fullmatch(stem) for stem in stems):
         return False if left else None
     return stems[0] == stems[1]
@@ -225,6 +236,9 @@ def _same_clock(gold: str, answer: str) -> bool | None:
 
 def _number(text: str) -> tuple[Fraction, bool, bool] | None:
     """Read a plain number: its value as written, whether it is a decimal, whether a percent sign follows."""
+    if (mixed := _MIXED.fullmatch(text)) and int(mixed[3]) < int(mixed[4]):
+        size = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
+        return (-size if mixed[1] else size), False, mixed[5] is not None
     match = _BARE_NUMBER.fullmatch(text)
     if match is None:
         return None
@@ -282,6 +296,8 @@ def _same_words(gold: str, answer: str) -> bool | None:
     """Words and choices: letters only, so capitals and spacing do not count, but their order does."""
     if (choice := _CHOICE.fullmatch(answer)) and re.fullmatch("[A-Z]", gold):
         return choice[1] == gold  # the choice with its text: (C) 20
+    if re.fullmatch("[A-E]", gold) and (choice := _TOLD_CHOICE.fullmatch(answer)):
+        return next(filter(None, choice.groups())).upper() == gold
     left, right = _words(gold), _words(answer)
     if left is None and right is None:
         return None
@@ -289,6 +305,20 @@ def _same_words(gold: str, answer: str) -> bool | None:
         return left == right
     other = answer if right is None else gold  # one side is words: equal letters in the other count, too
     return "".join(_LETTERS.findall(other)).lower() == (left or right)[0] and not re.search(r"[\\^=]", other)
+
+
+def _same_name(gold: str, answer: str) -> bool | None:
+    """Angles, segments and the like that are named by points, which are no product: an order tells them apart."""
+    left, right = _NAMED.fullmatch(gold), _NAMED.fullmatch(answer)
+    if not left or not right:
+        return None
+    if left[1] != right[1]:
+        return None
+    one, other = left[2], right[2]
+    if left[1] == "triangle":
+        return sorted(one) == sorted(other)
+    has_direction = left[1] in ("overrightarrow", "vec")
+    return one == other or (not has_direction and one == other[::-1])
 
 
 def _same_kind(gold: str, answer: str) -> bool | None:
@@ -335,6 +365,10 @@ def compare(gold: str, answer: str, timeout_seconds: int = TIMEOUT_SECONDS) -> C
 
 def _symbolic(gold: str, answer: str) -> Comparison:
     """Parse both sides and verify; the gold answer comes first, as math-verify is not symmetric."""
+    gold, answer, same_domain = _without_domain(gold, answer)
+    if not same_domain:
+        return Comparison(Verdict.WRONG, "symbolic")
+    gold, answer = _both_signs(gold), _both_signs(answer)
     gold_value = None if _is_prose(gold) else symbolic.parse(gold)
     if gold_value is None:
         return Comparison(Verdict.UNVERIFIABLE, "literal")
@@ -346,3 +380,19 @@ def _symbolic(gold: str, answer: str) -> Comparison:
         return Comparison(Verdict.WRONG, "literal")
     is_same = symbolic.same(gold, answer, gold_value, answer_value)
     return Comparison(Verdict.CORRECT if is_same else Verdict.WRONG, "symbolic")
+
+
+def _without_domain(gold: str, answer: str) -> tuple[str, str, bool]:
+    r"""Return both without a closing `,k\in\mathbb{Z}`, and whether these agree where both have one."""
+    pieces = [_DOMAIN.fullmatch(text) for text in (gold, answer)]
+    domains = {match[2] for match in pieces if match}
+    gold, answer = (match[1] if match else text for match, text in zip(pieces, (gold, answer), strict=True))
+    return gold, answer, len(domains) < 2
+
+
+def _both_signs(text: str) -> str:
+    r"""Write a `\pm` within braces as the list of both answers; math-verify reads it between terms alone."""
+    if not re.search(r"\{[^{}]*\\(?:pm|mp)(?![a-zA-Z])", text) or re.search(r"[,=<>]|\\begin", text):
+        return text
+    signs = ({"pm": "+", "mp": "-"}, {"pm": "-", "mp": "+"})
+    return ",".join(re.sub(r"\\(pm|mp)(?![a-zA-Z])", lambda m, s=s: s[m[1]], text) for s in signs)

@@ -4,7 +4,7 @@ Nothing here has a limit of its own: call it inside `limits.cpu_limit`, after `l
 """
 
 import re
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 _CLOSE_ENOUGH = 1e-4  # relative difference of two numbers of which one is a decimal, and may be rounded
@@ -12,6 +12,7 @@ _DIGITS = 50
 _MOST_DIGITS = 4000  # of the difference of two exact numbers: equal there is equal
 _INEXACT = re.compile(r"\d\.\d|\\(?:approx|ldots|dots|cdots)(?![a-zA-Z])")
 _TRANSPOSE = re.compile(r"\^(?:T|\{T\})(?![a-zA-Z])")
+_CAPITAL_GAMMA = re.compile(r"\\Gamma(?![a-zA-Z(])")  # read as the same constant as the small one
 _TYPICAL = (r"\frac{x^{2}+\sqrt{3}}{2}!", r"(-\infty,2]\cup[3,4)", r"\{\sin x,\log_2{3}\}", r"x=\binom{n}{2}\cdot\pi",
             r"\begin{pmatrix}1\\|y|\end{pmatrix}")  # fmt: skip
 
@@ -25,11 +26,14 @@ def load() -> Any:
     """
     import logging
 
+    from latex2sympy2_extended.latex2sympy2 import ConversionConfig
     from latex2sympy2_extended.math_normalization import NormalizationConfig
-    from math_verify import LatexExtractionConfig
+    from math_verify import LatexExtractionConfig, parser
 
     for name in ("math_verify", "latex2sympy2_extended"):  # they log whole answers
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It reads A as a, so that a-A is 0, and has no setting for it.
+    parser.latex2sympy = partial(parser.latex2sympy, conversion_config=ConversionConfig(lowercase_symbols=False))
     # units=False: its list of units holds c, d, g, h, l, m, o, s and t, and turns 4t into 4
     rules = NormalizationConfig(
         basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all", equations=False
@@ -54,7 +58,7 @@ def _parse(text: str, config: Any) -> Any | None:
     from math_verify import parse as read
 
     if "\\begin" not in text:  # the transpose of a number is that number: A^T would be A
-        text = _TRANSPOSE.sub("^{(T)}", text)
+        text = _CAPITAL_GAMMA.sub("G_{(G)}", _TRANSPOSE.sub("^{(T)}", text))
     values = read(
         f"\\boxed{{{text}}}", [config], extraction_mode="first_match", parsing_timeout=None, raise_on_error=True
     )
@@ -64,7 +68,65 @@ def _parse(text: str, config: Any) -> Any | None:
 def same(gold: str, answer: str, gold_value: Any, answer_value: Any) -> bool:
     """Whether two values (and the texts they were read from) are equal; what cannot be compared is not equal."""
     exact = not (_INEXACT.search(gold) or _INEXACT.search(answer))
-    return _verify(gold_value, answer_value) and not _far_apart(gold_value, answer_value, exact)
+    if _are_other_letters(gold_value, answer_value):
+        return False
+    if (_is_range(gold_value) and _is_listed(answer_value)) or (_is_range(answer_value) and _is_listed(gold_value)):
+        return False  # 1 < x < 2 is not 1, 2
+    if gold.count("=") == answer.count("=") == 1 and _is_multiple(gold_value, answer_value):
+        return True
+    if _verify(gold_value, answer_value):
+        return not _far_apart(gold_value, answer_value, exact)
+    return _is_same_complex(gold_value, answer_value)
+
+
+def _are_other_letters(gold: Any, answer: Any) -> bool:
+    """Whether two values are single letters or names that differ, if only in their case; math-verify ignores that."""
+    names = [getattr(value, "name", "e" if type(value).__name__ == "Exp1" else None) for value in (gold, answer)]
+    return None not in names and names[0] != names[1]
+
+
+def _is_range(value: Any) -> bool:
+    """Whether a value is an inequality, or several of one variable."""
+    from sympy.core.relational import Relational
+
+    parts = value.args if type(value).__name__ == "And" else (value,)
+    return all(isinstance(part, Relational) and type(part).__name__ != "Equality" for part in parts)
+
+
+def _is_listed(value: Any) -> bool:
+    """Whether a value is a list of values, or a variable that is one of them."""
+    if type(value).__name__ == "Equality":
+        value = value.args[1]
+    return type(value).__name__ in ("FiniteSet", "Tuple")
+
+
+def _is_multiple(gold: Any, answer: Any) -> bool:
+    """Whether one equation is the other times a number: 2x+4y-3=0 and 4x+8y=6."""
+    import sympy
+
+    if not all(type(value).__name__ == "Equality" for value in (gold, answer)):
+        return False
+    try:
+        one, other = (sympy.expand(value.lhs - value.rhs) for value in (gold, answer))
+        ratio = sympy.cancel(one / other) if one != 0 and other != 0 else sympy.S.Zero
+        return bool(ratio.is_number and ratio.is_finite and ratio != 0)
+    except MemoryError:
+        raise
+    except Exception:  # of a set, a matrix, a vector ... there is no difference
+        return False
+
+
+def _is_same_complex(gold: Any, answer: Any) -> bool:
+    """Whether two numbers are equal where i is the imaginary unit; math-verify takes it for a variable."""
+    import sympy
+
+    numbers = []
+    for value in (gold, answer):
+        names = getattr(value, "free_symbols", None)
+        if names is None or not isinstance(value, sympy.Expr) or any(name.name != "i" for name in names):
+            return False
+        numbers.append(value.subs(dict.fromkeys(names, sympy.I)))
+    return numbers != [gold, answer] and all(n.is_number for n in numbers) and not _is_apart(*numbers, exact=True)
 
 
 def _verify(gold: Any, answer: Any) -> bool:

@@ -108,10 +108,15 @@ class _Rule:
     def same(self, one: Any, other: Any) -> bool | None:
         if isinstance(one, tuple) != isinstance(other, tuple):
             listed = one if isinstance(one, tuple) else other
+            if listed[0] == "list" and len(listed[1]) == 1:
+                return self.same(*(value[1][0] if value is listed else value for value in (one, other)))
             return False if listed[0] == "list" and len(listed[1]) > 1 and self._distinct(listed[1]) else None
         if not isinstance(one, tuple):
             return self._same_number(one, other)
         if one[0] != other[0]:
+            for lone, point in ((one, other), (other, one)):
+                if lone[0] == "list" and len(lone[1]) == 1 and isinstance(lone[1][0], tuple):
+                    return self.same(lone[1][0], point)
             # several points are not one point; whether 1,2 is (1,2) is another matter
             listed = one[1] if one[0] == "list" else other[1] if other[0] == "list" else []
             several = len(listed) > 1 and all(isinstance(value, tuple) for value in listed) and self._distinct(listed)
