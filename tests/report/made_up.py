@@ -62,7 +62,7 @@ def results(root: Path, recipe: Row, sizes: list[int], samples: int, updates: in
     shifts = {arm: dice.gauss(-0.5, 0.3) for arm in arms}
     files["scores"] = [score(root, name, arm, skills[name] + shifts[arm], samples, n % 2 == 0)
                        for n, name in enumerate(skills) for arm in arms]  # fmt: skip
-    files["likelihoods"] = []
+    files |= {kind: [] for kind in ("likelihoods", "suitability", "suitability_tables", "train_rows", "unrendered")}
     files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind != "train_logs"
                            for path in paths]  # fmt: skip
     return files
