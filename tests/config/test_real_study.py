@@ -28,7 +28,7 @@ def test_the_study_has_the_jobs_that_its_arms_need(plan: Plan) -> None:
     asked = (1 + TRAINED) * BENCHMARKS
     wanted = {"train": TRAINED, "mix": 9, "render": 10, "fetch_responses": TEACHERS, "write_solutions": BENCHMARKS}
     wanted |= {"generate": asked, "verify": asked + TEACHERS, "score": asked, "compute_loglikelihood": asked}
-    wanted |= {"compute_suitability": TEACHERS}
+    wanted |= {"compute_suitability": 0}  # an hour has no room for it
     assert {program: jobs[program] for program in wanted} == wanted
 
 
