@@ -232,7 +232,8 @@ def suitability_of_datasets(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "benchmarks:", "suitability: true\nbenchmarks:")
     taught = {"toy-xs": TEACHERS, "toy-m": TEACHERS[1:]}
     rated = {f"{j}/{s}" for s, names in taught.items() for j in teachers("compute_suitability", names)}
-    return rated | analysed("signals", "suitability", "cost", "shares")  # the last two read when each was made
+    # The last three read when each was made.
+    return rated | analysed("signals", "suitability", "cost", "shares", "token_curve")
 
 
 def overlap_of_problems(study: Study) -> set[str]:

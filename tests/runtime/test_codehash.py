@@ -299,7 +299,7 @@ EDITS = [
     ("distill/tables/parquet.py", "except FileNotFoundError:\n        raise InputError", "except FileNotFoundError:\n"
      "        raise ValueError",
      ALL - {"fetch_model", "fetch_problems", "fetch_statements", "render_page"} - each("analyse")
-     | analysis("curves", "suitability")),
+     | analysis("changes", "curves", "lengths", "suitability")),
     ("distill/tables/schemas.py", 'LEDGER = _contract("ledger", "problem_id teacher"',
      'LEDGER = _contract("ledger", "teacher problem_id"',
      {"mix", "mix_suited", "render", "train", "train_on_policy"} | analysis("suitability")),
