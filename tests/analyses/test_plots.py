@@ -18,6 +18,7 @@ from distill.analyses import (
     plots,
     score_plots,
     share_plots,
+    token_curve,
     token_plots,
 )
 from distill.analyses.shares import Curve
@@ -241,6 +242,15 @@ def test_curves_name_their_mix_and_what_tells_them_apart() -> None:
     two = share_plots.mix_shares([curve(s0=0.2), curve(s0=0.2, training="u"), curve(s0=0.1, study="b")])
     assert {"a: s", "b: s", "long in short (t)", "long in short (u)"} <= set(words(two))
     assert "3 curves of 2 students" in two.alt
+
+
+def test_tokens_have_few_figures_that_stand_apart() -> None:
+    row = {"dataset": "d", "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n_problems": 9, "n_seeds": 1}
+    points = ((113_000, row), (496_000, row))
+    picture = token_plots.token_curve([token_curve.Curve("a", "s", points, {"accuracy": 0.8})])
+    tokens = [word for word in words(picture) if re.fullmatch("[0-9,.e+]{5,}", word)]
+    assert "200,000" in tokens
+    assert len(tokens) <= 5
 
 
 # Funnel

@@ -33,6 +33,9 @@ def token_curve(curves: Sequence[Curve]) -> Drawn:
             axis.set_ylim(0, top)
             if is_wide:
                 logarithmic(axis, "x")
+            else:  # few enough that figures of millions stand beside each other
+                axis.locator_params(axis="x", nbins=4)
+                axis.xaxis.set_major_formatter("{x:,.0f}")
             axis.tick_params(axis="x", which="both", labelsize=8)
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("loss tokens trained on")
