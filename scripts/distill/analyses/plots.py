@@ -75,6 +75,16 @@ def rows_of_panels(panels: int) -> int:
     return max(math.ceil(panels / PANELS), 1)
 
 
+def by_student(curves: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return the curves of each panel, by its title: the student, of several studies with its study before it."""
+    curves = list(curves)
+    panels: dict[str, list[Any]] = {}
+    has_studies = len({curve.study for curve in curves}) > 1
+    for curve in curves:
+        panels.setdefault(f"{curve.study}: {curve.student}" if has_studies else curve.student, []).append(curve)
+    return panels
+
+
 def look(place: int) -> dict[str, str]:
     """Return the colour and the marker of the line at a place of the legend."""
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place // len(COLOURS) % len(MARKERS)]}

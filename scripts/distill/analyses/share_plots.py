@@ -4,17 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.analyses.plots import COLOURS, Drawn, drawn, look, rows_of_panels, span
+from distill.analyses.plots import COLOURS, Drawn, by_student, drawn, look, rows_of_panels, span
 from distill.analyses.shares import Curve
 
 
 def mix_shares(curves: Sequence[Curve]) -> Drawn:
     """Return the picture of curves: a panel per student, a line per mix and training, its band the 95 % intervals."""
-    studies = {curve.study for curve in curves}
-    panels: dict[str, list[Curve]] = {}
-    for curve in curves:
-        title = f"{curve.study}: {curve.student}" if len(studies) > 1 else curve.student
-        panels.setdefault(title, []).append(curve)
+    panels: dict[str, list[Curve]] = by_student(curves)
     trainings = {curve.training for curve in curves}
 
     def label(curve: Curve) -> str:

@@ -4,16 +4,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.analyses.plots import COLOURS, Drawn, drawn, logarithmic, look, rows_of_panels, span, with_intervals
+from distill.analyses.plots import (
+    COLOURS,
+    Drawn,
+    by_student,
+    drawn,
+    logarithmic,
+    look,
+    rows_of_panels,
+    span,
+    with_intervals,
+)
 from distill.analyses.token_curve import Curve
 
 
 def token_curve(curves: Sequence[Curve]) -> Drawn:
     """Return the picture of curves: a panel per student, a line per dataset, all on the same axes."""
-    studies = {curve.study for curve in curves}
-    panels: dict[str, list[Curve]] = {}
-    for curve in curves:
-        panels.setdefault(f"{curve.study}: {curve.student}" if len(studies) > 1 else curve.student, []).append(curve)
+    panels: dict[str, list[Curve]] = by_student(curves)
     places = {name: place for place, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
     tokens = [place for curve in curves for place, _ in curve.points]
 
