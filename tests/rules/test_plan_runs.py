@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import REPOSITORY
 from study import Study
 
 
@@ -35,6 +36,16 @@ def test_gpus_and_prices_are_those_of_the_command_line(new: Study) -> None:
     assert "adds, dollars" in text
     assert "budget 0.001" in text
     assert "does not fit" in text
+
+
+def test_a_clusters_caps_are_those_of_its_profile(new: Study) -> None:
+    cluster = ("--profile", str(REPOSITORY / "profiles/slurm"), "--jobs", "7", "--config", "prices={gpu_hour: 2.5}")
+    dry = new.snakemake("--dry-run", *cluster)
+    line = next(line for line in dry.stderr.splitlines() if line.startswith("plan: "))
+    assert "with 7 jobs at once" in line
+    assert "GPU hours, " in line
+    assert " $, " in line
+    assert "with 7 jobs at once." in said(new, *cluster)  # nothing is sent to a cluster, so it need not be there
 
 
 def test_a_dry_run_says_it_in_a_line(new: Study) -> None:

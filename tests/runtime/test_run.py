@@ -54,3 +54,19 @@ def test_only_a_log_gets_a_second_name_and_only_one(tmp_path: Path, monkeypatch:
     again = "subprocess.run([sys.executable, '-c', os.environ['AGAIN']])"
     assert run(tmp_path, f"import subprocess, time; time.sleep(1.1); {again}; sys.exit(1)") == 1
     assert len(list(tmp_path.glob("job*.log"))) == 2
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])  # still in the buffer when the program ends, or long written
+def test_who_reads_no_further_ends_a_program_without_a_word(lines: int) -> None:
+    work = f"import time; time.sleep(1)\n    for i in range({lines}): print(i)"
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM.replace("WORK", work)], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE,
+                               env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")})  # fmt: skip
+    program.stdout.close()
+    assert program.stderr.read() == b"said\n"
+    assert program.wait() == 128 + signal.SIGPIPE
+
+
+def test_another_broken_pipe_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, "raise BrokenPipeError('a worker')") == 1
+    assert "BrokenPipeError: a worker" in (tmp_path / "job.log").read_text()

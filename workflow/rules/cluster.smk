@@ -13,7 +13,7 @@ ANSWERS = "answers"  # the groups of generations
 
 def on_cluster():
     """Return whether jobs are sent to a cluster, would be (a dry run), or this Snakemake runs one of them there."""
-    would = workflow.dryrun and workflow.resource_settings.nodes is not None
+    would = workflow.output_settings.dryrun and workflow.resource_settings.nodes is not None
     return workflow.non_local_exec or workflow.remote_exec or would
 
 
@@ -77,6 +77,8 @@ def prepare_cluster():
     if workflow.executor_plugin.name != "slurm":
         return
     sent = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    if not sent:
+        return
     try:
         slurm.check_commands()
         slurm.check_accepted(

@@ -4,6 +4,8 @@ import errno
 import gc
 import logging
 import os
+import select
+import signal
 import stat
 import sys
 import time
@@ -17,24 +19,40 @@ from distill.runtime.errors import InputError
 # again takes 1.4 s of processor time more.
 GC_THRESHOLD = 100_000
 STDERR = 2
+READER_GONE = 128 + signal.SIGPIPE  # what a shell says of programs that end at once where nobody reads on
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's `main` with logging to stderr; bad input and a full disk end in one line and exit code 1."""
+    """Run a program's `main` with logging to stderr; bad input and a full disk end in one line and exit code 1.
+
+    Whose standard output nobody reads any more (`| head`) ends without a word, with what a shell says of that.
+    """
     gc.set_threshold(GC_THRESHOLD)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     program = Path(sys.argv[0]).name
     try:
         with log_kept():
             main()
+            sys.stdout.flush()
         gc.freeze()  # else the interpreter, as it ends, looks once more at all that torch has made
     except InputError as error:
         sys.exit(f"{program}: error: {error}")
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            sys.exit(READER_GONE)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f" writing {error.filename}" if error.filename else ""
         sys.exit(f"{program}: error: no space left on the device{where}; nothing was replaced")
+
+
+def _reader_is_gone() -> bool:
+    """Return whether standard output is a pipe without a reader; what is still to be written then goes nowhere."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    if gone := any(event & select.POLLERR for _, event in output.poll(0)):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+    return gone
 
 
 @contextmanager
