@@ -1,5 +1,6 @@
 """The study `real`, counted by hand: arms, jobs, what its gaps compare; and what must be alike for them to compare."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -65,3 +66,13 @@ def test_nothing_that_is_measured_on_is_trained_on(plan: Plan) -> None:
     trained = {catalogue.datasets[name].corpus for block in study.arms for name in block.datasets}
     assert not trained & {*study.benchmarks}
     assert all(catalogue.corpora[name].benchmark for name in study.benchmarks)
+
+
+def test_with_lora_it_is_the_same_study_and_adapters_are_all_that_differs() -> None:
+    catalogue = load(REPOSITORY / "config", {"studies": ["real", "real-lora"]})
+    full, lora = (catalogue.studies[name].model_dump(mode="json") for name in ("real", "real-lora"))
+    named = json.loads(json.dumps(lora).replace("real-lora", "real-sft"))
+    assert {key for key in full if named[key] != full[key]} == {"title", "question", "suitability"}
+    for name in ("", "-tokens"):
+        ours, theirs = (catalogue.trainings[f"real-{kind}{name}"].model_dump() for kind in ("sft", "lora"))
+        assert {key for key in ours if ours[key] != theirs[key]} == {"lr", "lora"}

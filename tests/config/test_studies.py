@@ -53,7 +53,7 @@ STUDIES = {
 }  # fmt: skip
 DRAWS = {"rivals": 4}
 STARTS = {"rivals": 6}  # trainings that are no arms
-OURS = {"toy", "published", "real", "real-recipe"}
+OURS = {"toy", "published", "real", "real-lora", "real-recipe"}
 CHOICE = {"choose": "first", "student": None}  # whatever is chosen, the problems are the same
 
 
