@@ -1,10 +1,11 @@
-"""How fast rows come out of our vLLM engine, beside a bare `LLM.generate` on the same prompts, in one run.
+"""How fast generate.py answers a shard with vLLM, beside a bare `LLM.generate` on the same prompts, in one run.
 
 Both run on one vLLM, which is started once and warmed up; they take turns, and the median round of each counts. The
-bare way gets the rendered prompts as texts and lets vLLM tokenize and decode, as its documentation shows; ours renders,
-tokenizes, and yields each row as it finishes. Tokens are response tokens.
+bare way gets the rendered prompts as texts and lets vLLM tokenize and decode, as its documentation shows; ours is all
+that generate.py does with a started engine: it renders, tokenizes, keeps each row in the journal as it finishes, and
+writes the table. Tokens are response tokens.
 
-Run as: .venv-vllm/bin/python benchmarks/generate_vllm.py [--model FOLDER] [--problems FILE.jsonl] [--rounds 5]
+Run as: .venv-vllm/bin/python benchmarks/generate_vllm.py [--model FOLDER] [--problems FILE.jsonl] [--check]
 """
 
 import argparse
@@ -20,10 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import fetch_model  # noqa: E402
+import generate  # noqa: E402
+from goals import Goal, add_check, report  # noqa: E402
 
 from distill.config.recipes import GenerateJob, canonical_json  # noqa: E402
-from distill.responses.engines import Request, load_engine  # noqa: E402
+from distill.models.prompts import Prompt  # noqa: E402
+from distill.responses.asking import Answerer, Task  # noqa: E402
 from distill.runtime.record import hardware  # noqa: E402
+
+PROMPT = ROOT / "config/prompts/plain.jinja"
+OF_BARE = 0.97
 
 
 def bare(llm: Any, texts: list[str], params: Any) -> int:
@@ -31,23 +38,27 @@ def bare(llm: Any, texts: list[str], params: Any) -> int:
     return sum(len(output.outputs[0].token_ids) for output in llm.generate(texts, params, use_tqdm=False))
 
 
-def ours(engine: Any, requests: list[Request]) -> int:
-    """Generate as generate.py does; return the response tokens."""
-    return sum(completion.response_tokens for _, completion in engine.generate(requests))
+def ours(answerer: Answerer, problems: dict[str, str]) -> int:
+    """Answer a shard in a new folder as generate.py does; return the response tokens."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "responses.parquet")
+        counts, _ = generate.answer_shard(output, Task(answerer, 0, "00-of-01"), problems, "benchmark")
+        return counts["response_tokens"]
 
 
 def measure(model: Path, problems: list[str], recipe: GenerateJob, rounds: int) -> dict[str, Any]:
     """Return the start-up's seconds, and seconds and tokens of each round and way."""
     from vllm import SamplingParams
 
+    answerer = Answerer(model, Prompt(PROMPT), recipe)
     start = time.perf_counter()
-    engine = load_engine(model, recipe)
+    engine = answerer.start(0)
     found: dict[str, Any] = {"start-up": time.perf_counter() - start, "version": engine.version}
-    requests = [Request([{"role": "user", "content": p}], i) for i, p in enumerate(problems)]
     inner = engine._engine
-    texts = [inner.template.prompt_text(r.messages) for r in requests]
+    texts = [inner.template.prompt_text(answerer.prompt.messages(text)) for text in problems]
+    named = {f"{i:06}": text for i, text in enumerate(problems)}
     params = SamplingParams(temperature=0, max_tokens=recipe.decoding.max_new_tokens)
-    ways = {"bare": lambda: bare(inner._llm, texts, params), "ours": lambda: ours(engine, requests)}
+    ways = {"bare": lambda: bare(inner._llm, texts, params), "ours": lambda: ours(answerer, named)}
     for turn in range(rounds + 1):
         for way, run in sorted(ways.items(), reverse=bool(turn % 2)):
             start = time.perf_counter()
@@ -67,6 +78,7 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, default=240)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--vllm", default='{"gpu_memory_utilization": 0.3, "enforce_eager": true}')
+    add_check(parser)
     args = parser.parse_args()
 
     known = [json.loads(line)["problem"] for line in args.problems.read_text().splitlines()]
@@ -85,6 +97,8 @@ def main() -> None:
     for way, values in speeds.items():
         spread = f"{middle[way]:,.0f} ({min(values):,.0f} to {max(values):,.0f})"
         print(f"| {way} | {found[way][0][1]:,} | {spread} | {middle[way] / middle['bare']:.3f} |")
+    reached = middle["ours"] / middle["bare"]
+    report([Goal("ours over bare", f"{reached:.3f}x", f">= {OF_BARE}x", reached >= OF_BARE)], args.check)
 
 
 if __name__ == "__main__":
