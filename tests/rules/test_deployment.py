@@ -34,7 +34,7 @@ rule limits:
     output:
         "limits.txt",
     shell:
-        "echo $LRU_CACHE_CAPACITY $ONEDNN_PRIMITIVE_CACHE_CAPACITY >{{output}}"
+        "echo $LRU_CACHE_CAPACITY $ONEDNN_PRIMITIVE_CACHE_CAPACITY $MALLOC_TRIM_THRESHOLD_ >{{output}}"
 """
 
 
@@ -72,7 +72,9 @@ def test_as_a_module_with_a_resource_overridden(elsewhere: Path) -> None:
     target = "results/problems/toy-test/statements/00-of-01/manifest.json"
     snakemake(elsewhere, target, "limits.txt")
     assert json.loads((elsewhere / target).read_text())["rows"] == 400
-    assert (elsewhere / "limits.txt").read_text() == "32 32\n"  # what torch keeps per shape of a step, in each job
+    kept = "" if Path("/proc/driver/nvidia").exists() else str(2**35)  # memory that the C library does not give back
+    # The others are what torch keeps per shape of a step.
+    assert (elsewhere / "limits.txt").read_text().split() == ["32", "32", *kept.split()]
     assert "Nothing to be done" in snakemake(elsewhere, target)
 
 

@@ -14,10 +14,15 @@ from snakemake.exceptions import WorkflowError
 # of the time of planning.
 gc.set_threshold(10_000_000)
 
-# Torch and oneDNN keep what they have prepared for each new shape of a step: without these limits a training of 135M
-# parameters grew from 3.9 GB to 5.7, at the same speed. Jobs inherit them; on a cluster each job reads this file again.
-for limit in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
-    os.environ.setdefault(limit, "32")
+# What jobs inherit; on a cluster each job reads this file again. Torch and oneDNN keep what they have prepared for each
+# new shape of a step: without limits a training of 135M parameters grew from 3.9 GB to 5.7, at the same speed.
+INHERITED = {"LRU_CACHE_CAPACITY": "32", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+# The C library gives large pieces of memory back at once, and the next step has them filled with zeros again: that was
+# an eighth of a training on a processor (benchmarks/train.md). Beside a GPU, memory that was needed once is given back.
+if workflow.resource_settings.nodes is None and not Path("/proc/driver/nvidia").exists():
+    INHERITED |= {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**35)}
+for name, value in INHERITED.items():
+    os.environ.setdefault(name, value)
 
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 if {*"{}"} & {*str(SCRIPTS)}:
