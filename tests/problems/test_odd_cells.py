@@ -24,6 +24,9 @@ from distill.runtime.errors import InputError
      (pa.list_(pa.float32()), [0.5, 0.1], "x.1"),
      (pa.large_list(pa.float32()), [0.1], "x.0"),
      (pa.list_(pa.float32(), 1), [0.1], "x"),
+     (pa.list_view(pa.float32()), [0.1], "x"),
+     (pa.map_(pa.string(), pa.float32()), {"a": 0.1}, "x.a"),
+     (pa.dictionary(pa.int8(), pa.float32()), 0.1, "x"),
      (pa.struct([("a", pa.float32()), ("b", pa.string())]), {"a": 0.1, "b": "t"}, "x.a"),
      (pa.list_(pa.struct([("a", pa.float32())])), [{"a": 0.1}], "x.0.a"),
      (pa.float64(), 0.1, "x")],
@@ -34,6 +37,87 @@ def test_narrow_floats_are_what_was_written(tmp_path: Path, kind: pa.DataType, c
     pq.write_table(pa.table({"x": array}), tmp_path / "a.parquet")
     first, second = read_rows(Rows(path=str(tmp_path / "a.parquet")), [path])
     assert (first.text(path), second.text(path)) == ("0.1", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "path"),
+    [(pa.large_string(), "t", "x"), (pa.string_view(), "t", "x"), (pa.dictionary(pa.int8(), pa.string()), "t", "x"),
+     (pa.binary(1), b"t", "x"), (pa.map_(pa.string(), pa.string()), [("a", "t")], "x.a"),
+     (pa.binary(), b'{"a": ["t"]}', "x.a.0"), (pa.list_(pa.large_string(), 1), ["t"], "x")],
+    ids=str,
+)  # fmt: skip
+def test_columns_of_all_kinds_of_text(tmp_path: Path, kind: pa.DataType, cell: Any, path: str) -> None:
+    pq.write_table(pa.table({"x": pa.array([cell], kind)}), tmp_path / "a.parquet")
+    (row,) = read_rows(Rows(path=str(tmp_path / "a.parquet")), [path])
+    assert row.text(path) == "t"
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    twice = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"]), pa.array(["c"])], ["x", "x", "y"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: column 'x' stands 2 times; rename all but one"):
+        read_rows(Rows(path=str(tmp_path / "a.parquet")), ["x"])
+    assert read_rows(Rows(path=str(tmp_path / "a.parquet")), ["y"])[0].text("y") == "c"
+
+
+@pytest.mark.parametrize("content", ['{"x": "1", "x": "2"}', '{"x": {"a": 1, "b": 2, "a": 1}}', '[{"x": 1, "x": 1}]'])
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.jsonl").write_text(content)
+    with pytest.raises(InputError, match=r"key '[xa]' stands twice"):
+        read_rows(Rows(path=str(tmp_path / "a.jsonl")), ["x"])
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.map_(pa.string(), pa.string())], ids=str)
+def test_a_cell_that_python_cannot_hold_ends_in_one_line(tmp_path: Path, kind: pa.DataType) -> None:
+    cell = (
+        pa.array([10**9], pa.int32()).cast(kind) if kind == pa.date32() else pa.array([[("a", "1"), ("a", "2")]], kind)
+    )
+    pq.write_table(pa.table({"x": cell}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        read_rows(Rows(path=str(tmp_path / "a.parquet")), ["x"])
+
+
+SPELLED = {
+    "JSON": '["<think>a</think> \\\\boxed{1}", "\\\\boxed{2}"]',
+    "Python": "['<think>a</think> \\\\boxed{1}', \"it's \\\\boxed{2}\"]",
+    "NumPy": "['so \\\\boxed{1}'\n 'so \\\\boxed{2}']",
+    "one": '["\\\\boxed{1}"]',
+    "messages": '[{"role": "user", "content": "1?"}, {"role": "assistant", "content": "\\\\boxed{1}"}]',
+}
+
+
+@pytest.mark.parametrize("text", SPELLED.values(), ids=SPELLED)
+def test_a_list_that_is_spelled_as_text_is_no_response_and_no_statement(tmp_path: Path, text: str) -> None:
+    rows = [{"id": i, "problem": text, "answer": "1", "response": text} for i in "ab"]
+    source = str(jsonl(tmp_path / "a.jsonl", [*rows, {"id": "c", "problem": "c", "answer": "1", "response": "[1, 2]"}]))
+    where = r"holds a list that is spelled as text \(['\"]\[.*\); (take one|save the column as lists)"
+    with pytest.raises(InputError, match=rf"^a\.jsonl, column 'response' {where}"):
+        read_traces(PublishedRecipe.model_validate({"path": source, "columns": {"problem_id": "id"}}))
+    with pytest.raises(InputError, match=rf"row 0, column 'problem' {where}"):
+        read_corpus(CorpusRecipe(path=source))
+
+
+def test_one_answer_that_is_a_list_ends_nothing(tmp_path: Path) -> None:
+    """A model may answer with a list of words; a response of it costs no other."""
+    rows = [{"id": i, "response": text} for i, text in zip("abcd", ['["x", "y"]', "7", '["z"]', "8"], strict=True)]
+    source = str(jsonl(tmp_path / "a.jsonl", rows))
+    recipe = PublishedRecipe.model_validate({"path": source, "columns": {"problem_id": "id"}})
+    assert [trace.response for trace in read_traces(recipe).traces] == [row["response"] for row in rows]
+
+
+@pytest.mark.parametrize("gold", ['["3", "4"]', "['3', '4']"])
+def test_golds_spelled_as_a_list_are_refused_until_one_is_taken(tmp_path: Path, gold: str) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a?", "answer": gold}]))
+    with pytest.raises(InputError, match="row 0, column 'answer' holds a list that is spelled as text"):
+        read_corpus(CorpusRecipe(path=source))
+    taken = {"pattern": r"^\[['\"](.*?)['\"].*\]$", "replacement": r"\1"}
+    assert read_corpus(CorpusRecipe(path=source, answer_rewrites=[taken])).rows[0]["answer"] == "3"
+
+
+@pytest.mark.parametrize("gold", ["[1, 2]", "[[1, 2], [3, 4]]", '["34"]', "[a, b)", "{1, 2}", "['"])
+def test_brackets_of_an_answer_are_no_list(tmp_path: Path, gold: str) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a?", "answer": gold}]))
+    assert read_corpus(CorpusRecipe(path=source)).rows[0]["answer"] == gold
 
 
 def test_a_narrow_float_that_is_no_number_is_refused(tmp_path: Path) -> None:

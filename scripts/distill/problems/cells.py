@@ -4,9 +4,13 @@ Published sets hold lists, messages, structs and numbers in their columns. A cel
 taught as the Python source of whatever it is, so it ends the program, with what to write in the recipe instead.
 """
 
+import ast
 import datetime
+import json
 import math
 import re
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,6 +19,7 @@ from distill.problems.columns import Column
 from distill.runtime.errors import InputError
 
 MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
+_LIST = re.compile(r"""\s*\[\s*["'{].*\]\s*""", re.DOTALL)
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -68,6 +73,30 @@ def cell_text(cell: Any, at: str, name: str) -> str:
     if isinstance(cell, (int, float, Decimal)) and not isinstance(cell, bool):
         return _number_text(cell, at)
     raise InputError(f"{at} holds {_kind(cell)}, and text is wanted{_remedy(cell, name)}")
+
+
+def check_no_list(text: str, at: str, name: str, most: int = 0) -> None:
+    """Raise InputError where a text spells a list of more than `most` texts or objects, as JSON or as Python source.
+
+    Lists become such texts in CSV files and where a program wrote `str()` of them; what a grader finds in one is an
+    answer of any of its parts. Lists of numbers are answers.
+    """
+    parts, is_json = _spelled_list(text)
+    if len(parts) > most:
+        remedy = _remedy(parts, name) if is_json else "; save the column as lists, or as JSON"
+        raise InputError(f"{at} holds a list that is spelled as text ({text.strip()[:40]!r}){remedy}")
+
+
+def _spelled_list(text: str) -> tuple[list[Any], bool]:
+    """Return the list of texts or objects that a text spells, empty if none, and whether it is JSON."""
+    if _LIST.fullmatch(text):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # `\\f` in a text that is no raw one
+            for read in (json.loads, ast.literal_eval):
+                with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                    parts = read(text.strip())
+                    return (parts, read is json.loads) if any(isinstance(p, (str, dict)) for p in parts) else ([], True)
+    return [], True
 
 
 def cell_truth(cell: Any, at: str, name: str) -> bool | None:

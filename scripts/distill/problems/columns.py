@@ -46,7 +46,7 @@ class Column:
             return False, None
         cell = row[self.name]
         for step in self.steps:
-            if isinstance(cell, str):
+            if isinstance(cell, (str, bytes)):
                 cell = self._json(cell)
             if isinstance(step, Role):
                 there, cell = self._message(cell, step)
@@ -56,9 +56,10 @@ class Column:
                 return False, None
         return True, cell
 
-    def _json(self, text: str) -> Any:
-        """Return what a text holds as JSON; blank text holds nothing."""
+    def _json(self, text: str | bytes) -> Any:
+        """Return what a text, or its UTF-8, holds as JSON; blank text holds nothing."""
         try:
+            text = text if isinstance(text, str) else text.decode()
             return parsed_json(text) if text.strip() else None
         except (ValueError, RecursionError) as error:
             raise InputError(
@@ -88,9 +89,17 @@ def _part(cell: Any, step: str) -> tuple[bool, Any]:
 def parsed_json(text: str) -> Any:
     """Return JSON with its numbers as they are written: 0.10 stays exact, and a long decimal keeps its digits.
 
-    Raises ValueError for what is none.
+    Raises ValueError for what is none, and for an object that has a key twice: nobody knows which of them is meant.
     """
-    return json.loads(text, parse_float=Decimal)
+    return json.loads(text, parse_float=Decimal, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    whole = dict(pairs)
+    if len(whole) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return whole
 
 
 def parse_column(path: str, names: Iterable[str] = ()) -> Column:

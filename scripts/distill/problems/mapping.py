@@ -9,7 +9,7 @@ from typing import Any
 
 from distill.config.recipes import CorpusRecipe
 from distill.config.shards import stable_hash
-from distill.problems.cells import Row, cell_text
+from distill.problems.cells import Row, cell_text, check_no_list
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.verdicts.answers import last_box
@@ -103,6 +103,7 @@ def _statement(row: Row, recipe: CorpusRecipe) -> str:
         statement = rewrite.apply(statement)
     if not (statement := statement.strip()):
         raise InputError(f"{row.place} has an empty {', '.join(map(repr, texts))}")
+    check_no_list(statement, f"{row.place}, column {next(iter(texts))!r}", next(iter(texts)))
     return statement
 
 
@@ -118,6 +119,7 @@ def gold_of(row: Row, recipe: CorpusRecipe) -> str:
         gold = gold_answer(text, recipe.answer_format)
         for rewrite in recipe.answer_rewrites:
             gold = rewrite.apply(gold)
+        check_no_list(gold, f"{row.place}, column {name!r}", name, most=1)  # the grader reads a list of one
         golds.append(gold.strip())
     return ", ".join(gold for gold in golds if gold)
 

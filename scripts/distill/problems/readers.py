@@ -66,6 +66,12 @@ def origin_name(recipe: Rows) -> str:
     return recipe.hub or Path(recipe.paths()[0]).name
 
 
+def _check_single(where: str, heads: Sequence[str], names: Sequence[str]) -> None:
+    """Raise InputError for a column that stands twice in a source: nobody knows which is meant."""
+    if twice := [head for head in heads if names.count(head) > 1]:
+        raise InputError(f"{where}: column {twice[0]!r} stands {names.count(twice[0])} times; rename all but one")
+
+
 def _check_present(where: str, missing: Sequence[str], names: Sequence[str], has_rows: bool) -> None:
     """Raise InputError for columns that no row has; a source without rows may lack all."""
     for name in missing if has_rows else ():
@@ -113,14 +119,14 @@ def _parquet_rows(path: Path, wanted: Sequence[str]) -> Source:
     names = file.schema_arrow.names
     heads = list(dict.fromkeys(parse_column(name, names).name for name in wanted))
     _check_present(str(path), [head for head in heads if head not in names], names, True)
-
+    _check_single(str(path), heads, names)
     types = _narrow(file.schema_arrow, heads)
 
     def rows() -> Iterator[dict[str, Any]]:
         try:
             for batch in file.iter_batches(1024, columns=heads):
-                yield from (_exact(row, types) for row in batch.to_pylist())
-        except (pa.ArrowException, OSError, ValueError) as error:
+                yield from (_exact(row, types) for row in batch.to_pylist(maps_as_pydicts="strict"))
+        except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
             raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
     return str(path), names, rows()
@@ -143,9 +149,15 @@ def _shortest(cell: Any, kind: pa.DataType) -> Any:
         return float(str(kind.to_pandas_dtype()(cell)))
     if pa.types.is_struct(kind):
         return {field.name: _shortest(cell[field.name], field.type) for field in kind}
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if pa.types.is_map(kind):
+        return {key: _shortest(part, kind.item_type) for key, part in cell.items()}
+    if any(is_list(kind) for is_list in _LISTS):
         return [_shortest(part, kind.value_type) for part in cell]
     return cell
+
+
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_list_view,
+          pa.types.is_large_list_view)  # fmt: skip
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_text, cell_truth
+from distill.problems.cells import Row, cell_text, cell_truth, check_no_list
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.tables.words import FinishReason, finish_reason_of
@@ -49,7 +49,20 @@ def read_traces(recipe: PublishedRecipe) -> Traces:
                 whole.traces.append(trace)
             else:
                 whole.empty += 1
+    _check_no_lists(whole.traces, recipe)
     return whole
+
+
+def _check_no_lists(traces: list[Trace], recipe: PublishedRecipe) -> None:
+    """Raise InputError where most responses are lists spelled as text; a model may have answered one with a list."""
+    columns, lists = recipe.columns, []
+    for trace in traces:
+        try:
+            check_no_list(trace.response, f"{origin_name(recipe)}, column {columns.response!r}", columns.response)
+        except InputError as error:
+            lists.append(error)
+    if lists and columns.response_template is None and 2 * len(lists) > len(traces):
+        raise lists[0]
 
 
 def normal_text(statement: str) -> str:
