@@ -67,6 +67,10 @@ SETS: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     "uwnsl-long": ([{"problem": "1 + 1?", "solution": BOX}], [BOX]),
     "uwnsl-short": ([{"problem": "1 + 1?", "solution": BOX}], [BOX]),
     "uwnsl-mix-long": ([{"problem": "1 + 1?", "solution": BOX}], [BOX]),
+    "deepmath": ([{"question": "1 + 1?", "final_answer": "2", "difficulty": 4.5, "topic": "Mathematics -> Algebra",
+                   "r1_solution_1": BOX}], [("1 + 1?", "2")]),
+    "deepmath-r1": ([{"question": "1 + 1?", "final_answer": "2", "r1_solution_1": None, "r1_solution_2": BOX,
+                      "r1_solution_3": "x"}], [BOX]),
     "dapo-math": ([{"prompt": [{"role": "user", "content": DAPO}], "reward_model": {"ground_truth": "2"},
                     "extra_info": {"index": "a-1"}, "data_source": "math_dapo"}], [("1 + 1?", "2")]),
 }  # fmt: skip

@@ -149,6 +149,7 @@ def test_a_column_may_be_a_path(tmp_path: Path, path: str, text: str) -> None:
      ("a.list.7", "no row has"), ("chat[tool].content", "no row has"), ("json.no", "no row has"),
      ("json.answer.x", "no row has"), ("blank.x", "no row has"),
      ("plain.x", "row 0: column 'plain.x': a step leads into text that is no JSON .*: 'p'; "),
+     ("a.*.x", "no row has"), ("chat.*.no", "no row has"),
      ("json.deep.0.x.z", "column 'json.deep.0.x.z': a step leads into text that is no JSON"),
      ("plain[user].x", "a step leads into text that is no JSON"),
      ("turns[gpt].value", "row 0: column .* has 2 messages of 'gpt'; choose one by its number"),
@@ -375,6 +376,31 @@ def test_a_list_column_holds_the_draws_with_their_labels_and_ends(tmp_path: Path
     assert manifest(tmp_path / "r1/x")["ledger"] == {"rows_in": 4, "rows_out": 2, "lost": {"other_draw": 2}}
 
 
+def test_draws_are_parts_of_the_elements_of_a_list(tmp_path: Path) -> None:
+    """As vLLM and the batches of OpenAI write them."""
+    rows = [{"id": "p0", "outputs": [{"text": "a", "ends": "stop"}, {"text": "b", "ends": "length"}]},
+            {"id": "p1", "outputs": []}, {"id": "p2", "outputs": json.dumps([{"text": "c"}])}]  # fmt: skip
+    columns = {"response": "outputs.*.text", "problem_id": "id", "finish_reason": "outputs.*.ends"}
+    first = traces(tmp_path, rows, columns=columns, draws_in_lists=True)
+    second = traces(tmp_path, rows, draw=1, columns=columns, draws_in_lists=True)
+    assert [(i, r["response"], r["finish_reason"]) for i, r in first.items()] == [
+        ("p0", "a", "stop"),
+        ("p2", "c", "stop"),
+    ]
+    assert [(i, r["response"], r["finish_reason"]) for i, r in second.items()] == [("p0", "b", "length")]
+    body = [{"id": "p0", "r": {"choices": [{"message": {"content": text}} for text in "xy"]}}]
+    columns = {"response": "r.choices.*.message.content", "problem_id": "id"}
+    assert traces(tmp_path, body, draw=1, columns=columns, draws_in_lists=True)["p0"]["response"] == "y"
+
+
+def test_draws_may_stand_in_several_columns(tmp_path: Path) -> None:
+    rows = [{"id": f"p{i}", "one": f"a{i}", "two": f"b{i}" if i else None} for i in range(2)]
+    columns = {"response": ["one", "two"], "problem_id": "id"}
+    drawn = [traces(tmp_path, rows, draw=draw, columns=columns) for draw in range(2)]
+    assert [{i: r["response"] for i, r in draw.items()} for draw in drawn] == [{"p0": "a0", "p1": "a1"}, {"p1": "b1"}]
+    assert manifest(tmp_path / "r0/x")["ledger"]["lost"] == {"no_response": 1, "other_draw": 1}
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [({"correctness": [True]}, "row 0: column 'correctness' has 1 entries for 2 responses"),
@@ -447,6 +473,10 @@ def test_problems_of_one_statement_share_its_traces(tmp_path: Path) -> None:
         ({"response_template": "{}"}, {}, "name of"),
         ({"response_template": "{a!r}"}, {}, "nothing else"),
         ({"response_template": "{a}"}, {"draws_in_lists": True}, "one column"),
+        ({"response": ["a", "b"]}, {"draws_in_lists": True}, "one column of lists, not several"),
+        ({"response": ["a", "b"], "label": "c"}, {}, "nothing more is known"),
+        ({"response": ["a", "a"]}, {}, "twice|more than once"),
+        ({"response": ["a"]}, {}, "at least 2"),
         ({}, {"id_template": "x"}, "goes with `id_pattern`"),
         ({}, {"id_pattern": "(a", "id_template": "x"}, "not a regular"),
         ({}, {"id_pattern": "a", "id_template": r"\1"}, "does not fit"),

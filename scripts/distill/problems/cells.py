@@ -174,7 +174,9 @@ def _remedy(cell: Any, name: str) -> str:
         return f"; take one message, as in `{name}[{roles[-1]}].{inner}`"
     if first is not None:
         more = f".{next(iter(first))}" if isinstance(first, dict) and first else ""
-        return f"; take one of them, as in `{name}.0{more}`, or all as draws of a teacher with `draws_in_lists: true`"
+        every = f" and `{name}.*{more}`" if more else ""
+        one = f"; take one of them, as in `{name}.0{more}`"
+        return f"{one}, or all as draws of a teacher with `draws_in_lists: true`{every}"
     if isinstance(cell, dict) and cell:
         return f"; take a part of it, as in `{name}.{next(iter(cell))}`"
     if isinstance(cell, (datetime.date, datetime.time, datetime.timedelta)):  # a datetime is a date

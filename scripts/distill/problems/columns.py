@@ -1,8 +1,8 @@
 """Columns of a source, named by a path: `answer`, `conversations.1.value`, `messages[assistant].content`.
 
-A step is a key of an object, the number of an element (from 0; -1 is the last), or a role in brackets, which finds the
-one message of that role. A column whose own name holds the dots is meant where there is one. Text that a step leads
-into is JSON: many sets keep an object or a conversation as one text.
+A step is a key of an object, the number of an element (from 0; -1 is the last), `*` for all elements of a list, or a
+role in brackets, which finds the one message of that role. A column whose own name holds the dots is meant where there
+is one. Text that a step leads into is JSON: many sets keep an object or a conversation as one text.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 from distill.runtime.errors import InputError, first_line
 
 _STEPS = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
+ALL = "*"  # the step to every element of a list
 _SAME_ROLES = ({"assistant", "gpt", "model", "bot"}, {"user", "human"}, {"system"})
 
 
@@ -42,12 +43,15 @@ class Column:
 
     def take(self, row: dict[str, Any]) -> tuple[bool, Any]:
         """Return (whether the row has it, the part). Raises InputError where a role is twice there, or text no JSON."""
-        if self.name not in row:
-            return False, None
-        cell = row[self.name]
-        for step in self.steps:
+        return self._follow(row[self.name], self.steps) if self.name in row else (False, None)
+
+    def _follow(self, cell: Any, steps: tuple[str | Role, ...]) -> tuple[bool, Any]:
+        for number, step in enumerate(steps, 1):
             if isinstance(cell, (str, bytes)):
                 cell = self._json(cell)
+            if step == ALL and isinstance(cell, (list, tuple)):
+                parts = [self._follow(part, steps[number:]) for part in cell]
+                return any(there for there, _ in parts) or not parts, [part for _, part in parts]
             if isinstance(step, Role):
                 there, cell = self._message(cell, step)
             else:

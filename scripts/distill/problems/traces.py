@@ -55,13 +55,13 @@ def read_traces(recipe: PublishedRecipe) -> Traces:
 
 def _check_no_lists(traces: list[Trace], recipe: PublishedRecipe) -> None:
     """Raise InputError where most responses are lists spelled as text; a model may have answered one with a list."""
-    columns, lists = recipe.columns, []
+    name, lists = recipe.columns.response_columns()[0], []
     for trace in traces:
         try:
-            check_no_list(trace.response, f"{origin_name(recipe)}, column {columns.response!r}", columns.response)
+            check_no_list(trace.response, f"{origin_name(recipe)}, column {name!r}", name)
         except InputError as error:
             lists.append(error)
-    if lists and columns.response_template is None and 2 * len(lists) > len(traces):
+    if lists and recipe.columns.response_template is None and 2 * len(lists) > len(traces):
         raise lists[0]
 
 
@@ -96,16 +96,18 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
     """Yield the trace of a row, or one per draw where the recipe says that they stand in lists."""
     columns, key = recipe.columns, _key(row, recipe)
     if not recipe.draws_in_lists:
-        response = _response(row, recipe)
         reason = _finish_reason(row.text(columns.finish_reason) if columns.finish_reason else "", row.place, recipe)
-        yield Trace(key, response, reason, row.truth(columns.label) if columns.label else None)
+        label = row.truth(columns.label) if columns.label else None
+        for response in _responses(row, recipe):
+            yield Trace(key, response, reason, label)
         return
-    responses = row.parts(columns.response)
+    (name,) = columns.response_columns()
+    responses = row.parts(name)
     reasons = _beside(row, columns.finish_reason, len(responses))
     labels = _beside(row, columns.label, len(responses))
     for number, (response, reason, label) in enumerate(zip(responses, reasons, labels, strict=True)):
         at = f"{row.place}, draw {number} of column"
-        text = cell_text(response, f"{at} {columns.response!r}", f"{columns.response}.{number}")
+        text = cell_text(response, f"{at} {name!r}", f"{name}.{number}")
         word = cell_text(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
         truth = cell_truth(label, f"{at} {columns.label!r}", str(columns.label))
         yield Trace(key, _rewritten(text, recipe), _finish_reason(word, row.place, recipe), truth)
@@ -133,16 +135,16 @@ def _key(row: Row, recipe: PublishedRecipe) -> str:
     return match.expand(recipe.id_template) if match else text
 
 
-def _response(row: Row, recipe: PublishedRecipe) -> str:
-    """Return a row's response; '' where a part of its template is empty."""
+def _responses(row: Row, recipe: PublishedRecipe) -> list[str]:
+    """Return a row's responses, one per column, or the one that its template makes; '' where a part of it is empty."""
     columns = recipe.columns
-    if columns.response_template is None:
-        return _rewritten(row.text(columns.response), recipe)
     parts = {name: row.text(name) for name in columns.response_columns()}
+    if columns.response_template is None:
+        return [_rewritten(part, recipe) for part in parts.values()]
     if not all(part.strip() for part in parts.values()):
-        return ""
+        return [""]
     pieces = Formatter().parse(columns.response_template)
-    return _rewritten("".join(text + (parts[name] if name else "") for text, name, _, _ in pieces), recipe)
+    return [_rewritten("".join(text + (parts[name] if name else "") for text, name, _, _ in pieces), recipe)]
 
 
 def _rewritten(response: str, recipe: PublishedRecipe) -> str:

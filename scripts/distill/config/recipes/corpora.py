@@ -74,7 +74,8 @@ class Rows(Recipe):
     """Where rows come from: local files (Parquet, JSON lines, JSON, CSV), or a dataset on the Hugging Face hub.
 
     A column may be a path into a nested cell: `conversations.1.value`, `reward_model.ground_truth`, or by the role of a
-    message: `messages[assistant].content`. Where it leads into text, the text is read as JSON.
+    message: `messages[assistant].content`; `outputs.*.text` is the list of a part of each element. Where it leads into
+    text, the text is read as JSON.
     """
 
     path: Text | Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.config.recipes.base import EXECUTION, FinishReasons, Recipe
-from distill.config.recipes.corpora import Rewrite, Rows, named_columns, template_columns
+from distill.config.recipes.base import EXECUTION, FinishReasons, Once, Recipe
+from distill.config.recipes.corpora import Rewrite, Rows, Text, named_columns, template_columns
 from distill.config.recipes.templating import TAGS_DESCRIPTION, ThinkTags, checked_tags
 
 
@@ -15,7 +15,9 @@ class PublishedColumns(Recipe):
     A column may be a path (see Rows).
     """
 
-    response: str = Field("response", description="The response.")
+    response: Text | Annotated[tuple[Text, ...], Field(min_length=2), Once] = Field(
+        "response", description="The response; or a list of columns, which are draws of their problem in this order."
+    )
     response_template: str | None = Field(
         None,
         description="In place of `response`: a text with columns in braces, such as "
@@ -35,6 +37,8 @@ class PublishedColumns(Recipe):
     def _one_key(self) -> "PublishedColumns":
         if (self.problem_id is None) == (self.problem is None):
             raise ValueError("give either `problem_id` or `problem`: rows are joined by one of them")
+        if not isinstance(self.response, str) and (self.label or self.finish_reason or self.response_template):
+            raise ValueError("of several columns of responses nothing more is known: no `label`, `finish_reason`")
         return self
 
     @field_validator("response_template")
@@ -45,7 +49,7 @@ class PublishedColumns(Recipe):
     def response_columns(self) -> list[str]:
         """Return the columns that a response is made of."""
         if self.response_template is None:
-            return [self.response]
+            return [self.response] if isinstance(self.response, str) else list(self.response)
         return template_columns(self.response_template)
 
     def names(self) -> list[str]:
@@ -65,7 +69,8 @@ class PublishedRecipe(Rows):
     think_tags: ThinkTags = Field("think", description=TAGS_DESCRIPTION)
     draws_in_lists: bool = Field(
         False,
-        description="The response column is a list with one entry per draw; labels and finish reasons may be, too.",
+        description="The response column is a list with one entry per draw; labels and finish reasons may be, too. Of "
+        "a list of objects a path takes a part of each, as `outputs.*.text` does.",
     )
     finish_reasons: FinishReasons = Field(
         {},
@@ -87,6 +92,8 @@ class PublishedRecipe(Rows):
     def _parts_fit(self) -> "PublishedRecipe":
         if self.draws_in_lists and self.columns.response_template is not None:
             raise ValueError("`draws_in_lists` wants one column of lists, not a `response_template`")
+        if self.draws_in_lists and len(self.columns.response_columns()) > 1:
+            raise ValueError("`draws_in_lists` wants one column of lists, not several columns")
         if self.id_pattern is None:
             if "id_template" in self.model_fields_set and self.id_template != r"\g<0>":
                 raise ValueError("`id_template` goes with `id_pattern`")
