@@ -281,6 +281,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "list as key": ("? [a, b]\n: 1", "a key is a text"), "mapping as key": ("? {a: b}\n: 1", "a key is a text"),
     "boolean as key": ("yes: 1", "a key is a text"), "key twice": ("a: 1\na: 2", "key 'a' stands twice"),
     "circle": ("a: &x\n  b: *x", "holding itself"), "circle in a list": ("a: &x [1, *x]", "holding itself"),
+    "aliases of aliases": ("a: &a [x]\n" + "".join(f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]\n" for last, name
+                                                   in zip("abcdefghi", "bcdefghij", strict=True)), "more than 1000000"),
     "unknown alias": ("a: *x", "undefined alias"), "tab": ("a:\n\tb: 1", "cannot start any token"),
     "object": ("a: !!python/object:os.system {}", "could not determine a constructor"),
     "open": ("a: [1", "expected ',' or ']'"), "text": ("just text", "expected names and recipes"),

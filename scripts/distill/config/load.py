@@ -15,6 +15,7 @@ from distill.config.references import References
 from distill.runtime.errors import InputError, first_line
 
 EXAMPLES = "examples"  # a folder of the catalogue
+MOST_PARTS = 1_000_000  # of one file
 
 
 def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
@@ -129,7 +130,7 @@ def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     """Return the mapping of a YAML file; for a file that cannot be read None, and a line goes to `mistakes`."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        _check_no_circle(data, ())
+        _count_parts(data, (), 0)
     except FileNotFoundError:
         mistakes.append(f"{path}: no such file")
         return None
@@ -142,7 +143,7 @@ def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
         mistakes.append(f"{path}:{line} {first_line(getattr(error, 'problem', None) or error)}")
         return None
     except (RecursionError, ValueError) as error:
-        mistakes.append(f"{path}: nested too deeply, or holding itself ({first_line(error)})")
+        mistakes.append(f"{path}: nested too deeply, too large, or holding itself ({first_line(error)})")
         return None
     if data is not None and not isinstance(data, dict):
         mistakes.append(f"{path}: expected names and recipes (a mapping), not {type(data).__name__}")
@@ -150,13 +151,21 @@ def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     return data or {}
 
 
-def _check_no_circle(data: Any, around: tuple[int, ...]) -> None:
-    """Raise ValueError where a mapping or list holds itself through an alias."""
+def _count_parts(data: Any, around: tuple[int, ...], before: int) -> int:
+    """Return how many parts data have, those of an alias at each place again, and `before` more.
+
+    Raises ValueError where a mapping or list holds itself through an alias, or there are more than MOST_PARTS: a file
+    of ten lines may be a thousand million of them.
+    """
+    before += 1
+    if before > MOST_PARTS:
+        raise ValueError(f"with its aliases written out it has more than {MOST_PARTS} parts")
     if isinstance(data, (dict, list)):
         if id(data) in around:
             raise ValueError("an alias holds itself")
         for part in data.values() if isinstance(data, dict) else data:
-            _check_no_circle(part, (*around, id(data)))
+            before = _count_parts(part, (*around, id(data)), before)
+    return before
 
 
 def _files(root: Path, kind: str) -> list[Path]:
