@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, TemplateError, meta
 
 from distill.config import contrasts
+from distill.config.arguments import argument_mistakes
 from distill.config.catalogue import KINDS, Catalogue, arms_of
 from distill.config.gaps import dataset_of
 from distill.config.lineage import BASE, Arm
@@ -19,6 +20,7 @@ from distill.config.recipes import (
     StudyRecipe,
     canonical_json,
 )
+from distill.config.recipes.answering import Answering
 from distill.config.recipes.trainings import COMPARED_RECIPE
 
 
@@ -36,11 +38,14 @@ class References:
             self._answering("teachers", name, teacher.prompt)
             if teacher.decoding:
                 self._name("teachers", f"{name}.decoding", teacher.decoding, "decodings", "decoding")
+            own = self._c.decodings.get(teacher.decoding or "")
+            self._arguments("teachers", name, teacher, own.max_new_tokens if own else None)
             twin = self._c.students.get(name)
             if twin and twin.model != teacher.model:
                 self._add("teachers", f"{name}.model", "differs from the student of the same name; they share weights")
         for name, student in self._c.students.items():
             self._answering("students", name, student.prompt)
+            self._arguments("students", name, student)
             for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
                 self._name("students", f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
         for name, corpus in self._c.corpora.items():
@@ -72,6 +77,10 @@ class References:
         if name not in self._names[target]:
             self._add(kind, key, unknown(name, word, self._names[target]))
         return name in getattr(self._c, target)
+
+    def _arguments(self, kind: str, name: str, recipe: Answering, max_new_tokens: int | None = None) -> None:
+        for key, message in argument_mistakes(recipe, max_new_tokens):
+            self._add(kind, f"{name}.{key}", message)
 
     def _answering(self, kind: str, name: str, prompt: str) -> None:
         folder = self._root / "prompts"
