@@ -1,6 +1,7 @@
 """check.py on a finished study: silent where all is well, a line for each thing that was touched or has changed."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -83,6 +84,27 @@ def fact(name: str) -> None:
     write_json(Path(name), data)
 
 
+def deep(name: str) -> None:
+    Path(name).write_text("[" * 100_000)
+
+
+def pipe(name: str) -> None:
+    """Put a named pipe in a file's place: who reads it waits for ever."""
+    Path(name).unlink()
+    os.mkfifo(name)
+
+
+def without(key: str, value: object = None) -> Callable[[str], None]:
+    """Return what takes a key out of a provenance, or gives it another value, and seals it again."""
+
+    def touch(name: str) -> None:
+        data = json.loads(Path(name).read_text())
+        data = {**data, key: value} if value is not None else {k: v for k, v in data.items() if k != key}
+        write_json(Path(name), {**data, "seal": seal(data)})
+
+    return touch
+
+
 def swap(name: str) -> None:
     """Exchange the folders of two arms."""
     Path(name).rename("aside")
@@ -105,6 +127,18 @@ ALTERED = [
     (fact, f"{VERDICTS}/provenance.json", "altered", "provenance.json"),
     (half, f"{VERDICTS}/manifest.json", "altered", "manifest.json"),
     (half, f"{VERDICTS}/provenance.json", "altered", "provenance.json"),
+    (deep, f"{VERDICTS}/manifest.json", "altered", "manifest.json"),
+    (deep, f"{VERDICTS}/provenance.json", "altered", "provenance.json"),
+    (pipe, f"{VERDICTS}/verdicts.parquet", "missing", "verdicts.parquet"),
+    (pipe, f"{VERDICTS}/manifest.json", "missing", "manifest.json"),
+    *(
+        (without(key), f"{VERDICTS}/provenance.json", "altered", "provenance.json")
+        for key in ("program", "code", "recipe", "inputs", "paths", "outputs")
+    ),
+    *(
+        (without(key, value), f"{VERDICTS}/provenance.json", "altered", "provenance.json")
+        for key, value in (("outputs", [1]), ("inputs", {"x": "0"}), ("paths", {"problems": 3}), ("code", 7))
+    ),
     (one_bit, "results/problems/toy-test/ledger.parquet", "altered", "ledger.parquet"),
     (one_bit, "results/report/index.html", "altered", "index.html"),
     (one_bit, "results/contrasts/gaps.csv", "altered", "gaps.csv"),

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -80,7 +80,7 @@ class Audit:
             manifest, provenance = (_object(folder / n) for n in ("manifest.json", "provenance.json"))
         except (InputError, OSError) as error:
             return [Finding(place.folder, ALTERED, first_line(error))]
-        if provenance.get("seal") != seal(provenance):
+        if provenance.get("seal") != seal(provenance) or not _is_provenance(provenance):
             return [Finding(place.folder, ALTERED, "provenance.json (not as its program wrote it)")]
         altered = [Finding(place.folder, *pair) for pair in self._altered(place, folder, manifest, provenance)]
         reasons = list(self._out_of_date(place, manifest, provenance))
@@ -182,10 +182,22 @@ class Audit:
             return {}
 
 
+def _is_provenance(data: Mapping[str, Any]) -> bool:
+    """Whether data have the parts of a provenance that are compared; a seal can be made anew."""
+    texts, tables = ("program", "code"), ("inputs", "paths", "outputs")
+    whole = all(isinstance(data.get(name), str) for name in texts) and "recipe" in data
+    whole = whole and all(isinstance(data.get(name), dict) for name in tables)
+    return whole and data["inputs"].keys() == data["paths"].keys() and all(map(_is_text, data["paths"].values()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 def _digest(path: Path) -> str | None:
-    """Return the digest of a file, None where it cannot be read."""
+    """Return the digest of a file, None where it cannot be read, or is none: reading a pipe would wait for ever."""
     try:
-        return file_digest(path)
+        return file_digest(path) if path.is_file() else None
     except (InputError, OSError):
         return None
 
