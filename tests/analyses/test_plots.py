@@ -3,9 +3,12 @@
 import html
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -23,6 +26,7 @@ from distill.analyses import (
 )
 from distill.analyses.shares import Curve
 from distill.config.lineage import Arm, Score
+from distill.runtime.files import write_json
 
 ROW = {"gap": "g", "student": "s", "benchmark": "b", "plus": "x", "minus": "y", "estimate": 0.145, "ci_low": 0.1,
        "ci_high": 0.19, "p_holm": None, "reading": "these two models", "parity": "equal", "n_seeds": 1,
@@ -37,7 +41,7 @@ def score_of(*levels: str) -> dict[str, Any]:
     return {"identity": Score("b", Arm.base("s").model_path, "greedy").identity, "by_level": by_level}
 
 
-def words(drawn: plots.Drawn) -> list[str]:
+def words(drawn: Any) -> list[str]:
     """Return the texts of a picture."""
     return [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", drawn.svg)]
 
@@ -72,6 +76,35 @@ class Seen:
 def test_a_level_is_text_and_no_formula(level: str) -> None:
     found = words(score_plots.accuracy_by_level([score_of(level, "2")]))
     assert {level, "s, b", "base", "level"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "level",
+    ["²", "①", "a\x01b", "a\0b", "\x1b[31m", "\u202eabc", "\uffff", "a\tb", "a\nb" * 30, "x" * 5000, "word " * 1000,
+     "e" + "\u0301" * 90],
+    ids=repr,
+)  # fmt: skip
+def test_a_level_may_be_any_text(tmp_path: Path, level: str) -> None:
+    """It comes from a data set; the picture stays a picture, in which two levels are two."""
+    from distill.analyses import levels
+
+    write_json(tmp_path / "manifest.json", {**score_of(level, level + "!", "2"), "by_subject": {}})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        picture = levels.analyse({"scores": [tmp_path / "manifest.json"]}).picture
+    assert picture is not None
+    ElementTree.fromstring(picture.svg[picture.svg.index("<svg") :])
+    shown = [text for text in words(picture) if text != "level"]
+    assert len(set(shown)) == len(shown)
+    assert all(len(text) <= plots.LONGEST_LABEL for text in shown)
+
+
+def test_ordinary_labels_stay_as_they_are() -> None:
+    names = ["Level 5", "$x^2$", "难度", "5.5", "Precalculus", "\U0001f600"]
+    assert plots.labels(names) == dict(zip(names, names, strict=True))
+    assert list(plots.labels(["y" * 40, "y" * 41, "y" * 42]).values()) == [
+        "y" * 31 + "…", "y" * 26 + "… (2)", "y" * 26 + "… (3)"
+    ]  # fmt: skip
 
 
 def test_the_same_numbers_make_the_same_picture() -> None:

@@ -42,5 +42,7 @@ def _ordered(manifest: dict[str, Any]) -> dict[str, Any]:
 def natural(level: str) -> list[tuple[bool, int, str]]:
     """Return what sorts names as a reader does, by the numbers in them."""
     return [
-        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", level) if part
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part)  # a superscript is a digit, and no number
+        for part in re.split(r"(\d+)", level)
+        if part
     ]

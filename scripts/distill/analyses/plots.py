@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ STYLE = {
     "legend.frameon": False,
 }
 FONT = "font-family: 'DejaVu Sans', sans-serif; "  # as a text of an SVG has it
+LONGEST_LABEL = 32  # letters; longer ones leave a picture no place
 PANELS = 3  # in a row: more would be too small to read on a page
 
 
@@ -83,6 +85,29 @@ def by_student(curves: Iterable[Any]) -> dict[str, list[Any]]:
     for curve in curves:
         panels.setdefault(f"{curve.study}: {curve.student}" if has_studies else curve.student, []).append(curve)
     return panels
+
+
+def labels(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> how a picture shows a text of a data set: on one line, cut short, without what no SVG may hold.
+
+    Each is another: where two would be alike, the later have a number.
+    """
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        plain = re.sub(r"[^\S ]+", " ", name)
+        plain = "".join("\ufffd" if _is_unseen(letter) else letter for letter in plain)
+        short = plain if len(plain) <= LONGEST_LABEL else plain[: LONGEST_LABEL - 1] + "…"
+        number = 2
+        while short in found.values():
+            short = f"{plain[: LONGEST_LABEL - 6]}… ({number})"
+            number += 1
+        found[name] = short
+    return found
+
+
+def _is_unseen(letter: str) -> bool:
+    """Whether a letter is a control sign, turns the direction of a text, or is none; joiners are parts of letters."""
+    return unicodedata.category(letter)[0] == "C" and letter not in "\u200c\u200d"
 
 
 def look(place: int) -> dict[str, str]:

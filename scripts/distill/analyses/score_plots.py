@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
-from distill.analyses.plots import COLOURS, Drawn, drawn, look, rows_of_panels, span, with_intervals
+from distill.analyses.plots import COLOURS, Drawn, drawn, labels, look, rows_of_panels, span, with_intervals
 from distill.config.lineage import BASE
 from distill.scores.numbers import parameters_text
 
@@ -78,8 +78,10 @@ def accuracy_by_level(scores: Sequence[Row]) -> Drawn:
     def draw(axes: list[Any]) -> None:
         found: dict[str, Any] = {}
         for axis, (title, by_dataset) in zip(axes, shown.items(), strict=True):
+            named = labels(level for levels in by_dataset.values() for level in levels)
             for name, levels in by_dataset.items():
-                found[name] = _levels(axis, levels, places[name], name == BASE)
+                written = {named[level]: row for level, row in levels.items()}
+                found[name] = _levels(axis, written, places[name], name == BASE)
             axis.set_ylim(0, 102)
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("level")
