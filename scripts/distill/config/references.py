@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, TemplateError, meta
+from jinja2 import Environment, TemplateError
 
 from distill.config import contrasts
 from distill.config.arguments import argument_mistakes
@@ -11,6 +11,7 @@ from distill.config.catalogue import KINDS, Catalogue, arms_of
 from distill.config.gaps import dataset_of
 from distill.config.lineage import BASE, Arm
 from distill.config.mistakes import unknown
+from distill.config.prompt_files import prompt_mistakes, read_names
 from distill.config.recipes import (
     AgreementRecipe,
     CorpusRecipe,
@@ -31,6 +32,7 @@ class References:
         """Take a catalogue, the folder `config/`, and kind -> name -> file of all entries, also those with mistakes."""
         self._c, self._root, self._names = catalogue, root, names
         self._lines: list[str] = []
+        self._prompts: set[Path] = set()
 
     def mistakes(self) -> list[str]:
         """Return one line per mistake."""
@@ -87,6 +89,14 @@ class References:
         prompts = [p.stem for p in folder.glob("*.jinja")]
         if prompt not in prompts:
             self._add(kind, f"{name}.prompt", f"{unknown(prompt, 'prompt', prompts)} (files in {folder})")
+        else:
+            self._prompt(folder / f"{prompt}.jinja", "problem")
+
+    def _prompt(self, path: Path, *known: str) -> None:
+        """Add what is wrong with a prompt's file, once however many are shown it."""
+        if path not in self._prompts:
+            self._prompts.add(path)
+            self._lines += prompt_mistakes(path, known)
 
     def _dataset(self, name: str, dataset: DatasetRecipe) -> None:
         curation = dataset.curation
@@ -165,6 +175,9 @@ class References:
         for key, prompt in named.items():
             if prompt is not None and prompt not in prompts:
                 self._lines.append(f"{path}: judge.{key}: {unknown(prompt, 'prompt', prompts)} (files in {folder})")
+            elif prompt is not None:
+                gold = ("gold",) if key == "prompt" else ()
+                self._prompt(folder / f"{prompt}.jinja", "problem", "answer", *gold)
         if judge.teacher not in self._names["teachers"]:
             self._lines.append(f"{path}: judge.teacher: {unknown(judge.teacher, 'teacher', self._names['teachers'])}")
         elif (teacher := self._c.teachers.get(judge.teacher)) and teacher.model is None:
@@ -179,7 +192,7 @@ class References:
             return
         folder = self._root / "prompts" / "judges"
         try:
-            names = meta.find_undeclared_variables(Environment().parse((folder / f"{prompt}.jinja").read_text()))
+            names = read_names(Environment().parse((folder / f"{prompt}.jinja").read_text()))
         except (OSError, ValueError, TemplateError):
             return  # it is not there, or no template: told where prompts are checked, or by the judge
         if "gold" in names:
