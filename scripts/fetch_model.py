@@ -14,6 +14,7 @@ from typing import Any
 from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, canonical_json
 from distill.models.hub import snapshot
+from distill.models.trial import check_template
 from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, text_digest
 from distill.runtime.record import Record
@@ -53,6 +54,7 @@ def files_of(recipe: ModelRecipe) -> dict[str, Any]:
     template = read_template(Path(recipe.chat_template)) if recipe.chat_template else None
     folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
     check_folder(folder, template is not None)
+    check_template(folder, template)
     # The hub cache names its files by their digests; a local folder's are read.
     digest = (lambda path: path.resolve().name) if recipe.hub else file_digest
     return {
