@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from distill.config.recipes import GenerateJob, ServerRecipe
 from distill.responses import endpoint
 from distill.responses.engines import Completion, load_engine
 from distill.responses.refusals import FirstRefusals
+from distill.responses.replies import read_reply
 from distill.runtime.errors import InputError
 from distill.runtime.journal import Journal
 
@@ -105,6 +108,39 @@ def test_the_first_refusal_names_the_key_that_a_server_does_not_know(
         caught.value
     )
     assert "\n" not in str(caught.value)
+
+
+def packed(handler: Any) -> None:
+    """A body that says that it is gzipped, and is not."""
+    handler.send(200, "zzzz", Content_Encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [(packed, "not a chat completion|DecodingError"), (faults.body("[" * 100_000), "not a chat completion"),
+     (faults.status(400, "a\x1b[31mb\0c"), r"HTTP 400 a \[31mb c$")],
+    ids=["gzip", "deep", "control signs"],
+)  # fmt: skip
+def test_garbage_of_a_proxy_is_a_line(server: ChatServer, fault: Any, message: str) -> None:
+    limits = endpoint.Limits(concurrency=1, timeout_seconds=5, attempts=2, key_variable="NO_SUCH_KEY")
+    asked = endpoint.Endpoint(server.url, limits, lambda body: read_reply(body, {}))
+    server.always = fault
+    ((_, refusal),) = asked.ask_all([{"messages": [{"role": "user", "content": "Say 2."}]}])
+    assert re.search(message, refusal.reason)
+    assert asked.version() == ""
+    with suppress(InputError):
+        assert asked.models() == {}
+
+
+@pytest.mark.parametrize(
+    "date", ["Wed, 99 Oct 99999999999 07:28:00 GMT", "Wed, 21 Oct 999999 07:28:00 GMT", "nan", "soon"]
+)
+def test_a_pause_until_no_day_is_none(server: ChatServer, date: str) -> None:
+    limits = endpoint.Limits(concurrency=1, timeout_seconds=5, attempts=2, key_variable="NO_SUCH_KEY")
+    asked = endpoint.Endpoint(server.url, limits, lambda body: read_reply(body, {}))
+    server.plan["Say 2."] = [faults.status(429, Retry_After=date)]
+    ((_, reply),) = asked.ask_all([{"messages": [{"role": "user", "content": "Say 2."}]}])
+    assert reply.text == "2"
 
 
 def test_refusals_of_single_rows_end_nothing(server: ChatServer, tmp_path: Path) -> None:

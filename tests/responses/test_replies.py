@@ -168,6 +168,31 @@ def test_a_refusal_is_no_empty_answer() -> None:
     assert reply({"content": "2", "refusal": ""}).error is None
 
 
+@pytest.mark.parametrize("place", ["body", "choice"])
+def test_an_error_beside_a_response_cut_it_off(place: str) -> None:
+    """Routers send what a provider wrote before it failed, with `stop`."""
+    choice = {"message": {"content": "So far"}, "finish_reason": "stop"}
+    failure = {"error": {"code": 502, "message": "Provider\nreturned error"}}
+    body = {"choices": [{**choice, **failure}]} if place == "choice" else {"choices": [choice], **failure}
+    with pytest.raises(PassingError, match=r"reports an error beside the response: .*502") as caught:
+        read_reply(body, {})
+    assert "\n" not in str(caught.value)
+    for nothing in (None, {}, "", {"message": "", "type": "", "code": None}):
+        assert read_reply({"choices": [{**choice, "error": nothing}], "error": nothing}, {}).text == "So far"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tool_calls", [{"type": "function", "function": {"name": "f", "arguments": "{}"}}]),
+     ("function_call", {"name": "f"}), ("audio", {"transcript": "2"})],
+)  # fmt: skip
+def test_a_call_is_no_empty_answer(name: str, value: Any) -> None:
+    read = reply({"content": None, name: value})
+    assert (read.finish_reason, read.error) == ("error", f"the model answers with `{name}` in place of a text")
+    assert reply({"content": "2", name: value}).error is None
+    assert reply({"content": None, name: None}).error is None
+
+
 def test_blank_thinking_is_none() -> None:
     assert with_thinking("2", "\n \n") == "2"
     assert with_thinking("  2", "\n\na\n") == "<think>\na\n</think>\n\n  2"

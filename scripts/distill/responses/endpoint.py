@@ -79,11 +79,11 @@ class Endpoint:
 
         try:
             response = httpx2.get(f"{self._url}/models", headers=self._headers(), timeout=CONNECT_SECONDS)
-        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise self._down(error) from None
         if response.status_code in (401, 403):
             raise self._fatal(response)
-        with suppress(ValueError, LookupError, TypeError, AttributeError):
+        with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return {m["id"]: str(m.get("owned_by", "")) for m in response.json()["data"]}
         return {}
 
@@ -92,7 +92,7 @@ class Endpoint:
         import httpx2
 
         root = self._url.removesuffix("/v1")
-        with suppress(httpx2.TransportError, ValueError, LookupError, TypeError):
+        with suppress(httpx2.RequestError, ValueError, LookupError, TypeError, RecursionError):
             return str(httpx2.get(f"{root}/version", headers=self._headers(), timeout=5).json()["version"])
         return ""
 
@@ -237,7 +237,7 @@ class Endpoint:
             try:
                 seconds = float(header)
             except ValueError:
-                with suppress(ValueError):
+                with suppress(ValueError, OverflowError, OSError):  # of a year that no clock has
                     seconds = parsedate_to_datetime(header).timestamp() - time.time()
         seconds = min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
         self._not_before = max(self._not_before, time.monotonic() + seconds)
@@ -287,10 +287,11 @@ async def _next(items: AsyncIterator[Any]) -> Any:
 def _message(response: "httpx2.Response") -> str:
     """Return status and message of an error response on one line."""
     text = response.text
-    with suppress(ValueError, LookupError, TypeError):
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
         data = response.json()
         text = data["error"]["message"] if isinstance(data["error"], dict) else data.get("message") or data["error"]
-    return f"HTTP {response.status_code} {' '.join(str(text).split())[:300]}".strip()
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(text))  # a terminal obeys control signs
+    return f"HTTP {response.status_code} {' '.join(shown.split())[:300]}".strip()
 
 
 class _LaterError(Exception):

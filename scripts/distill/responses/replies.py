@@ -21,6 +21,7 @@ LEAST_REPEAT = 40  # characters: an answer may begin with a few words of its own
 ANSWER_CHUNKS = {"text", "output_text"}
 THINKING_CHUNKS = {"thinking", "reasoning", "reasoning.text", "reasoning_text", "reasoning_content", "thinking_text"}
 SILENT_CHUNKS = {"reasoning.encrypted", "redacted_thinking", "reasoning.summary", "summary_text"}
+OTHERS = ("tool_calls", "function_call", "audio")  # what a message may hold in place of a text
 TEXT_FIELDS = ("text", "thinking", "reasoning", "reasoning_content", "content")
 # Finish reasons of the kind `error` after which the same request may go well; the others are the model's doing.
 PASSING = {"network_error", "server_error", "timeout", "abort", "aborted", "cancelled", "canceled", "error", "failed",
@@ -77,15 +78,20 @@ class _Message(BaseModel):
     reasoning_details: Any = None
     thinking: Any = None
     thinking_blocks: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    audio: Any = None
 
 
 class _Choice(BaseModel):
     message: _Message
     finish_reason: StrictStr | None = None
+    error: Any = None
 
 
 class _Body(BaseModel):
     choices: Annotated[list[_Choice], Field(min_length=1)]
+    error: Any = None
     usage: Annotated[_Usage | None, WrapValidator(_or_none)] = None
 
 
@@ -104,6 +110,11 @@ def read_reply(body: Any, finish_reasons: Mapping[str, str]) -> Reply:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UnfitReplyError(f"the reply has a {type(first['input']).__name__} at {place}") from None
+    # Of a provider behind a router: what there is of the text was cut off. Some servers always send an empty one.
+    if failure := next(
+        (e for e in (read.error, choice.error) if any(e.values() if isinstance(e, dict) else [e])), None
+    ):
+        raise PassingError(f"the server reports an error beside the response: {' '.join(str(failure).split())[:200]}")
     usage = read.usage or _Usage()
     counts = usage.prompt_tokens, usage.completion_tokens
     word = choice.finish_reason or NONE
@@ -117,6 +128,8 @@ def read_reply(body: Any, finish_reasons: Mapping[str, str]) -> Reply:
         return Reply(text, reason, *counts, f"the server ended the response with finish_reason {word!r}")
     if message.refusal and not text.strip():
         return Reply("", FinishReason.ERROR, *counts, f"the model refuses: {message.refusal[:200]}")
+    if not text.strip() and (other := next((name for name in OTHERS if getattr(message, name)), None)):
+        return Reply("", FinishReason.ERROR, *counts, f"the model answers with `{other}` in place of a text")
     return Reply(text, reason, *counts)
 
 
