@@ -381,6 +381,14 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
                            "at two x or more"),
     "gap and slope": ({"contrasts": {"c": {"gap": "long_cot_gap", "slope": {"toy-short-arm": 0, "toy-long-arm": 1}}}},
                       "either `gap` and two `students`, or `slope`"),
+    "control sign in a title": ({"title": "a\x1b[31mb"}, "title: holds a control sign (U+001B), which no page shows"),
+    "a turned text": ({"expected": "a\n\u202ea\n"}, "expected: holds a control sign (U+202E)"),
+    "power of a stranger": ({"power": {"accuracy": {"toy-tst": 0.5}}}, "power.accuracy: 'toy-tst' is no known"),
+    "problems of a stranger": ({"power": {"problems": {"x": 5}}}, "power.problems: 'x' is no known benchmark of this"),
+    "gap of no name": ({"gaps": {"Long gap": {"plus": "toy-long-arm", "minus": ["toy-short-arm"]}}, "contrasts": {}},
+                       "gaps.Long gap: string should match pattern"),
+    "gap of two lines": ({"gaps": {"a\nb": {"plus": "toy-long-arm", "minus": ["toy-short-arm"]}}, "contrasts": {}},
+                         r"gaps.'a\nb': string should match pattern"),
     "gap of one student": ({"contrasts": {"c": {"gap": "long_cot_gap", "students": ["toy-xs"]}}}, "two `students`"),
     "gap of one student twice": ({"contrasts": {"c": {"gap": "long_cot_gap", "students": ["toy-xs", "toy-xs"]}}},
                                  "'toy-xs' stands twice"),
@@ -429,6 +437,7 @@ ENTRIES: list[tuple[str, str, dict[str, Any], str]] = [
     ("corpora", "new", {"hub": "a/b/c", "revision": "abc"}, "no id of the hub"),
     ("corpora", "new", {"path": "x", "shards": 20000}, "less than or equal to 1000"),
     ("decodings", "new", {"max_new_tokens": 9, "draws": 10**9, "temperature": 1}, "less than or equal to 1000"),
+    ("trainings", "new", {"lr": 1e-4, "cutoff": 9, "lora": {"rank": 2, "dropout": 1}}, "takes all away"),
     ("decodings", "new", {"max_new_tokens": 9, "top_k": 5}, "no effect with temperature 0"),
     ("decodings", "new", {"max_new_tokens": 9, "top_p": 0.5}, "no effect with temperature 0"),
     ("decodings", "new", {"max_new_tokens": 9, "draws": 2, "temperature": 1, "top_k": 1}, "would repeat"),
@@ -463,6 +472,11 @@ def test_entries_that_cannot_be(project: Path, kind: str, name: str, entry: dict
     assert len(lines) == 1
     assert message in lines[0]
     assert f"{kind}.yaml" in lines[0]
+
+
+def test_a_limit_that_only_the_killer_knows_is_refused(project: Path) -> None:
+    with pytest.raises(InputError, match=r"grading\.timeout_seconds: 200 is not below `deadline_seconds: 120`"):
+        load(project, {**STUDIES, "grading": {"timeout_seconds": 200}})
 
 
 def test_a_benchmark_of_training_rows_is_refused(project: Path) -> None:

@@ -15,6 +15,7 @@ from distill.config.recipes import NAME_PATTERN, Recipe
 from distill.config.recipes.base import RESERVED_NAMES, RESERVED_PATTERN
 
 LONGEST_NAME = 64
+_KIND = re.compile(r"\[key\]|constrained-\w+|(function|nullable|tuple|list|dict|union)[-\[].*")
 
 
 def parse(
@@ -35,15 +36,25 @@ def parse(
         return model.model_validate(data)
     except ValidationError as error:
         items = error.errors()
+        told = set()
         for item in items:  # what holds a mistake is then wrong too (too short, say), which is no second mistake
-            if not any(len(o["loc"]) > len(item["loc"]) and o["loc"][: len(item["loc"])] == item["loc"] for o in items):
+            place = _place(item["loc"])
+            if any(len(o["loc"]) > len(item["loc"]) and o["loc"][: len(item["loc"])] == item["loc"] for o in items):
+                continue
+            if place not in told or len(place) == len(item["loc"]):  # one of two kinds that it may be is enough
                 mistakes.append(_mistake(model, item, path, key))
+            told.add(place)
         return None
+
+
+def _place(loc: Iterable[Any]) -> tuple[Any, ...]:
+    """Return where a mistake is, without the names that pydantic gives to the kinds that a value may be of."""
+    return tuple(part for part in loc if not (isinstance(part, str) and _KIND.fullmatch(part)))
 
 
 def _mistake(model: type[BaseModel], item: Any, path: Path, key: str) -> str:
     """Return one line for one of pydantic's errors."""
-    where = ".".join([key, *(str(part) for part in item["loc"] if part != "[key]")]).strip(".")
+    where = ".".join([key, *(_on_one_line(str(part)) for part in _place(item["loc"]))]).strip(".")
     if item["type"] == "extra_forbidden":
         keys = _keys_at(model, item["loc"][:-1])
         return f"{path}: {where}: {unknown(str(item['loc'][-1]), 'key', keys)}"
@@ -54,6 +65,11 @@ def _mistake(model: type[BaseModel], item: Any, path: Path, key: str) -> str:
         "" if isinstance(item["input"], (dict, list)) or item["type"] == "value_error" else f", not {item['input']!r}"
     )
     return f"{path}: {where}: {message[0].lower()}{message[1:]}{value}"
+
+
+def _on_one_line(name: str) -> str:
+    """Return a key as it is, or in quotes where it holds what would break the line."""
+    return name if name.isprintable() else repr(name)
 
 
 def _keys_at(model: type[BaseModel], loc: Iterable[Any]) -> list[str]:

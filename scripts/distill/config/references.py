@@ -1,5 +1,6 @@
 """Checks across entries: names point to entries, prompts exist, the parts of a study fit each other."""
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,11 +61,18 @@ class References:
         for name, training in self._c.trainings.items():
             if training.distil:
                 self._distil(f"{name}.distil.teacher", training.distil.teacher)
+            if training.lora and training.lora.dropout == 1:
+                self._add("trainings", f"{name}.lora.dropout", "1 takes all away, so nothing is trained; give less")
         for name, on_policy in self._c.on_policy.items():
             self._distil(f"{name}.on_policy.teacher", on_policy.teacher)
             self._start(f"{name}.on_policy.start", on_policy.start)
         if self._c.settings.judge:
             self._judge(self._c.settings.judge)
+        limits = self._c.settings.grading
+        if limits.timeout_seconds >= limits.deadline_seconds:
+            why = f"is not below `deadline_seconds: {limits.deadline_seconds}`, which kills whoever takes so long"
+            path = self._root / "config.yaml"
+            self._lines.append(f"{path}: grading.timeout_seconds: {limits.timeout_seconds} {why}")
         for name, study in self._c.studies.items():
             self._study(name, study)
         return self._lines
@@ -238,6 +246,12 @@ class References:
         if exists and self._c.decodings[study.decoding].until_correct:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
             self._add(name, "decoding", f"{study.decoding!r} {message}")
+        for key in ("title", "question", "expected"):
+            if sign := next(filter(_is_control, getattr(study, key) or ""), None):
+                self._add(name, key, f"holds a control sign (U+{ord(sign):04X}), which no page shows")
+        for key in ("accuracy", "problems") if study.power else ():
+            for benchmark in getattr(study.power, key).keys() - {*study.benchmarks}:
+                self._add(name, f"power.{key}", unknown(benchmark, "benchmark of this study", study.benchmarks))
         self._check_apart(name, study)
         self._check_solved(name, study)
         if study.suitability and not any(arm.is_trained for arm in arms_of(study)):
@@ -317,3 +331,7 @@ def share_rows(one: CorpusRecipe, other: CorpusRecipe) -> bool:
     if one.hub is None and not files:
         return False
     return all(a.stop is None or b.start < a.stop for a, b in ((one, other), (other, one)))
+
+
+def _is_control(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cf") and sign not in "\n\t\u200c\u200d"
