@@ -13,6 +13,7 @@ from typing import Any
 
 from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, canonical_json
+from distill.models.finite import check_finite
 from distill.models.hub import snapshot
 from distill.models.trial import check_template
 from distill.runtime.errors import InputError, first_line
@@ -55,6 +56,7 @@ def files_of(recipe: ModelRecipe) -> dict[str, Any]:
     folder = snapshot("model", recipe.hub, str(recipe.revision), MODEL_FILES) if recipe.hub else Path(recipe.path or "")
     check_folder(folder, template is not None)
     check_template(folder, template)
+    check_finite(folder)
     # The hub cache names its files by their digests; a local folder's are read.
     digest = (lambda path: path.resolve().name) if recipe.hub else file_digest
     return {
