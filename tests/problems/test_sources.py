@@ -216,6 +216,17 @@ def test_several_files_are_read_in_their_order_and_a_pattern_by_name(tmp_path: P
         read_rows(Rows(path="nowhere/*.jsonl"), ["x"])
 
 
+@pytest.mark.parametrize("twice", ["same", "pattern", "link", "dots"])
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path, twice: str) -> None:
+    """Of published responses each would be a draw that repeats another."""
+    path = str(jsonl(tmp_path / "a.jsonl", LINES))
+    (tmp_path / "b.jsonl").symlink_to(path)
+    other = {"same": path, "pattern": f"{tmp_path}/?.jsonl", "link": str(tmp_path / "b.jsonl"),
+             "dots": f"{tmp_path}/../{tmp_path.name}/a.jsonl"}[twice]  # fmt: skip
+    with pytest.raises(InputError, match="`path` names it twice, so its rows would count twice"):
+        read_rows(Rows(path=(path, other)), ["answer"])
+
+
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "zip": ("a.zip", b"PK", r"a\.zip: expected a \.parquet"),
     "no ending": ("a", b"x", "a: expected a"),
@@ -496,6 +507,7 @@ def test_published_recipes_that_cannot_be(columns: dict[str, Any], keys: dict[st
     ("keys", "message"),
     [({"path": []}, "path"), ({"path": ""}, "path"), ({"path": "a/**b/*.x"}, "not a pattern of files"),
      ({"path": "a\0b"}, "NUL"), ({"start": 3, "stop": 3}, "not below"), ({"where": {"a": [[1]]}}, "where"),
+     ({"where": {"a": []}}, "'a' is one of no values"),
      ({"columns": {"answer": None}, "benchmark": True}, "without gold"),
      ({"agreement": {"teachers": ["a"]}}, "`agreement` is for a corpus without gold answers, which says `columns"),
      ({"columns": {"answer": None}, "agreement": {"teachers": ["a"], "at_least": 1}}, "at_least"),

@@ -88,8 +88,8 @@ def _limits(body: Mapping[str, Any], max_new_tokens: int | None) -> Iterator[tup
                 f"`{name}: {body[name]}` is not `max_new_tokens: {max_new_tokens}` of the decoding",
             )
     for name in body:
-        if not name.strip():
-            yield "server.extra_body", "a key is empty"
+        if not name.strip() or name == "extra_body":
+            yield "server.extra_body", f"{name!r} is no key of a request; its keys stand here without it"
 
 
 def _address(url: str | None) -> Iterator[tuple[str, str]]:

@@ -88,11 +88,15 @@ def _sources(recipe: Rows, wanted: Sequence[str]) -> Iterator[Source]:
     if recipe.hub is not None:
         yield _hub_rows(recipe, wanted)
         return
+    seen: set[Path] = set()
     for pattern in recipe.paths():
         files = recipe.files_of(pattern)
         if not files:
             raise InputError(f"{pattern}: no file has such a name")
         for path in files:
+            if path.resolve() in seen:
+                raise InputError(f"{path}: `path` names it twice, so its rows would count twice")
+            seen.add(path.resolve())
             yield _file_rows(path, wanted)
 
 

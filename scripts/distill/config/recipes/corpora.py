@@ -98,6 +98,8 @@ class Rows(Recipe):
     @classmethod
     def _holds_values(cls, where: Any) -> Any:
         for name, value in where.items() if isinstance(where, dict) else ():
+            if value in ([], ()):
+                raise ValueError(f"{name!r} is one of no values, which no row is; give one")
             for one in value if isinstance(value, (list, tuple)) else [value]:
                 if isinstance(one, date):
                     raise ValueError(f"{name!r} is compared with a day; put {one} in quotes, for columns hold text")
