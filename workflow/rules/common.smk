@@ -31,7 +31,7 @@ sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such
 
 from distill import analyses
 from distill.config import jobs, lineage
-from distill.config.load import load
+from distill.config.load import check_as_written, load
 from distill.config.origins import unusable_files
 from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
@@ -43,6 +43,8 @@ from distill.runtime.files import file_digest
 from distill.training.parity import refusal_file
 
 try:
+    if workflow.modifier.is_main_snakefile():  # else the file is another workflow's, with keys of its own
+        check_as_written(workflow.configfiles)
     CATALOGUE = load(Path(config.get("folder", "config")), config)
 except InputError as error:
     raise WorkflowError(f"the configuration has mistakes:\n{error}") from None

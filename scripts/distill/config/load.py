@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,19 @@ def read_yaml(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
         mistakes.append(f"{path}: expected names and recipes (a mapping), not {type(data).__name__}")
         return None
     return data or {}
+
+
+def check_as_written(paths: Iterable[str | Path]) -> None:
+    """Raise InputError where a file of settings holds what plain YAML takes for something else, a line per file.
+
+    Snakemake reads these files itself: of a key given twice it keeps the last, and `1:30` is 90 to it.
+    """
+    mistakes: list[str] = []
+    for path in map(Path, paths):
+        if path.suffix in (".yaml", ".yml"):
+            read_yaml(path, mistakes)
+    if mistakes:
+        raise InputError("\n".join(dict.fromkeys(mistakes)))
 
 
 def _count_parts(data: Any, around: tuple[int, ...], before: int) -> int:
