@@ -1,6 +1,7 @@
 """Make one analysis: a table and a section of the report. The module `distill.analyses.NAME` does the work.
 
-Inputs: the files that the module needs, by kind. Outputs: section.json, and its table as table.csv beside it.
+Inputs: the files that the module needs, by kind; how entries of the catalogue are shown. Outputs: section.json, and its
+table as table.csv beside it.
 
 Run as: python scripts/analyse.py --analysis parity --inputs '{"models": [...], "rendered": [...]}' \
             --output results/analyses/parity/section.json
@@ -12,6 +13,7 @@ from typing import Any
 
 from distill.analyses import load
 from distill.config.inputs import Inputs
+from distill.config.labels import Labels
 from distill.config.lineage import identity
 from distill.runtime.errors import InputError
 from distill.runtime.files import text_digest, write_json, write_text
@@ -36,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--analysis", required=True, help="name of a module in distill.analyses")
     parser.add_argument("--inputs", required=True, help='JSON: {"kind": [files]}')
+    parser.add_argument("--recipe", default="{}", help="JSON: {labels: kind -> name -> label, students: by size}")
     parser.add_argument("--output", type=Path, required=True, help="section.json")
     args = parser.parse_args(argv)
 
@@ -43,8 +46,9 @@ def main(argv: list[str] | None = None) -> None:
     inputs = AnalysisInputs.read(args.inputs)
     if missing := [kind for kind in module.NEEDS if kind not in inputs.files_of]:
         raise InputError(f"--inputs: the analysis {args.analysis} needs files of {missing[0]}")
-    record = Record(__file__, "{}", inputs.files(), folder, identity(folder), also=(module.__name__,))
-    section = module.analyse(inputs.files_of)
+    record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder), also=(module.__name__,))
+    said = (Labels.read(record.recipe),) if getattr(module, "LABELLED", False) else ()
+    section = module.analyse(inputs.files_of, *said)
     table = csv_text(section.rows, section.columns)
     write_text(folder / "table.csv", table)
     content = {"order": module.ORDER, **section.content()}

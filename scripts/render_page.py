@@ -1,7 +1,8 @@
 """Render the report: the sections of all analyses as one page that works offline, tables and pictures beside it.
 
-Inputs: section.json files, the folder of the contrasts' tables, the page's template, the studies. Outputs: index.html,
-the contrasts' tables, and every section's picture. Prints the gap table. It knows no analysis by name.
+Inputs: section.json files, the folder of the contrasts' tables, the page's template, the studies and how their entries
+are shown. Outputs: index.html, the contrasts' tables (texts with labels for names), and every section's picture. Prints
+the gap table. It knows no analysis by name.
 
 Run as: python scripts/render_page.py --sections results/analyses/*/section.json --contrasts results/contrasts \
             --template scripts/distill/report/templates/report.html.j2 --recipe JSON --output results/report/index.html
@@ -10,13 +11,16 @@ Run as: python scripts/render_page.py --sections results/analyses/*/section.json
 import argparse
 from pathlib import Path
 
+from distill.config.labels import Labels
 from distill.config.lineage import identity
+from distill.report.named import names_section, texts
 from distill.report.page import render
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
 from distill.runtime.run import run
 
+NAMES = "names"  # the section that no analysis makes
 TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt", "tables.tex")
 
 
@@ -26,7 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sections", type=Path, nargs="+", required=True)
     parser.add_argument("--contrasts", type=Path, required=True, help="folder of scores.csv, gaps.csv and so on")
     parser.add_argument("--template", type=Path, required=True)
-    parser.add_argument("--recipe", required=True, help='JSON: {"studies": {"name": study}}')
+    parser.add_argument(
+        "--recipe", required=True, help='JSON: {"studies": {"name": study}, "labels": ..., "students": ...}'
+    )
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 
@@ -37,12 +43,13 @@ def main(argv: list[str] | None = None) -> None:
     if len(sections) < len(args.sections):
         raise InputError("--sections: an analysis is given twice")
     sections = dict(sorted(sections.items(), key=lambda item: (item[1]["order"], item[0])))
-    for name in TABLES:
-        write_text(folder / name, (args.contrasts / name).read_text())
+    studies, labels = dict(sorted(record.recipe["studies"].items())), Labels.read(record.recipe)
+    tables = {name: (args.contrasts / name).read_text() for name in TABLES} | texts(args.contrasts, studies, labels)
+    for name, text in tables.items():
+        write_text(folder / name, text)
     for section in sections.values():
         if picture := section["picture"]:
             write_text(folder / f"{picture['name']}.svg", picture["svg"])
-    studies = dict(sorted(record.recipe["studies"].items()))
     title = " and ".join(study["title"] for study in studies.values())
     named = [f"study {name}: {len(study['benchmarks'])} benchmark(s)" for name, study in studies.items()]
     asked = [
@@ -52,12 +59,13 @@ def main(argv: list[str] | None = None) -> None:
         if study.get(word)
     ]
     benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
-    page = render(title, named, sections, args.template.read_text(), asked, benchmarks, TABLES)
+    shown = sections | ({NAMES: names_section(labels)} if labels.of else {})
+    page = render(title, named, shown, args.template.read_text(), asked, benchmarks, TABLES, labels)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
-    digests = {name: text_digest((folder / name).read_text()) for name in TABLES}
+    digests = {name: text_digest(text) for name, text in tables.items()}
     record.write({"kind": "report", "digest": digests, "sections": list(sections)})
-    print((folder / "gaps.txt").read_text(), end="")
+    print(tables["gaps.txt"], end="")
 
 
 if __name__ == "__main__":

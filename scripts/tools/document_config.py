@@ -70,7 +70,7 @@ def kind(annotation: Any) -> str:
 
 def title(model: type[BaseModel]) -> str:
     """Return a recipe's name in words: TrainingRecipe -> training."""
-    name = model.__name__.removesuffix("Recipe").removesuffix("Entry")
+    name = model.__name__.removesuffix("Entry").removesuffix("Recipe")
     return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
 
 

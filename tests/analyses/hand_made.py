@@ -232,10 +232,11 @@ def csvs(folder: Path) -> Files:
     return {"references": []} | {kind: [folder / f"{name}.csv"] for kind, name in names.items()}
 
 
-def section(root: Path, name: str, files: Mapping[str, list[Path]]) -> dict[str, Any]:
-    """Run analyse.py; return the section."""
+def section(root: Path, name: str, files: Mapping[str, list[Path]], **shown: Any) -> dict[str, Any]:
+    """Run analyse.py; return the section. `shown` are labels, and the students by size."""
     output = root / lineage.Analysis(name).file("section.json")
-    analyse.main(["--analysis", name, "--inputs", as_json(files), "--output", str(output)])
+    options = ["--inputs", as_json(files), "--recipe", recipe(**shown), "--output", str(output)]
+    analyse.main(["--analysis", name, *options])
     return read_json(output)
 
 

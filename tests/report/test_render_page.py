@@ -43,10 +43,10 @@ def shown_rows(part: dict[str, Any]) -> list[dict[str, Any]]:
     return [*own, *of_tables, *(row for block in part["blocks"] for row in shown_rows(block))]
 
 
-def rendered(root: Path, sections: list[Path], template: Path = TEMPLATE) -> str:
+def rendered(root: Path, sections: list[Path], template: Path = TEMPLATE, **shown: Any) -> str:
     output = root / lineage.Report().file("index.html")
     options = ["--contrasts", str(root / lineage.Contrasts().folder), "--template", str(template)]
-    studies = recipe(studies={"y": hand_made.STUDY})
+    studies = recipe(studies={shown.pop("study", "y"): hand_made.STUDY}, **shown)
     render_page.main(["--sections", *map(str, sections), "--recipe", studies, *options, "--output", str(output)])
     return output.read_text()
 
@@ -96,6 +96,62 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == (contrasts / "gaps.txt").read_text()
     assert manifest(folder / "index.html")["sections"] == analyses.names()
     assert "study y: 1 benchmark(s)" in page
+
+
+def panel_width(svg: str) -> float:
+    """Return the width of the first panel of a picture; 1 where its panels have no axes."""
+    return float((re.findall(r'<clipPath[^>]*><rect[^>]*? width="([\d.]+)"', svg) or [1])[0])
+
+
+LABELS = {
+    "students": {"s": "<b>S</b> & $x_1$"},
+    "datasets": {"hard": "Chain of thought", "easy": "\u05e7\u05dc", "mixed": "M" * 40},
+    "trainings": {"t": 'Full "fine" tuning'},
+    "corpora": {"b": "A {{ bench }}"},
+    "teachers": {"teacher": "{T}"},
+}
+DRAWN = ("answers", "students", "levels", "lengths", "curves", "graph", "funnel", "shares", "token_curve")
+
+
+def test_labels_stand_for_names_wherever_people_read(tmp_path: Path) -> None:
+    files = hand_made.results(tmp_path)
+    contrasts = hand_made.tabulated(tmp_path, files)
+    files |= hand_made.csvs(contrasts)
+    plain, made = ({name: hand_made.section(tmp_path, name, {kind: files[kind] for kind in analyses.load(name).NEEDS},
+                                            labels=labels) for name in DRAWN} for labels in ({}, LABELS))  # fmt: skip
+    paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in DRAWN]
+    page = rendered(tmp_path, paths, study="study", labels=LABELS)
+    folder = tmp_path / lineage.Report().folder
+
+    assert "<b>" not in page
+    assert "<h3>&lt;b&gt;S&lt;/b&gt; &amp; $x_1$</h3>" in page  # the block of a student
+    assert '<td role="cell" title="hard">Chain of thought</td>' in page
+    assert 'title="hard_gap: hard - easy"' in page
+    isolated = "\u2068\u05e7\u05dc\u2069"  # right to left, apart from what stands beside it
+    sentences = [row["answer"] for row in made["answers"]["rows"]]
+    # No gap between gaps, which a sentence would tell by an ` of `.
+    assert sentences[0].startswith("whether <b>S</b> & $x_1$ does better on Chain of thought than the untouched")
+    assert sentences[1].startswith(f"whether <b>S</b> & $x_1$ does better on Chain of thought than on {isolated} is")
+    for name, section_ in made.items():
+        svg = section_["picture"]["svg"]
+        wide, before = (panel_width(each["picture"]["svg"]) for each in (section_, plain[name]))
+        assert wide > 0.45 * before, name  # long labels leave room for what is drawn
+        texts_ = {html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", svg)}
+        assert not texts_ & {"s", "hard", "easy", "mixed", "t", "teacher"}, name
+        rows = zip(section_["rows"], plain[name]["rows"], strict=True)
+        assert all({**row, "answer": ""} == {**other, "answer": ""} for row, other in rows)  # names are the keys
+    assert re.search(r">&lt;b&gt;S&lt;/b&gt; &amp; \$x_1\$<", made["curves"]["picture"]["svg"])
+    assert '<td role="cell">{T}</td><td role="cell">teacher</td><td role="cell">teacher</td>' in page  # whose it is
+
+    for name in ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv"):
+        assert (folder / name).read_bytes() == (contrasts / name).read_bytes()
+    text, latex = ((folder / name).read_text() for name in ("gaps.txt", "tables.tex"))
+    assert "  Chain of thought = dataset hard\n" in text
+    assert f"Chain of thought - {isolated}" in text
+    assert r"<b>S</b>" not in latex
+    assert r"\textless{}b\textgreater{}S\textless{}/b\textgreater{} \& \$x\_1\$ & Chain of thought" in latex
+    numbers = re.compile(r"[+-]?\d+\.\d")
+    assert numbers.findall(text) == numbers.findall((contrasts / "gaps.txt").read_text())
 
 
 def test_ids_of_two_pictures_do_not_meet(empty: Path) -> None:

@@ -394,6 +394,16 @@ def title_of_the_study(study: Study) -> set[str]:
     return {"render_page", "render_browser"}
 
 
+def labels(study: Study) -> set[str]:
+    odd = "<b> $x$ & \u05d0"
+    for kind in ("students", "teachers", "datasets", "trainings", "corpora"):
+        names = {"students": ("toy-xs",), "teachers": TEACHERS, "datasets": DATASETS, "trainings": ("toy-sft",)}
+        for name in names.get(kind, ("toy-train", "toy-test")):
+            study.edit(f"{CATALOGUE}{kind}.yaml", **{name: {"label": f"{odd} {name[4:]}"}})
+    every = {line.removeprefix("analyse/") for line in study.planned("--forceall") if line.startswith("analyse/")}
+    return analysed(*every) | {"render_browser"}
+
+
 def bound_on_errors(study: Study) -> set[str]:
     study.edit(CATALOGUE + "teachers.yaml", **{"toy-long": {"max_errors": 0.5}})
     return set()
@@ -428,7 +438,8 @@ CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_diff
            likelihoods_of_answers, weights_of_benchmarks, tolerance_of_a_benchmark,
            graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
            twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,
-           prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study, bound_on_errors,
+           prompt_that_nobody_uses, comment_in_a_module, batch_size, title_of_the_study, labels,
+           bound_on_errors,
            template_of_the_page, script_of_the_browser, code_of_the_browser, touched_inputs]  # fmt: skip
 
 

@@ -56,8 +56,9 @@ rule analyse:
         "../../envs/report.yaml"
     params:
         program=program(lineage.Analysis),
+        recipe=recipe(lineage.Analysis),
         code=code(lineage.Analysis),
         inputs=analysis_inputs,
     shell:
         "exec python {params.program:q} --analysis {wildcards.analysis} --inputs - <<< {params.inputs:q}"
-        " --output {output.section} 2> {log}"
+        " --recipe {params.recipe:q} --output {output.section} 2> {log}"

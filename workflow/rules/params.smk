@@ -135,7 +135,7 @@ def teacher_logprobs_option(wildcards):
 
 
 def train_execution(wildcards, threads):
-    return canonical_json(training_of(wildcards).execution())
+    return canonical_json(jobs.trained_as(CATALOGUE, wildcards.training, wildcards.dataset).execution())
 
 
 def start_folder(wildcards):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from distill.analyses.contrast_rows import short_figures
 from distill.analyses.forest import forest
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
+from distill.config.labels import JOINT, Labels
 from distill.scores.answers import answers, summaries
 from distill.scores.csvs import read_csv
 from distill.scores.measures import ACCURACY
@@ -12,19 +13,26 @@ from distill.scores.readings import expectations, is_declared
 
 NEEDS = ("gaps",)
 ORDER = 5
+LABELLED = True
 FEW = 3  # students; with more a contrast has one sentence, and theirs are folded under it
 TEXT = "A sentence says what the reading of its contrast says, and no more; the figures stand with the students."
 NONE = "The studies name no gaps."
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section of sentences and the forest plot, from gaps.csv."""
     gaps = [row for row in read_csv(*inputs["gaps"]) if is_declared(row)]
-    said = [{**row, "answer": short_figures(row["answer"])} for row in answers(gaps)]
+    named = labels.rows(gaps, JOINT)
+    pairs = zip(answers(gaps), answers(named), strict=True)
+    said = [{**row, "answer": _sentence(each["answer"])} for row, each in pairs]
     text = ((TEXT if said else NONE), *expectations(gaps))
     shown = [row for row in gaps if row["primary"] == "yes" and row["measure"] == ACCURACY.name]
-    picture = Picture("forest", *forest(shown))
-    return Section("Answers", text, said, picture, blocks=_blocks(gaps, said), open=True)
+    picture = Picture("forest", *forest(labels.rows(shown)))
+    return Section("Answers", text, said, picture, blocks=_blocks(named, said), open=True)
+
+
+def _sentence(answer: str) -> str:
+    return short_figures(answer.replace(JOINT, " "))
 
 
 def _blocks(gaps: Sequence[Row], said: Sequence[Row]) -> tuple[Block, ...]:
@@ -35,7 +43,14 @@ def _blocks(gaps: Sequence[Row], said: Sequence[Row]) -> tuple[Block, ...]:
         return ()
     many = {name for name, count in counts.items() if count > FEW}
     short = [row for row in said if row["contrast"] not in many]
-    rows = [*({"student": "all", **row} for row in summaries(gaps) if row["contrast"] in many), *short]
+    rows = [
+        *(
+            {**row, "student": "all", "answer": row["answer"].replace(JOINT, " ")}
+            for row in summaries(gaps)
+            if row["contrast"] in many
+        ),
+        *short,
+    ]
     columns = ("contrast", "student", "answer")
     top = Table("Answers", sorted(rows, key=lambda row: list(counts).index(row["contrast"])), columns, dense=False)
     each = Table("Answers by student", [row for row in said if row["contrast"] in many], columns, dense=False)

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Row, Section
+from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
 
 NEEDS = ("datasets", "models")
 ORDER = 45
+LABELLED = True
 TEXT = (
     "Which teachers' rows are in which dataset, and which students are trained on it. What is shared is made once.",
 )
@@ -19,14 +21,14 @@ CAPTION = (
 Trainings = dict[tuple[str, str], list[int]]  # (student, training) -> seeds
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on what is made from what, from the manifests of datasets and trained models."""
     datasets = {facts["identity"]["dataset"]: facts for facts in map(read_json, inputs["datasets"])}
     trained: dict[str, Trainings] = {name: {} for name in datasets}
     for arm in (Arm.of(read_json(path)["identity"]) for path in inputs["models"]):
         trained[arm.dataset].setdefault((arm.student, arm.training), []).append(arm.seed)
     rows = [*_teacher_rows(datasets), *_dataset_rows(datasets, trained)]
-    return Section("What is made from what", TEXT, rows, _picture(datasets, trained))
+    return Section("What is made from what", TEXT, rows, _picture(datasets, trained, labels))
 
 
 def _teacher_rows(datasets: Mapping[str, Mapping[str, Any]]) -> Iterable[Row]:
@@ -50,12 +52,14 @@ def _arm(student: str, training: str, seeds: list[int]) -> str:
     return f"{student}, {training}" + (f" ({len(seeds)} seeds)" if len(seeds) > 1 else "")
 
 
-def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Trainings]) -> Picture:
+def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Trainings], labels: Labels) -> Picture:
     """Return the picture; all seeds of a student and training share a box."""
-    teachers = {f"teacher {name}": name for name in _teachers(datasets)}
-    named = {f"dataset {name}": f"{name}\n{facts['rows']:,} rows" for name, facts in datasets.items()}
-    pairs = dict.fromkeys(pair for own in trained.values() for pair in own)
-    arms = {f"arm {student} {training}": f"{student}\n{training}" for student, training in pairs}
+    said = labels.said
+    teachers = {f"teacher {name}": said("teachers", name) for name in _teachers(datasets)}
+    named = {f"dataset {name}": f"{said('datasets', name)}\n{facts['rows']:,} rows" for name, facts in datasets.items()}
+    pairs = labels.by_size(dict.fromkeys(pair for own in trained.values() for pair in own), lambda pair: pair[0])
+    arms = {f"arm {student} {training}": f"{said('students', student)}\n{said('trainings', training)}"
+            for student, training in pairs}  # fmt: skip
     links = [(f"teacher {teacher}", f"dataset {name}") for name, facts in datasets.items()
              for teacher, rows in facts["teachers"].items() if rows]  # fmt: skip
     links += [(f"dataset {name}", f"arm {' '.join(pair)}") for name, own in trained.items() for pair in own]

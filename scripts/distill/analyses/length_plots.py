@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill.analyses.lengths import KINDS, Lengths, percentiles
-from distill.analyses.plots import COLOURS, Drawn, drawn, logarithmic, rows_of_panels
+from distill.analyses.plots import COLOURS, NAME, Drawn, drawn, folded, logarithmic, rows_of_panels
 
 LOOKS = dict(zip(KINDS, ((COLOURS[0], "o"), (COLOURS[1], "s"), (COLOURS[6], "D")), strict=True))
 STEP = 0.24  # between the bars of one arm
@@ -25,7 +25,7 @@ def lengths(found: Sequence[Lengths]) -> Drawn:
             for place, kind in enumerate(kinds):
                 if line := _bars(axis, own, kind, STEP * (place - (len(kinds) - 1) / 2)):
                     shown.setdefault(kind, line)
-            axis.set_yticks(range(len(own)), [each.name for each in own], fontsize=8)
+            axis.set_yticks(range(len(own)), [folded(each.name, NAME) for each in own], fontsize=8)
             axis.set_ylim(len(own) - 0.5, -0.5)
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("tokens of a response")

@@ -2,18 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
 from distill.analyses.student_tables import UNTOUCHED
+from distill.config.labels import Labels
 from distill.config.lineage import BASE, Arm
 from distill.runtime.files import read_json
 
 NEEDS = ("scores",)
 ORDER = 32
+LABELLED = True
 MOST = 100  # rows of the table of the page
 KINDS = ("right", "wrong", "cut off")
 TEXT = (
@@ -40,15 +42,16 @@ class Lengths:
     mixed: int
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on lengths, from the items of the scores; models without token counts are left out."""
     from distill.analyses import length_plots
 
-    found = read_lengths(inputs["scores"])
+    found = labels.by_size(read_lengths(inputs["scores"]), lambda each: each.arm.student)
     rows, whole = list(map(row, found)), first_seeds(found)
     is_short = len(rows) <= MOST
     table = Table("Tokens by correctness", rows if is_short else list(map(row, whole)), list(rows[0]) if rows else ())
-    picture = Picture("lengths", *length_plots.lengths(whole))
+    shown = [replace(each, arm=labels.arm(each.arm), name=labels.cell("trained on", each.name)) for each in whole]
+    picture = Picture("lengths", *length_plots.lengths(shown))
     text = (*TEXT, *([] if is_short else [SUMMED]))
     return Section("Lengths by correctness", text, rows, picture, blocks=(Block("", tables=(table,)),))
 

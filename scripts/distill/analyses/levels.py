@@ -4,31 +4,39 @@ import re
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Section
+from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.runtime.files import read_json
 from distill.scores.golds import notes
 
 NEEDS = ("scores",)
 ORDER = 30
+LABELLED = True
 MOST = 40  # levels that can be shown; more are no levels but ids
 GROUPS = {"level": "by_level", "subject": "by_subject"}
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on levels, from the scores' manifests; the figures stand with the students."""
     from distill.analyses import score_plots
 
     scores = sorted(
         map(_ordered, map(read_json, inputs["scores"])), key=lambda m: (m["identity"]["corpus"], Arm.of(m["identity"]))
     )
+    scores = labels.by_size(scores, lambda manifest: manifest["identity"]["student"])
     crowded = {
         group: sorted({m["identity"]["corpus"] for m in scores if len(m[key]) > MOST}) for group, key in GROUPS.items()
     }
     text = ["The figures, those of subjects too, stand with the students.", *notes(scores)]
     for group, names in crowded.items():
         if names:
-            text.append(f"Not shown, because their problems have more than {MOST} {group}s: {', '.join(names)}.")
-    shown = [m for m in scores if m["identity"]["corpus"] not in crowded["level"]]
+            text.append(
+                f"Not shown, because their problems have more than {MOST} {group}s: "
+                f"{', '.join(labels.said('corpora', name) for name in names)}."
+            )
+    shown = [
+        {**m, "identity": labels.row(m["identity"])} for m in scores if m["identity"]["corpus"] not in crowded["level"]
+    ]
     picture = Picture("accuracy_by_level", *score_plots.accuracy_by_level(shown))
     return Section("Levels", tuple(text), [], picture)
 

@@ -16,12 +16,13 @@ Curve = list[tuple[float, float, float, float]]  # update, mean over seeds, leas
 def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
     """Return a picture with a panel per student: loss by update on a logarithmic axis, a line per dataset and training.
 
-    `logs` is arm -> columns `update`, `loss` and `held_out_loss` of its log; the loss is drawn as a running mean, the
-    loss of held-out problems dashed. Seeds are a line, their mean, and a band from the least to the most.
+    `logs` is arm -> columns `update`, `loss` and `held_out_loss` of its log, in the order of panels and lines; the loss
+    is drawn as a running mean, the loss of held-out problems dashed. Seeds are a line, their mean, and a band from the
+    least to the most.
     """
     groups: dict[tuple[str, str, str], list[Log]] = {}
-    for arm in sorted(logs):
-        groups.setdefault((arm.student, arm.dataset, arm.training), []).append(logs[arm])
+    for arm, log in logs.items():
+        groups.setdefault((arm.student, arm.dataset, arm.training), []).append(log)
     students = list(dict.fromkeys(student for student, _, _ in groups))
     names = arm_names((dataset, training) for _, dataset, training in groups)
     places = {name: place for place, name in enumerate(names.values())}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.analyses.section import Inputs, Row, Section
+from distill.config.labels import Labels
 from distill.config.lineage import place_of
 from distill.config.recipes import COMPARED
 from distill.runtime.files import read_json
@@ -12,6 +13,7 @@ from distill.training.parity import short, shown_rows, trained_facts
 
 NEEDS = ("models", "rendered")
 ORDER = 120
+LABELLED = True
 TEXT = (
     "What each arm took and saw, and of its training what not all arms have in common; the next line says what they "
     "have. Equal rows do not mean equal tokens."
@@ -24,7 +26,7 @@ ADDED = (
 LONGEST = 80  # characters of an added text that are shown
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on parity, per trained arm."""
     facts = trained_facts(inputs["models"], inputs["rendered"])
     names = [n for n in COMPARED if len({str(fact.get(n)) for fact in facts.values()}) > 1 and n not in ALWAYS]
@@ -33,7 +35,7 @@ def analyse(inputs: Inputs) -> Section:
     added = {place_of(m["identity"]): m["added_by_template"] for m in map(read_json, inputs["rendered"])}
     is_added = any(counts["max"] for counts in added.values())
     rows: list[Row] = []
-    for arm in sorted(facts):
+    for arm in labels.by_size(sorted(facts), lambda arm: arm.student):
         row = {"arm": arm.path, **{name: facts[arm].get(name) for name in ALWAYS}}
         row |= {name: short(facts[arm].get(name)) for name in names}
         rows.append(row | (_added_row(added[shown_rows(facts[arm])]) if is_added else {}))

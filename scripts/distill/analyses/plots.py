@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ STYLE = {
 }
 FONT = "font-family: 'DejaVu Sans', sans-serif; "  # as a text of an SVG has it
 LONGEST_LABEL = 32  # letters; longer ones leave a picture no place
+NAME, TITLE = 24, 44  # characters in a line of a legend or tick, and of a panel's title
 PANELS = 3  # in a row: more would be too small to read on a page
 
 
@@ -50,6 +52,7 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
             axis.set_axis_off()
         if panels:
             draw(list(axes.flat[:panels]))
+            _fold_long_names(axes.flat[:panels])
         else:
             axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
             axes[0][0].set_axis_off()
@@ -57,6 +60,20 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
         figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     return rounded(text.getvalue())
+
+
+def folded(text: str, width: int) -> str:
+    """Return a text in lines of at most so many characters; one that has lines already keeps these."""
+    return "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, width) or [line])
+
+
+def _fold_long_names(axes: Iterable[Any]) -> None:
+    """Fold long titles and legends of panels: beside a legend in one long line a panel would have no room."""
+    for axis in axes:
+        axis.title.set_text(folded(axis.get_title(), TITLE))
+        legend = axis.get_legend()
+        for text in legend.get_texts() if legend else ():
+            text.set_text(folded(text.get_text(), NAME))
 
 
 def rounded(svg: str) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
-from distill.analyses.plots import COLOURS, Drawn, drawn, labels, look, rows_of_panels, span, with_intervals
+from distill.analyses.plots import (
+    COLOURS, NAME, Drawn, drawn, folded, labels, look, rows_of_panels, span, with_intervals,
+)  # fmt: skip
 from distill.config.lineage import BASE
 from distill.scores.numbers import parameters_text
 
@@ -35,7 +37,7 @@ def score_by_size(means: Sequence[Row]) -> Drawn:
                 where = [at[row["student"]] + step * jitter.get(name, 0) for row in own]
                 shown[name] = with_intervals(axis, where, own, how)
             sizes = {row["student"]: parameters_text(row["parameters"]) for row in rows}
-            axis.set_xticks(list(at.values()), [f"{name}\n{sizes[name]}" for name in at], fontsize=8,
+            axis.set_xticks(list(at.values()), [f"{folded(name, NAME)}\n{sizes[name]}" for name in at], fontsize=8,
                             rotation=0 if len(at) < 5 else 40, ha="center" if len(at) < 5 else "right")  # fmt: skip
             axis.set_ylim(0, 100)
             axis.set_title(study if len(studies) > 1 else "", fontsize=10)

@@ -3,12 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.analyses.student_tables import primary
+from distill.config.labels import Labels
 from distill.config.lineage import BASE
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
@@ -16,6 +17,7 @@ from distill.scores.numbers import interval, points
 
 NEEDS = ("means", "datasets", "provenance")
 ORDER = 33
+LABELLED = True
 LEAST = 3  # shares of a curve: two are a contrast, which stands with the student
 TEXT = (
     "Accuracy in points by the share of the first of two teachers, the rest being the other's, for arms of one student "
@@ -42,7 +44,7 @@ class Curve:
         return f"{self.teachers[0]} in {self.teachers[1]}"
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on mix shares, from means.csv and the recipes of the datasets."""
     from distill.analyses import share_plots
 
@@ -52,7 +54,13 @@ def analyse(inputs: Inputs) -> Section:
          "accuracy": points(row["accuracy"]), "95 % interval": interval(row), "seeds": row["n_seeds"]}
         for curve in found for share, row in curve.points
     ]  # fmt: skip
-    return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(found)))
+    said = labels.said
+    shown = [
+        replace(curve, student=said("students", curve.student), training=said("trainings", curve.training),
+                teachers=tuple(said("teachers", name) for name in curve.teachers))
+        for curve in found
+    ]  # fmt: skip
+    return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(shown)))
 
 
 def recipes(manifests: Iterable[Path]) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from distill.analyses import contrast_rows
 from distill.analyses.arm_names import arm_names
 from distill.analyses.levels import GROUPS, MOST, natural
 from distill.analyses.section import Row, Table
+from distill.config.labels import Labels
 from distill.config.lineage import BASE
 from distill.scores.numbers import interval, points
 from distill.scores.readings import amount, is_declared
@@ -133,7 +134,7 @@ def _seed(row: Facts, name: str) -> Row:
     }
 
 
-def levels_tables(student: Student) -> Iterator[Table]:
+def levels_tables(student: Student, labels: Labels) -> Iterator[Table]:
     """Yield a table per benchmark and grouping (level, subject): a row per arm and seed, a column per group."""
     for measure in GROUPS:
         found: dict[str, list[Facts]] = {}
@@ -142,7 +143,7 @@ def levels_tables(student: Student) -> Iterator[Table]:
                 found.setdefault(part["benchmark"], []).append(part)
         for benchmark, parts in found.items():
             if len(groups := sorted({str(part["part"]) for part in parts}, key=natural)) <= MOST:
-                yield _levels(f"{benchmark} by {measure}", student, parts, groups)
+                yield _levels(f"{labels.said('corpora', benchmark)} by {measure}", student, parts, groups)
 
 
 def _levels(title: str, student: Student, parts: Sequence[Facts], groups: Sequence[str]) -> Table:

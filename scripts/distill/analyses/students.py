@@ -7,6 +7,7 @@ from typing import Any
 from distill.analyses import contrast_rows, student_tables
 from distill.analyses.section import Block, Inputs, Picture, Section, Table
 from distill.analyses.student_tables import Student
+from distill.config.labels import Labels
 from distill.config.lineage import BASE
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
@@ -18,6 +19,7 @@ from distill.training.parity import NOT_COMPARABLE
 
 NEEDS = ("means", "gaps", "scores_csv", "breakdowns", "scores")
 ORDER = 10
+LABELLED = True
 OPEN = 4  # with more students each block is folded
 TEXT = (
     "A block for each student, by size. Its arms: accuracy in points of a hundred, and what each training gained over "
@@ -62,7 +64,7 @@ PAPER = (
 )
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on students, from the tables of the contrasts; the manifests of scores tell what golds are."""
     from distill.analyses import score_plots
 
@@ -74,10 +76,10 @@ def analyse(inputs: Inputs) -> Section:
     own = {pair: Student.of(*(_of(rows, pair) for rows in (means, gaps, scores, parts))) for pair in who}
     several = len({study for study, _ in who}) > 1
     arms = {pair: student_tables.arms_table("Arms", student, _primary(student)) for pair, student in own.items()}
-    blocks = [_block(f"{study}: {name}" if several else name, student, arms[study, name], len(who) <= OPEN)
-              for (study, name), student in own.items()]  # fmt: skip
+    called = {(study, name): f"{study}: " * several + labels.said("students", name) for study, name in who}
+    blocks = [_block(called[pair], student, arms[pair], labels, len(who) <= OPEN) for pair, student in own.items()]
     paper = [PAPER] if any(manifest["policy"] == "paper_scoring" for manifest in manifests) else []
-    text = (TEXT, *at_an_edge(scores), *notes(manifests), *paper)
+    text = (TEXT, *at_an_edge(labels.rows(scores)), *notes(manifests), *paper)
     sampled = [SAMPLED] if any(row["pass_at_n"] is not None for row in scores) else []
     read = Block("How these numbers are made", text=(*OF_CONTRASTS, *OF_SCORES, *sampled))
     rows = [
@@ -85,7 +87,8 @@ def analyse(inputs: Inputs) -> Section:
         for (study, name), table in arms.items()
         for row in table.rows
     ]
-    picture = Picture("score_by_size", *score_plots.score_by_size([row for s in own.values() for row in _primary(s)]))
+    primary = labels.rows(row for student in own.values() for row in _primary(student))
+    picture = Picture("score_by_size", *score_plots.score_by_size(primary))
     return Section("Students", text, rows, picture, blocks=(*blocks, *_between(gaps, who), read), open=True)
 
 
@@ -97,11 +100,12 @@ def _primary(student: Student) -> list[Any]:
     return [row for row in student.means if row["benchmark"] == student.primary]
 
 
-def _block(name: str, student: Student, arms: Table, is_open: bool) -> Block:
+def _block(name: str, student: Student, arms: Table, labels: Labels, is_open: bool) -> Block:
     """Return the block of a student: what stands for its arms and contrasts, and the rest folded under it."""
     declared = student.contrasts(True)
     size = parameters_text(student.means[0]["parameters"])
-    where = f"on {student.primary}" if student.primary in {row["benchmark"] for row in student.scores} else (
+    is_single = student.primary in {row["benchmark"] for row in student.scores}
+    where = f"on {labels.said('corpora', student.primary)}" if is_single else (
         f"{student.primary} of {max(row['n_benchmarks'] for row in student.means)} benchmarks")  # fmt: skip
     tables = (arms, *([contrast_rows.table("Contrasts", declared)] if declared else []))
     others = [row for row in student.means if row["benchmark"] != student.primary]
@@ -112,7 +116,7 @@ def _block(name: str, student: Student, arms: Table, is_open: bool) -> Block:
             single.append(contrast_rows.table("Contrasts by benchmark", gaps, "benchmark"))
         folded.append(Block("By benchmark", tables=tuple(single)))
     folded.append(Block("Every seed, and what was not correct", tables=(student_tables.seeds_table(student),)))
-    if levels := tuple(student_tables.levels_tables(student)):
+    if levels := tuple(student_tables.levels_tables(student, labels)):
         folded.append(Block("By level and subject", tables=levels))
     title = f"{name}, {size}" if size else name
     return Block(title, _lead(student, arms), (f"Points of accuracy, {where}.",), tables, tuple(folded), is_open)

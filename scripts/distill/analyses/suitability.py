@@ -1,10 +1,18 @@
 """Suitability: how well each dataset suits a student before training, the order that signals give, and the gains."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
+from distill.config.labels import Labels
 from distill.scores.csvs import read_csv
+
+if TYPE_CHECKING:
+    from distill.analyses.suitability_tables import Rated
 
 NEEDS = ("suitability", "suitability_tables", "datasets", "train_rows", "rendered", "unrendered", "gaps")
 ORDER = 36
+LABELLED = True
 TEXT = (
     "How well the rows of each dataset suit a student before any training, of the tokens that the training teaches. "
     "Less is better: perplexity; the ratio of a token's mean rank, at most 100, to its mean surprisal in nats (arXiv "
@@ -19,14 +27,14 @@ TEXT = (
 )
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on suitability; nothing where no study or dataset asks for it."""
     if not inputs["suitability"]:
         return Section("Suitability", ("The studies ask for no suitability.",), [])
     from distill.analyses import suitability_plots
     from distill.analyses import suitability_tables as made
 
-    found, gained = made.rated(inputs), made.gains(read_csv(*inputs["gaps"]))
+    found, gained = labels.by_size(made.rated(inputs), lambda each: each.student), made.gains(read_csv(*inputs["gaps"]))
     correlated = made.correlations(found, gained)
     blocks = [
         Block(
@@ -38,9 +46,15 @@ def analyse(inputs: Inputs) -> Section:
         Block("Signals before training", tables=_tables(made.signal_rows(found)), open=True),
         Block("The order of each signal, and the gains", tables=_tables(made.order_rows(found, gained)), open=True),
     ]
-    pairs = [(each, gain) for each in found for gain in gained.get((*each.group, each.dataset), ())]
+    pairs = [(_named(each, labels), gain) for each in found for gain in gained.get((*each.group, each.dataset), ())]
     picture = Picture("suitability", *suitability_plots.suitability(pairs))
     return Section("Suitability", TEXT, made.long_rows(found), picture, blocks=tuple(blocks))
+
+
+def _named(each: "Rated", labels: Labels) -> "Rated":
+    said = labels.said
+    return replace(each, student=said("students", each.student), training=said("trainings", each.training),
+                   dataset=said("datasets", each.dataset))  # fmt: skip
 
 
 def _tables(rows: list[Row]) -> tuple[Table, ...]:

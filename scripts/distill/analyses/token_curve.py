@@ -3,12 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.analyses.shares import primary_rows, recipes
+from distill.config.labels import Labels
 from distill.config.lineage import BASE, Arm
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
@@ -16,6 +17,7 @@ from distill.scores.numbers import interval, points
 
 NEEDS = ("means", "datasets", "models", "provenance")
 ORDER = 34
+LABELLED = True
 LEAST = 2  # budgets of a curve
 OF_DATASETS = ("rows", "tokens", "characters")  # the keys of budgets: arms of a curve may differ in these alone
 OF_TRAININGS = ("epochs", "max_updates", "global_batch", "batch_unit")
@@ -41,7 +43,7 @@ class Curve:
         return ", ".join(dict.fromkeys(row["dataset"] for _, row in self.points))
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on the token curve, from means.csv, the models' manifests and the datasets' recipes."""
     from distill.analyses import token_plots
 
@@ -52,7 +54,12 @@ def analyse(inputs: Inputs) -> Section:
          "95 % interval": interval(row), "seeds": row["n_seeds"]}
         for curve in found for tokens, row in curve.points
     ]  # fmt: skip
-    return Section("Token curve", TEXT, rows, Picture("token_curve", *token_plots.token_curve(found)))
+    shown = [
+        replace(curve, student=labels.said("students", curve.student),
+                points=tuple((tokens, labels.row(row)) for tokens, row in curve.points))
+        for curve in found
+    ]  # fmt: skip
+    return Section("Token curve", TEXT, rows, Picture("token_curve", *token_plots.token_curve(shown)))
 
 
 def curves(

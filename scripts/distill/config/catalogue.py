@@ -8,9 +8,10 @@ from distill.config.recipes import (
     CorpusEntry,
     CorpusRecipe,
     DatasetEntry,
+    DatasetRecipeEntry,
     DecodingRecipe,
     OnPolicyRecipe,
-    OnPolicyTraining,
+    OnPolicyTrainingEntry,
     Recipe,
     Settings,
     StudentEntry,
@@ -19,19 +20,20 @@ from distill.config.recipes import (
     StudyRecipe,
     TeacherEntry,
     TeacherRecipe,
+    TrainingEntry,
     TrainingRecipe,
 )
 
 KINDS: dict[str, type[Recipe]] = {
     "corpora": CorpusEntry,
     "teachers": TeacherEntry,
-    "datasets": DatasetEntry,
+    "datasets": DatasetRecipeEntry,
     "students": StudentEntry,
-    "trainings": TrainingRecipe,
+    "trainings": TrainingEntry,
     "decodings": DecodingRecipe,
 }
 # Kind -> keys: an entry that has one is of another recipe.
-VARIANTS: dict[str, list[tuple[str, type[Recipe]]]] = {"trainings": [("on_policy", OnPolicyTraining)]}
+VARIANTS: dict[str, list[tuple[str, type[Recipe]]]] = {"trainings": [("on_policy", OnPolicyTrainingEntry)]}
 # Names that mean something in a path.
 RESERVED = {"datasets": BASE, "decodings": PUBLISHED, "trainings": BASE}
 
@@ -41,7 +43,7 @@ class Catalogue:
     """All recipes by kind and name, the selected studies, and the settings.
 
     on_policy: the entries of trainings.yaml that are on-policy; `trainings` are the others.
-    files: (kind, name) -> the file of an entry, relative to the folder `config/`.
+    files: (kind, name) -> the file of an entry, relative to the folder `config/`. labels: (kind, name) -> its label.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Catalogue:
     decodings: dict[str, DecodingRecipe] = field(default_factory=dict)
     studies: dict[str, StudyEntry] = field(default_factory=dict)
     files: dict[tuple[str, str], Path] = field(default_factory=dict)
+    labels: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def arms(self, study: str) -> list[Arm]:
         """Return the arms of a study."""

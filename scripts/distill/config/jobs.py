@@ -10,6 +10,7 @@ from typing import Any
 from distill.config.catalogue import Catalogue
 from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
+from distill.config.labels import labels_of, shown_as
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -189,6 +190,12 @@ def on_policy_job(catalogue: Catalogue, training: str) -> OnPolicyJob:
     return OnPolicyJob(**keys, held_out=catalogue.trainings[recipe.start].held_out)
 
 
+def trained_as(catalogue: Catalogue, training: str, dataset: str) -> TrainJob | OnPolicyJob:
+    """Return what a training reads, on-policy or not."""
+    is_on_policy = training in catalogue.on_policy
+    return on_policy_job(catalogue, training) if is_on_policy else train_job(catalogue, training, dataset)
+
+
 def plans_job(catalogue: Catalogue, student: str) -> str:
     """Return what the plans of a student read: the recipes of its arms, and the gaps that compare them.
 
@@ -243,12 +250,13 @@ def similarity_job(catalogue: Catalogue, *keys: str) -> str:
 
 
 def studies_job(catalogue: Catalogue) -> str:
-    """Return the selected studies as canonical text."""
-    return canonical_json({"studies": {name: study.content() for name, study in catalogue.studies.items()}})
+    """Return the selected studies and how their entries are shown, as canonical text."""
+    studies = {name: study.content() for name, study in catalogue.studies.items()}
+    return canonical_json({"studies": studies, **shown_as(catalogue)})
 
 
 def browser_job(catalogue: Catalogue) -> str:
-    """Return what the response browser reads, as canonical text: which answers there are, what is correct."""
+    """Return what the response browser reads, as canonical text: which answers there are, what is correct, labels."""
     studies = {
         name: {
             **study.model_dump(mode="json", include={"title", "arms", "benchmarks", "decoding"}),
@@ -266,6 +274,7 @@ def browser_job(catalogue: Catalogue) -> str:
             "agreed": [name for name in benchmarks if catalogue.corpora[name].agreement],
             "judged": catalogue.settings.judge is not None,
             "policy": catalogue.settings.policy,
+            "labels": labels_of(catalogue),
         }
     )
 
@@ -384,14 +393,14 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return teacher_logprobs_job(catalogue, place.training).canonical()
         case Plans():
             return plans_job(catalogue, place.student)
-        case TrainedModel() if place.training in catalogue.on_policy:
-            return on_policy_job(catalogue, place.training).canonical()
         case TrainedModel():
-            return train_job(catalogue, place.training, place.dataset).canonical()
+            return trained_as(catalogue, place.training, place.dataset).canonical()
         case Score():
             return score_job(catalogue, place.corpus).canonical()
         case Contrasts():
             return contrasts_job(catalogue)
+        case Analysis():
+            return canonical_json(shown_as(catalogue))
         case Report():
             return studies_job(catalogue)
         case Browser():

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from distill.config.catalogue import KINDS, RESERVED, VARIANTS, Catalogue
+from distill.config.labels import label_mistakes
 from distill.config.mistakes import parse, unknown
 from distill.config.recipes import OnPolicyTraining, Settings, StudyEntry
 from distill.config.references import References
@@ -57,6 +58,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             catalogue.studies[name] = study
     if len(names) == len(KINDS):  # else what cannot be read would be told as what is not there
         mistakes += References(catalogue, root, names).mistakes()
+        mistakes += [f"{names[kind][name]}: {name}.label: {said}" for kind, name, said in label_mistakes(catalogue)]
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
     return catalogue
@@ -206,6 +208,8 @@ def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Pa
     others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
     own = others[0] if others else KINDS[kind]
     recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
+    if label := getattr(recipe, "label", None):
+        catalogue.labels[kind, name] = label
     if isinstance(recipe, OnPolicyTraining):
         catalogue.on_policy[name] = recipe.on_policy
     elif recipe is not None:

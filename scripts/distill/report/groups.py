@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from distill import tables
 from distill.config.catalogue import arms_of
 from distill.config.gaps import comparisons
+from distill.config.labels import Labels
 from distill.config.lineage import Agreement, Arm, Judgements, Place, Problems, Responses, Verdicts, model_place
 from distill.config.recipes import StudyRecipe
 from distill.config.shards import shard_names
@@ -108,7 +109,7 @@ def read_paths(recipe: Mapping[str, Any]) -> list[Path]:
 
 def index(recipe: Mapping[str, Any], groups: Iterable[GroupPlaces], written: Iterable[Row]) -> Row:
     """Return the index: arms, benchmarks, groups with what was `written` of each, gaps, and how all was made."""
-    groups, made, studies = list(groups), Made(), studies_of(recipe)
+    groups, made, studies, labels = list(groups), Made(), studies_of(recipe), Labels.read(recipe)
     arms = sorted({group.arm for group in groups})
     corpora = list(dict.fromkeys(group.benchmark for group in groups))
     benchmarks = list(dict.fromkeys((group.benchmark, group.decoding) for group in groups))
@@ -133,10 +134,11 @@ def index(recipe: Mapping[str, Any], groups: Iterable[GroupPlaces], written: Ite
         "title": " and ".join(study.title for study in studies.values()),
         "policy": recipe["policy"],
         "judged": recipe["judged"],
-        "arms": [{**asdict(arm), "path": arm.path, "model": model_place(arm.model_path).folder,
-                  "made": made.of(model_place(arm.model_path))} for arm in arms],
-        "benchmarks": [{"name": name, "decoding": decoding, "corpus": corpora.index(name)}
-                       for name, decoding in benchmarks],
+        "arms": [{**asdict(arm), "path": arm.path, "label": labels.cell("arm", arm.path),
+                  "model": model_place(arm.model_path).folder, "made": made.of(model_place(arm.model_path))}
+                 for arm in arms],
+        "benchmarks": [{"name": name, "label": labels.said("corpora", name), "decoding": decoding,
+                        "corpus": corpora.index(name)} for name, decoding in benchmarks],
         "groups": rows,
         "gaps": gaps,
         "made": made.facts,

@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from distill.config.labels import Labels
 from distill.report.links import BROWSER, link
 from distill.report.widths import shown, width_of
+
+NO_LABELS = Labels()
 
 
 def inline(picture: Mapping[str, str], place: int) -> str:
@@ -27,24 +30,29 @@ def broken(text: str) -> Any:
     return markupsafe.Markup("<wbr>".join(map(str, map(markupsafe.escape, re.split(r"(?<=[/_])", text)))))
 
 
-def tables_of(section: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def tables_of(section: Mapping[str, Any], labels: Labels) -> Iterator[dict[str, Any]]:
     """Yield the tables of a section or block, each with the width that it needs; where it has blocks, theirs."""
     if section.get("rows") and not section["blocks"]:
         names = ("title", "rows", "columns", "marked", "marks", "dense")
-        yield measured({name: section[name] for name in names})
-    yield from map(measured, section.get("tables", ()))
+        yield measured({name: section[name] for name in names}, labels)
+    for table in section.get("tables", ()):
+        yield measured(table, labels)
 
 
-def measured(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with its width: `rem`, and whether it is `dense`. Rows may hold more than `columns`, for links."""
-    shown = [{column: row[column] for column in table["columns"]} for row in table["rows"]]
+def measured(table: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+    """Return a table with what its cells show, and its width: `rem`, and whether it is `dense`.
+
+    `shown` are rows of `columns`, with labels for names; `rows` have the names, and may hold more, for links.
+    """
+    shown = [labels.row({column: row[column] for column in table["columns"]}) for row in table["rows"]]
     width = width_of(shown, table["dense"])
-    return {**table, "columns": tuple(table["columns"]), "rem": width.rem, "dense": width.dense}
+    return {**table, "columns": tuple(table["columns"]), "shown": shown, "rem": width.rem, "dense": width.dense}
 
 
-def laid_out(section: Mapping[str, Any]) -> dict[str, Any]:
+def laid_out(section: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
     """Return a section or block with its tables and blocks as the template takes them."""
-    return {**section, "tables": list(tables_of(section)), "blocks": list(map(laid_out, section["blocks"]))}
+    blocks = [laid_out(block, labels) for block in section["blocks"]]
+    return {**section, "tables": list(tables_of(section, labels)), "blocks": blocks}
 
 
 def quoted(text: str) -> Any:
@@ -68,12 +76,12 @@ def widths(parts: Iterable[Mapping[str, Any]]) -> set[int]:
 
 def render(
     title: str, studies: Sequence[str], sections: Mapping[str, Mapping[str, Any]], template: str,
-    asked: Sequence[str] = (), benchmarks: Collection[str] = (), files: Sequence[str] = (),
+    asked: Sequence[str] = (), benchmarks: Collection[str] = (), files: Sequence[str] = (), labels: Labels = NO_LABELS,
 ) -> str:  # fmt: skip
     """Return the page; `sections` maps an analysis to its section (see `analyses.section`), in the page's order.
 
     `studies` and `asked` are lines: the names of the studies, and what they ask and expect. `benchmarks` are those
-    whose responses the response browser shows; `files` lie beside the page.
+    whose responses the response browser shows; `files` lie beside the page; `labels` stand for names in tables.
     """
     import jinja2
 
@@ -84,7 +92,7 @@ def render(
     environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
     drawn = {name: section["picture"] for name, section in sections.items() if section["picture"]}
     pictures = {name: inline(picture, place) for place, (name, picture) in enumerate(drawn.items())}
-    ordered = {name: laid_out(section) for name, section in sections.items()}
+    ordered = {name: laid_out(section, labels) for name, section in sections.items()}
     page = environment.from_string(template).render(
         title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, files=files,
         widths=sorted(widths(list(ordered.values())) - {0}), heads=list(dict.fromkeys(heads(ordered.values()))),

@@ -17,7 +17,15 @@ from distill.config.recipes.base import EXECUTION, NAME_PATTERN, Recipe, canonic
 from distill.config.recipes.corpora import AgreementRecipe, CorpusColumns, CorpusRecipe, Rewrite, Rows
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe, LengthBounds, PassRate
 from distill.config.recipes.engines import NgramRecipe, ServeRecipe, ServerRecipe, VllmRecipe
-from distill.config.recipes.entries import SUITED, CurationEntry, DatasetEntry, StudyEntry
+from distill.config.recipes.entries import (
+    SUITED,
+    CurationEntry,
+    DatasetEntry,
+    DatasetRecipeEntry,
+    OnPolicyTrainingEntry,
+    StudyEntry,
+    TrainingEntry,
+)
 from distill.config.recipes.models import ModelRecipe, ScratchModel
 from distill.config.recipes.published import PublishedColumns, PublishedRecipe
 from distill.config.recipes.publishing import (
@@ -81,6 +89,7 @@ __all__ = [
     "CurationRecipe",
     "DatasetEntry",
     "DatasetRecipe",
+    "DatasetRecipeEntry",
     "DecodingRecipe",
     "DistilRecipe",
     "Distillation",
@@ -101,6 +110,7 @@ __all__ = [
     "OnPolicyJob",
     "OnPolicyRecipe",
     "OnPolicyTraining",
+    "OnPolicyTrainingEntry",
     "PassRate",
     "PowerRecipe",
     "PricesRecipe",
@@ -126,6 +136,7 @@ __all__ = [
     "TeacherRecipe",
     "Templating",
     "TrainJob",
+    "TrainingEntry",
     "TrainingRecipe",
     "VerifyJob",
     "VllmRecipe",

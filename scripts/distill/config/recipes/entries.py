@@ -1,4 +1,4 @@
-"""Datasets and studies as they stand in their files: with what came later, or what no score depends on.
+"""Datasets, trainings and studies as they stand in their files: with what came later, or what no score depends on.
 
 Apart from the recipes that programs parse, as the entries with licences are: what is written here changes the code hash
 of no program that was there before.
@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 
 from distill.config.recipes.base import EXECUTION, Name
 from distill.config.recipes.datasets import CurationRecipe, DatasetRecipe
+from distill.config.recipes.labels import Labelled
 from distill.config.recipes.studies import StudyRecipe
+from distill.config.recipes.trainings import OnPolicyTraining, TrainingRecipe
 
 SUITED = ("student_rank_surprisal", "student_local_naturalness", "student_overlap_1", "student_overlap_10")
 
@@ -56,6 +58,18 @@ class DatasetEntry(DatasetRecipe):
         """Return the recipe with the first draw chosen in place of the one that suits best."""
         curation = {**self.curation.model_dump(), "choose": "first", "student": None}
         return DatasetRecipe.model_validate({**self.model_dump(), "curation": curation})
+
+
+class DatasetRecipeEntry(DatasetEntry, Labelled):
+    """What a student is trained on: one response per problem, from one teacher or a mix of several."""
+
+
+class TrainingEntry(TrainingRecipe, Labelled):
+    """Fine-tuning. What the arms of a gap must have in common is all here."""
+
+
+class OnPolicyTrainingEntry(OnPolicyTraining, Labelled):
+    """A training whose responses the student writes itself. It stands in place of the keys of fine-tuning."""
 
 
 class StudyEntry(StudyRecipe):

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from distill.config.recipes.answering import StudentRecipe, TeacherRecipe
 from distill.config.recipes.base import EXECUTION, FilePath, Name, Once, Recipe
 from distill.config.recipes.corpora import CorpusRecipe
+from distill.config.recipes.labels import Labelled
 
 Kind = Literal["datasets", "models", "scores"]
 HUB = "hub"
@@ -26,16 +27,16 @@ class Licensed(Recipe):
     )
 
 
-# Entries of the catalogue, apart from the recipes that programs parse: a licence changes no program's code hash.
-class CorpusEntry(CorpusRecipe, Licensed):
+# Entries of the catalogue, apart from the recipes that programs parse: a licence or a label changes no code hash.
+class CorpusEntry(CorpusRecipe, Licensed, Labelled):
     """A named set of problems, with gold answers or without."""
 
 
-class TeacherEntry(TeacherRecipe, Licensed):
+class TeacherEntry(TeacherRecipe, Licensed, Labelled):
     """A model that writes training responses, or the responses it has already published."""
 
 
-class StudentEntry(StudentRecipe, Licensed):
+class StudentEntry(StudentRecipe, Licensed, Labelled):
     """A model that is fine-tuned."""
 
 

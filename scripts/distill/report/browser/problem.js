@@ -88,7 +88,7 @@ const problem = (() => {
     const arm = index.arms[index.groups[group].arm];
     const rows = [...columns.columns.problem.keys()].filter((row) => columns.columns.problem[row] === place);
     const correct = rows.filter((row) => filter.isCorrect(columns, row)).length;
-    return make("section", { class: "side", "aria-label": arm.path }, make("h3", {}, arm.path),
+    return make("section", { class: "side", "aria-label": arm.label }, make("h3", { title: arm.path }, arm.label),
       make("p", { class: "soft" }, `${correct} of ${rows.length} correct`),
       ...rows.map((row) => drawOf(index, group, columns, row, String(columns.columns.draw[row]) === draw)));
   }
@@ -102,8 +102,8 @@ const problem = (() => {
       const rows = [...columns.columns.problem.keys()].filter((row) => columns.columns.problem[row] === place);
       const correct = rows.filter((row) => filter.isCorrect(columns, row)).length;
       const answers = [...new Set(rows.map((row) => said(columns.columns.extracted[row])))];
-      const link = arm.path === state.arm ? arm.path
-        : make("a", { href: filter.write({ ...state, other: arm.path }), onclick: go }, arm.path);
+      const link = arm.path === state.arm ? arm.label
+        : make("a", { href: filter.write({ ...state, other: arm.path }), onclick: go, title: arm.path }, arm.label);
       body.append(make("tr", {}, make("th", { scope: "row" }, link), make("td", { class: "n" }, `${correct} of ${rows.length}`),
         make("td", {}, answers.join("; "))));
     }

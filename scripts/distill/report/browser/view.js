@@ -9,6 +9,10 @@ const view = (() => {
   const at = (id) => document.getElementById(id);
   let index, state, run = 0;
 
+  /* Return a label with the name that it stands for, by which files and tables call it. */
+  const called = (label, name) => label === name ? name : `${label} (${name})`;
+  const labelOf = (path) => index.arms.find((arm) => arm.path === path).label;
+
   const percent = (part, whole) => whole ? `${(100 * part / whole).toFixed(1)} %` : "none";
 
   /* Fill a select with [value, words] pairs; an option of no value stands for any. */
@@ -29,10 +33,10 @@ const view = (() => {
   function fillForm(problems) {
     const { benchmarks, counted, words: { verdict } } = index;
     const names = benchmarks.map((each) => each.name);
-    offer("benchmark", benchmarks.map(({ name, decoding }, place) => [String(place),
-      names.indexOf(name) === names.lastIndexOf(name) ? name : `${name} (${decoding})`]),
+    offer("benchmark", benchmarks.map(({ name, label, decoding }, place) => [String(place),
+      names.indexOf(name) === names.lastIndexOf(name) ? called(label, name) : `${called(label, name)} (${decoding})`]),
       String(benchmarks.indexOf(filter.benchmarkOf(index, state))));
-    const arms = filter.armsOf(index, state).map((arm) => [arm.path, arm.path]);
+    const arms = filter.armsOf(index, state).map((arm) => [arm.path, called(arm.label, arm.path)]);
     offer("arm", [...arms, [filter.ALL, "all arms"]], state.arm);
     offer("other", arms.filter(([path]) => path !== state.arm && state.arm !== filter.ALL), state.other, "no other arm");
     const kinds = counted.flatMap((word) => [[word, words(word)], [`not_${word}`, `not ${words(word)}`]]);
@@ -68,7 +72,7 @@ const view = (() => {
     const draw = column(columns, "draw", row);
     const chosen = { ...state, problem: problems.ids[place], draw: String(draw), ...(state.arm === filter.ALL && { arm: arm.path }) };
     const link = make("a", { href: filter.write(chosen) }, problems.ids[place]);
-    const cells = [["problem", link], ...(state.arm === filter.ALL ? [["arm", arm.path]] : []),
+    const cells = [["problem", link], ...(state.arm === filter.ALL ? [["arm", arm.label]] : []),
       ["level", said(problems.level[place])], ["draw", draw], ["gold", problems.golds[place]],
       ["verdict", verdictOf(columns, row)], ["extracted", said(column(columns, "extracted", row))],
       ["tokens", said(column(columns, "response_tokens", row))]];
@@ -106,7 +110,7 @@ const view = (() => {
     at("count").textContent = `${rows.length} of ${total} responses (${percent(rows.length, total)}), `
       + `${correct} of them correct (${percent(correct, rows.length)})${mean}.`;
     at("pairs").hidden = !pairs;
-    at("pairs").textContent = pairs && `${state.arm} first, ${state.other} second: `
+    at("pairs").textContent = pairs && `${labelOf(state.arm)} first, ${labelOf(state.other)} second: `
       + Object.entries(PAIRS).map(([name, text]) => `${pairs[name]} ${text}`).join(", ") + ".";
   }
 

@@ -1,0 +1,141 @@
+"""How entries of the catalogue are shown where people read: by their labels, students by size.
+
+Names stay the keys of files and tables.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distill.config.catalogue import Catalogue
+from distill.config.contrasts import BEST_OF
+from distill.config.lineage import BASE, Arm
+from distill.config.sizes import known_parameters
+
+NAME = re.compile(r"(?<![\w.-])[a-z0-9]+(?:-[a-z0-9]+)*(?![\w-])")
+SIDES = ("datasets", "trainings", "students")  # of whom the sides of a contrast speak
+ARM = ("students", "trainings", "datasets")  # the parts of an arm's path
+# Column -> the kinds of the entries that its texts name.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "student": ("students",), "training": ("trainings",), "dataset": ("datasets",), "teacher": ("teachers",),
+    "corpus": ("corpora",), "benchmark": ("corpora",), "trained on": SIDES[:2], "against": SIDES[:2], "plus": SIDES,
+    "minus": SIDES, "mix": ("teachers",), "curve": ("datasets",),
+}  # fmt: skip
+TAKEN = (BASE, "untouched student")  # what reports call the student before training
+RIGHT_TO_LEFT = ("R", "AL", "AN")
+JOINT = "\u00a0"  # a space at which nothing is parted
+
+
+@dataclass(frozen=True)
+class Labels:
+    """of: kind -> name -> label, of the entries that have one; students: their names, the smallest first."""
+
+    of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    students: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, recipe: Mapping[str, Any]) -> "Labels":
+        """Return the labels of a job's recipe."""
+        return cls(recipe.get("labels", {}), tuple(recipe.get("students", ())))
+
+    def said(self, kind: str, name: Any) -> str:
+        """Return what an entry is called; its name where it has no label."""
+        label = self.of.get(kind, {}).get(str(name))
+        return str(name) if label is None else isolated(label)
+
+    def text(self, text: str, *kinds: str, space: str = " ") -> str:
+        """Return a text that is made of names and what joins them, with labels for the names."""
+        if text.startswith(BEST_OF):
+            return BEST_OF + self.text(text.removeprefix(BEST_OF), *kinds, space=space)
+        known = {name: label for kind in reversed(kinds) for name, label in self.of.get(kind, {}).items()}
+
+        def label(found: re.Match[str]) -> str:
+            return isolated(known[found[0]]).replace(" ", space) if found[0] in known else found[0]
+
+        return NAME.sub(label, text)
+
+    def cell(self, column: str, value: Any, space: str = " ") -> Any:
+        """Return a value of a table as a person reads it: with labels, where the column is one of names."""
+        if value is None or column not in (*COLUMNS, "contrast", "arm"):
+            return value
+        text = str(value)
+        if column == "contrast":
+            name, colon, arms = text.partition(": ")
+            return f"{name}{colon}{self.text(arms, *SIDES, space=space)}"
+        if column == "arm":
+            parts = text.split("/")
+            return "/".join([*map(self.said, ARM, parts), *parts[len(ARM) :]])
+        labelled = self.text(text, *COLUMNS[column], space=space)
+        return value if labelled == text else labelled
+
+    def row(self, row: Mapping[str, Any], space: str = " ") -> dict[str, Any]:
+        """Return a row of a table as a person reads it; with `JOINT` for the spaces of labels no reader parts them."""
+        return {column: self.cell(column, value, space) for column, value in row.items()}
+
+    def rows(self, rows: Iterable[Mapping[str, Any]], space: str = " ") -> list[dict[str, Any]]:
+        """Return rows as a person reads them."""
+        return [self.row(row, space) for row in rows]
+
+    def arm(self, arm: Arm) -> Arm:
+        """Return an arm whose parts are called as a person reads them."""
+        names = (arm.student, arm.training, arm.dataset)
+        return Arm(*map(self.said, ARM, names), arm.seed)
+
+    def by_size(self, items: Iterable[Any], student: Callable[[Any], str]) -> list[Any]:
+        """Return items by the size of their student, those of one student in the order that they have."""
+        places = {name: place for place, name in enumerate(self.students)}
+        return sorted(items, key=lambda item: places.get(student(item), len(places)))
+
+    def entries(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (kind, name, label) of all labels."""
+        yield from ((kind, name, label) for kind, own in self.of.items() for name, label in own.items())
+
+
+def isolated(label: str) -> str:
+    """Return a label such that its direction of writing leaves what stands beside it alone."""
+    turns = any(unicodedata.bidirectional(sign) in RIGHT_TO_LEFT for sign in label)
+    return f"\u2068{label}\u2069" if turns else label
+
+
+def shown_as(catalogue: Catalogue) -> dict[str, Any]:
+    """Return how the entries are shown that the selected studies name: what `Labels.read` reads."""
+    return {"labels": labels_of(catalogue), "students": students_by_size(catalogue)}
+
+
+def labels_of(catalogue: Catalogue) -> dict[str, dict[str, str]]:
+    """Return kind -> name -> label of the entries that the selected studies name, as far as these have labels."""
+    arms = [arm for study in catalogue.studies for arm in catalogue.arms(study)]
+    made = [catalogue.datasets[name] for name in {arm.dataset for arm in arms} - {BASE}]
+    measured = {name for study in catalogue.studies.values() for name in study.benchmarks}
+    used = {
+        "students": {arm.student for arm in arms},
+        "teachers": {name for dataset in made for name in dataset.teachers},
+        "datasets": {arm.dataset for arm in arms},
+        "trainings": {arm.training for arm in arms},
+        "corpora": measured | {dataset.corpus for dataset in made},
+    }
+    found = {
+        kind: {name: catalogue.labels[kind, name] for name in sorted(names) if (kind, name) in catalogue.labels}
+        for kind, names in used.items()
+    }
+    return {kind: own for kind, own in found.items() if own}
+
+
+def students_by_size(catalogue: Catalogue) -> list[str]:
+    """Return the students of the selected studies by size, those of unknown size last."""
+    blocks = [block for study in catalogue.studies.values() for block in study.arms]
+    students = dict.fromkeys(name for block in blocks for name in block.students)
+    return sorted(students, key=lambda name: known_parameters(catalogue, name) or math.inf)
+
+
+def label_mistakes(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
+    """Yield (kind, name, message) for each label that a reader would take for another entry."""
+    taken = {(kind, name): name for kind, name in catalogue.files}
+    taken |= {("datasets", word): "the student before training" for word in TAKEN}
+    for (kind, name), label in catalogue.labels.items():
+        other = taken.setdefault((kind, unicodedata.normalize("NFKC", label).casefold()), name)
+        if other != name:
+            yield kind, name, f"{label!r} is what {other} is called; a reader could not tell them apart"

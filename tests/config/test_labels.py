@@ -1,0 +1,142 @@
+"""Labels: what entries are called where people read. They reach the report and nothing else."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helpers import REPOSITORY
+
+from distill.config import jobs
+from distill.config.catalogue import KINDS, Catalogue
+from distill.config.labels import JOINT, Labels, labels_of, shown_as
+from distill.config.lineage import Arm, identity, place_of
+from distill.config.load import load
+from distill.config.plan import Plan
+from distill.runtime.errors import InputError
+
+LABELLED = ("students", "teachers", "datasets", "trainings", "corpora")
+
+
+def labelled(folder: Path, labels: dict[str, dict[str, Any]]) -> Catalogue:
+    """Return the toy's catalogue with labels by kind and name, in a copy of the configuration."""
+    if not (folder / "config").exists():
+        shutil.copytree(REPOSITORY / "config", folder / "config")
+    for kind, own in labels.items():
+        path = folder / f"config/catalogue/{kind}.yaml"
+        content = yaml.safe_load(path.read_text())
+        for name, label in own.items():
+            content[name]["label"] = label
+        path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return load(folder / "config", {"studies": ["toy"], "torch": "cpu"})
+
+
+def recipes(catalogue: Catalogue) -> dict[str, str]:
+    """Return the path of each place that the study makes -> the recipe of its job."""
+    plan = Plan(catalogue)
+    places = {*plan.scores(), *plan.browsed()}
+    for kind in ("datasets", "rendered", "models", "responses", "verdicts", "golds", "problems", "signals"):
+        places |= {place_of(identity(Path(path).parent)) for path in plan.files(kind)}
+    return {place.manifest: jobs.job_of(catalogue, place).recipe for place in places}
+
+
+def test_labels_reach_the_report_and_no_other_job(tmp_path: Path) -> None:
+    before = load(REPOSITORY / "config", {"studies": ["toy"], "torch": "cpu"})
+    every = {kind: {name: f"{kind} {n}" for n, name in enumerate(getattr(before, kind)) if name.startswith("toy-")}
+             for kind in LABELLED}  # fmt: skip
+    after = labelled(tmp_path, every)
+    assert recipes(after) == recipes(before)
+    assert len(recipes(after)) > 100
+    assert {kind: len(own) for kind, own in labels_of(after).items()} == {
+        "students": 2, "teachers": 4, "datasets": 6, "trainings": 2, "corpora": 2,
+    }  # fmt: skip
+    assert (
+        jobs.trained_as(after, "toy-sft", "toy-long-arm").execution()
+        == jobs.trained_as(before, "toy-sft", "toy-long-arm").execution()
+    )
+    assert "label" not in jobs.generate_job(after, "students/toy-xs/base", "toy-greedy").execution()
+
+
+def test_every_kind_that_people_read_of_may_have_a_label() -> None:
+    assert {kind for kind, entry in KINDS.items() if "label" in entry.model_fields} == set(LABELLED)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("", "is empty"),
+        ("  ", "is empty"),
+        (" Tiny", "neither begins nor ends with a space"),
+        ("x" * 41, "has at most 40 characters, not 41"),
+        ("one\nline", "is one line of plain text"),
+        ("turned \u202e round", "is one line of plain text"),
+        (7, "should be a valid string"),
+        ("TOY-M", "'TOY-M' is what toy-m is called"),
+    ],
+)
+def test_a_label_that_cannot_be_read_is_refused(tmp_path: Path, label: Any, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        labelled(tmp_path, {"students": {"toy-xs": label}})
+    assert str(error.value).count("\n") == 0
+    assert "students.yaml: toy-xs.label: " in str(error.value)
+    assert message in str(error.value)
+
+
+def test_two_entries_of_one_label_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        labelled(tmp_path, {"students": {"toy-xs": "Tiny", "toy-m": "tiny"}})
+    assert str(error.value).endswith(
+        "students.yaml: toy-m.label: 'tiny' is what toy-xs is called; a reader could not tell them apart"
+    )
+    with pytest.raises(InputError, match="'Base' is what the student before training is called"):
+        labelled(tmp_path, {"students": {"toy-m": "Mid"}, "datasets": {"toy-long-arm": "Base"}})
+
+
+def test_one_label_may_stand_for_a_student_and_a_teacher(tmp_path: Path) -> None:
+    found = labelled(tmp_path, {"students": {"toy-m": "Tiny"}, "teachers": {"toy-long": "Tiny"}})
+    assert labels_of(found) == {"students": {"toy-m": "Tiny"}, "teachers": {"toy-long": "Tiny"}}
+    assert shown_as(found)["students"] == ["toy-xs", "toy-m"]  # by size
+
+
+NAMES = Labels({"students": {"long": "S\u2082"}, "datasets": {"long": "Chain of thought", "best": "B", "a-b": "A & B"},
+                "trainings": {"t": "Full"}, "corpora": {"math": "MATH"}}, ("z", "long"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "shown"),
+    [
+        ("student", "long", "S\u2082"),
+        ("student", "short", "short"),
+        ("dataset", "long", "Chain of thought"),
+        ("trained on", "a-b (t)", "A & B (Full)"),
+        ("trained on", "a-b-c (t2)", "a-b-c (t2)"),
+        ("trained on", "untouched student", "untouched student"),
+        ("minus", "the best of long, a-b", "the best of Chain of thought, A & B"),
+        ("plus", "long_gap of z", "long_gap of z"),
+        ("plus", "slope over a-b at 0.2", "slope over A & B at 0.2"),
+        ("contrast", "long: long - a-b", "long: Chain of thought - A & B"),
+        ("arm", "long/t/long/seed-1", "S\u2082/Full/Chain of thought/seed-1"),
+        ("arm", "long/base", "S\u2082/base"),
+        ("benchmark", "average", "average"),
+        ("seeds", "long", "long"),
+        ("student", 7, 7),
+        ("minus", None, None),
+    ],
+)
+def test_a_cell_has_labels_for_the_names_of_its_column(column: str, value: Any, shown: Any) -> None:
+    assert NAMES.cell(column, value) == shown
+    assert Labels().cell(column, value) == value
+
+
+def test_rows_and_arms() -> None:
+    row = {"plus": "long", "student": "long", "estimate": 0.5}
+    assert NAMES.row(row) == {"plus": "Chain of thought", "student": "S\u2082", "estimate": 0.5}
+    assert NAMES.row(row, JOINT)["plus"] == "Chain\u00a0of\u00a0thought"  # no ` of ` that a sentence would be parted at
+    assert NAMES.arm(Arm("long", "t", "a-b", 3)) == Arm("S\u2082", "Full", "A & B", 3)
+    assert NAMES.by_size(["other", "long", "z", "long"], str) == ["z", "long", "long", "other"]
+
+
+def test_a_label_written_from_right_to_left_turns_nothing_beside_it() -> None:
+    hebrew = "\u05de\u05d5\u05d3\u05dc"
+    assert Labels({"students": {"s": hebrew}}).said("students", "s") == f"\u2068{hebrew}\u2069"
