@@ -1,8 +1,8 @@
 """Render the report: the sections of all analyses as one page that works offline, tables and pictures beside it.
 
 Inputs: section.json files, the folder of the contrasts' tables, the page's template, the studies and how their entries
-are shown. Outputs: index.html, the contrasts' tables (texts with labels for names), and every section's picture. Prints
-the gap table. It knows no analysis by name.
+are shown. Outputs: index.html, the contrasts' tables (those of CSV as Parquet, too; texts with labels for names), and
+every section's picture. Prints the gap table. It knows no analysis by name.
 
 Run as: python scripts/render_page.py --sections results/analyses/*/section.json --contrasts results/contrasts \
             --template scripts/distill/report/templates/report.html.j2 --recipe JSON --output results/report/index.html
@@ -15,6 +15,7 @@ from distill.config.labels import Labels
 from distill.config.lineage import identity
 from distill.report.named import names_section, texts
 from distill.report.page import render
+from distill.report.tabled import parquet_of, write_table
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest, write_text
 from distill.runtime.record import Record
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     studies, labels = dict(sorted(record.recipe["studies"].items())), Labels.read(record.recipe)
     tables = {name: (args.contrasts / name).read_text() for name in TABLES} | texts(args.contrasts, studies, labels)
     for name, text in tables.items():
-        write_text(folder / name, text)
+        write_table(folder / name, text)
     for section in sections.values():
         if picture := section["picture"]:
             write_text(folder / f"{picture['name']}.svg", picture["svg"])
@@ -59,8 +60,9 @@ def main(argv: list[str] | None = None) -> None:
         if study.get(word)
     ]
     benchmarks = {name for study in studies.values() for name in study["benchmarks"]}
+    files = sorted([*TABLES, *(parquet_of(name) for name in TABLES if name.endswith(".csv"))])
     shown = sections | ({NAMES: names_section(labels)} if labels.of else {})
-    page = render(title, named, shown, args.template.read_text(), asked, benchmarks, TABLES, labels)
+    page = render(title, named, shown, args.template.read_text(), asked, benchmarks, files, labels)
     write_text(args.output, page)
     # The page tells how long things took, so its own digest would differ from run to run.
     digests = {name: text_digest(text) for name, text in tables.items()}

@@ -1,5 +1,6 @@
 """render_page.py on the sections of a hand-made study: one page that works offline, tables and pictures beside it."""
 
+import csv
 import html
 import math
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pyarrow.parquet as pq
 import pytest
 import render_page
 from analyses import hand_made
@@ -64,7 +66,7 @@ def empty(tmp_path: Path) -> Path:
     folder = tmp_path / lineage.Contrasts().folder
     folder.mkdir(parents=True)
     for name in render_page.TABLES:
-        (folder / name).write_text(f"{name}!\n")
+        (folder / name).write_text(f"{name}!\n")  # of a CSV file the name of a column, and no row
     return tmp_path
 
 
@@ -79,7 +81,7 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     paths = [tmp_path / lineage.Analysis(name).file("section.json") for name in reversed(analyses.names())]
     page = rendered(tmp_path, paths)
 
-    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|txt|tex)")""", page)
+    assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|parquet|txt|tex)")""", page)
     assert not re.search(r"@import|url\((?!#)", page)
     shown = {html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
     assert {cell for found in made.values() for cell in cells(shown_rows(found))} <= shown
@@ -93,6 +95,16 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for name in render_page.TABLES:
         assert (folder / name).read_bytes() == (contrasts / name).read_bytes()
         assert f'<a href="{name}">{name}</a>' in page
+        if name.endswith(".csv"):
+            found = pq.read_table((folder / name).with_suffix(".parquet"))
+            assert f'<a href="{name[:-4]}.parquet">' in page
+            cells_ = [["" if v is None else f"{v:.6f}" if isinstance(v, float) else str(v) for v in row.values()]
+                      for row in found.to_pylist()]  # fmt: skip
+            with open(contrasts / name, newline="") as file:
+                assert [found.column_names, *cells_] == list(csv.reader(file))
+            numbers = {field.name for field in found.schema if field.type != "string"}
+            texts = [column for column in found.column_names if column not in numbers]
+            assert not any(re.fullmatch(r"-?\d+\.\d{6}", v or "") for each in texts for v in found[each].to_pylist())
     assert capsys.readouterr().out == (contrasts / "gaps.txt").read_text()
     assert manifest(folder / "index.html")["sections"] == analyses.names()
     assert "study y: 1 benchmark(s)" in page

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS: results/contrasts; results/analyses; the template in scripts/distill/report/templates; of the browser
 problems, responses, verdicts and judgements of the benchmarks, and its files in scripts/distill/report/browser
-OUTPUTS: results/report/{index.html, scores.csv, means.csv, breakdowns.csv, gaps.csv, gaps.txt, tables.tex, *.svg, manifest.json,
+OUTPUTS: results/report/{index.html, {scores, means, breakdowns, gaps}.{csv, parquet}, gaps.txt, tables.tex, *.svg, manifest.json,
 provenance.json};
 results/report/browser/{index.html, data/, its scripts and style, manifest.json, provenance.json}
 """
@@ -21,6 +21,7 @@ rule render_page:
         breakdowns=report("results/report/breakdowns.csv", **caption("Tables", "breakdowns")),
         gaps=report("results/report/gaps.csv", **caption("Tables", "gaps")),
         pictures=[report(f"results/report/{name}.svg", **caption("Pictures", name)) for name in PICTURES],
+        parquet=[f"results/report/{name}.parquet" for name in ("scores", "means", "breakdowns", "gaps")],
         text="results/report/gaps.txt",
         latex="results/report/tables.tex",
         manifest="results/report/manifest.json",
