@@ -17,6 +17,8 @@ from distill.scores.accuracy import accuracy
 Row = dict[str, Any]
 SHARES = ("no_answer", "cut_off", "errors", "ungraded", "lenient")
 UPDATES = 300
+TEACHERS = ("teacher-a", "teacher-b")
+CORPUS, TRAINED_ROWS, DRAWS = "c0", 80, 2
 
 
 def study(students: int, datasets: int, seeds: int, benchmarks: int) -> Row:
@@ -46,15 +48,13 @@ def results(root: Path, recipe: Row, sizes: list[int], samples: int, updates: in
     trained = [arm for arm in arms if arm.is_trained]
     names = list(dict.fromkeys(arm.dataset for arm in trained))
     ledger = {"rows_in": 900, "rows_out": 800, "lost": {"not_paired": 100}}
-    funnel = dict.fromkeys(("teacher-a", "teacher-b"), hand_made.FUNNEL)
-    files["datasets"] = [hand_made.put(root, lineage.Dataset(name), "mix", rows=800, ledger=ledger, funnel=funnel,
-                                       teachers=dict.fromkeys(funnel, 400)) for name in names]  # fmt: skip
+    files["datasets"] = [dataset(root, name, number, ledger) for number, name in enumerate(names)]
     pairs = dict.fromkeys((arm.student, arm.training, arm.dataset) for arm in trained)
     added = {"min": 0, "max": 0, "total": 0, "texts": {}}
     files["rendered"] = [hand_made.put(root, lineage.Rendered(*pair), "render", rows=800, cutoff=2048, truncated=0,
                                        prompt="p" * 64, ledger={**ledger, "lost": {"over_cutoff": 100}},
-                                       teachers=dict.fromkeys(funnel, 400), added_by_template=added)
-                         for pair in pairs]  # fmt: skip
+                                       teachers={name: 395 - place for place, name in enumerate(TEACHERS)},
+                                       added_by_template=added) for pair in pairs]  # fmt: skip
     files["models"] = [model(root, arm, 1000 * (1 + names.index(arm.dataset)), dice, updates) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
     skills = {name: np.random.default_rng(n).normal(0, 1.2, size) for n, (name, size) in
@@ -62,16 +62,72 @@ def results(root: Path, recipe: Row, sizes: list[int], samples: int, updates: in
     shifts = {arm: dice.gauss(-0.5, 0.3) for arm in arms}
     files["scores"] = [score(root, name, arm, skills[name] + shifts[arm], samples, n % 2 == 0)
                        for n, name in enumerate(skills) for arm in arms]  # fmt: skip
-    files |= {kind: [] for kind in ("likelihoods", "suitability", "suitability_tables", "train_rows", "unrendered")}
-    files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind != "train_logs"
+    files |= {"likelihoods": [], **suited(root, [arm.student for arm in arms], names)}
+    files["unrendered"] = [unrendered(root, *pair) for pair in pairs]
+    beside = ("train_logs", "suitability_tables", "train_rows", "unrendered")
+    files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind not in beside
                            for path in paths]  # fmt: skip
     return files
 
 
+def dataset(root: Path, name: str, number: int, ledger: Row) -> Path:
+    """Write the manifest of a dataset: the first three differ in their budget, the others are mixes by their share."""
+    funnel = {teacher: {step: 100 * count - 10 * number - place for step, count in hand_made.FUNNEL.items()}
+              for place, teacher in enumerate(TEACHERS)}  # fmt: skip
+    path = hand_made.put(root, lineage.Dataset(name), "mix", rows=800, ledger=ledger, funnel=funnel,
+                         teachers=dict.fromkeys(TEACHERS, 400 - number))  # fmt: skip
+    budget = {"teachers": TEACHERS[:1], "rows": 100 * (1 + number)}
+    mix = {"teachers": TEACHERS, "shares": [number / 10, 1 - number / 10]}
+    hand_made.change(path.with_name("provenance.json"), recipe={"corpus": CORPUS, **(budget if number < 3 else mix)})
+    return path
+
+
+def suited(root: Path, students: list[str], datasets: list[str]) -> hand_made.Files:
+    """Write how well the teachers' responses suit each student, by chance, and which of them each dataset took."""
+    found: hand_made.Files = {"suitability": [], "train_rows": []}
+    problems = [f"p{n:03d}" for n in range(TRAINED_ROWS)]
+    for student in dict.fromkeys(students):
+        for teacher in TEACHERS:
+            for draw in range(DRAWS):
+                place = lineage.Suitability(CORPUS, f"teachers/{teacher}", "sampled", draw, hand_made.SHARD, student)
+                dice = np.random.default_rng(crc32(place.manifest.encode()))
+                rows = [suits(problem, draw, dice) for problem in problems]
+                path = hand_made.put(root, place, "compute_suitability", 0.5, kind="suitability", rows=len(rows),
+                                     rated=0, tokens=0)  # fmt: skip
+                table = path.with_name("suitability.parquet")
+                tables.write(table, tables.build(rows, tables.SUITABILITY), tables.SUITABILITY)
+                found["suitability"].append(path)
+    for number, name in enumerate(datasets):
+        train = root / lineage.Dataset(name).file("train.parquet")
+        rows = [{"problem_id": problem, "messages": [], "source": "x", "teacher": TEACHERS[(n + number) % 2],
+                 "draw": (n // 2 + number) % DRAWS} for n, problem in enumerate(problems)]  # fmt: skip
+        tables.write(train, tables.build(rows, tables.TRAIN), tables.TRAIN)
+        found["train_rows"].append(train)
+    return found | {"suitability_tables": [path.with_name("suitability.parquet") for path in found["suitability"]]}
+
+
+def suits(problem: str, draw: int, dice: Any) -> Row:
+    """Return the row of one response in a table of suitability."""
+    tokens = int(dice.integers(20, 200))
+    ten = int(dice.binomial(tokens, 0.8))
+    return {"problem_id": problem, "draw": draw, "tokens": tokens, "loglikelihood": -tokens * dice.uniform(0.5, 3),
+            "ranks": int(tokens * dice.uniform(2, 30)), "top_1": int(dice.binomial(ten, 0.6)), "top_10": ten,
+            "pieces": 3, "local": -float(dice.uniform(0.5, 3))}  # fmt: skip
+
+
+def unrendered(root: Path, student: str, training: str, name: str) -> Path:
+    """Write the ledger of rendered rows: a problem that a dataset has lost at its cutoff."""
+    lost = [{"problem_id": f"p{crc32(name.encode()) % TRAINED_ROWS:03d}", "teacher": TEACHERS[0], "reason": "too_long"}]
+    path = root / lineage.Rendered(student, training, name).file("ledger.parquet")
+    tables.write(path, tables.build(lost, tables.LEDGER), tables.LEDGER)
+    return path
+
+
 def model(root: Path, arm: lineage.Arm, loss_tokens: int, dice: random.Random, updates: int) -> Path:
-    """Write the manifest of a trained arm and its log."""
-    path = hand_made.model(root, arm)
-    hand_made.change(path, updates=updates, loss_tokens=loss_tokens, tokens=2 * loss_tokens, rows=800)
+    """Write the manifest of a trained arm and its log; a later seed has seen some more tokens."""
+    path, loss_tokens = hand_made.model(root, arm), loss_tokens * (9 + arm.seed) // 10
+    seen = {name: 380 - place - arm.seed for place, name in enumerate(TEACHERS)}
+    hand_made.change(path, updates=updates, loss_tokens=loss_tokens, tokens=2 * loss_tokens, rows=800, trained_on=seen)
     log = [{"update": i, "epoch": i / updates, "loss": dice.uniform(0.9, 1.1) * 2 / i**0.3, "lr": 0.1,
             "held_out_loss": 2.5 / i**0.2 if i % 50 == 0 else None} for i in range(1, updates + 1)]  # fmt: skip
     tables.write(path.with_name("train_log.parquet"), tables.build(log, tables.TRAIN_LOG), tables.TRAIN_LOG)

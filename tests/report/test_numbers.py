@@ -1,10 +1,12 @@
 """The numbers of the page against the raw tables of a made-up study, by code that shares nothing with ours: pandas."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from itertools import product
+from itertools import permutations, product
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,6 +27,9 @@ BENCHMARKS = STUDY["benchmarks"]
 PARAMETERS = {"student-0": 3_000_000_000, "student-1": 500_000_000}
 SHARES = {"no answer": "n_no_answer", "cut off": "n_cut_off", "errors": "n_errors", "lenient": "n_lenient",
           "ungraded": "n_ungraded", "accuracy": "n_correct"}  # fmt: skip
+# Whether more of a signal suits better.
+SUITS = {"perplexity": False, "rank-surprisal ratio": False, "local naturalness": True, "overlap, first": True,
+         "overlap, first ten": True}  # fmt: skip
 Row = dict[str, str]
 Path_ = tuple[str, ...]
 
@@ -94,7 +99,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pd.DataFrame]:
         _, dataset, seed = arm if len(arm) == 3 else ("base", "base", "seed-0")
         names = {"benchmark": benchmark, "student": student, "dataset": dataset, "seed": int(seed[5:])}
         frames.append(pq.ParquetFile(path).read().to_pandas().assign(**names))
-    return output.read_text(), pd.concat(frames)
+    return output.read_text(), pd.concat(frames).assign(root=str(root))
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +301,97 @@ def test_lengths_by_correctness(page: list[tuple[Path_, str, Row]], items: pd.Da
                 assert row[f"tokens {kind}"] == f"{middle} ({low} to {high})"
         assert int(row["mixed"]) == len(own) - sum(map(len, kinds.values()))
     assert len(found) == STUDENTS * (1 + DATASETS * SEEDS) * len(SIZES)
+
+
+def raw(items: pd.DataFrame, *path: str) -> Any:
+    """Return a JSON file of the results."""
+    return json.loads(Path(items.root.iloc[0], "results", *path).read_text())
+
+
+def test_the_funnel(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [row for headings, _, row in page if headings[0] == "Where the rows went"]
+    for row in found:
+        student, training, dataset, _ = row["arm"].split("/")
+        mixed = raw(items, "datasets", dataset, "manifest.json")
+        trained = raw(items, "models", *row["arm"].split("/"), "manifest.json")
+        rendered = raw(items, "rendered", student, training, dataset, "manifest.json")
+        expected = {**mixed["funnel"][row["teacher"]], "in dataset": mixed["teachers"][row["teacher"]],
+                    "within cutoff": rendered["teachers"][row["teacher"]],
+                    "trained on": trained["trained_on"][row["teacher"]]}  # fmt: skip
+        assert {name: int(row[name]) for name in expected} == expected
+    assert len(found) == STUDENTS * DATASETS * SEEDS * 2
+    assert len({(row["problems"], row["in dataset"], row["trained on"]) for row in found}) == DATASETS * 2 * SEEDS
+
+
+def test_the_token_curve(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [row for headings, _, row in page if headings[0] == "Token curve"]
+    for row in found:
+        arm = row["student"], row["training"], row["dataset"]
+        tokens = [raw(items, "models", *arm, f"seed-{seed}", "manifest.json")["loss_tokens"]
+                  for seed in range(1, SEEDS + 1)]  # fmt: skip
+        assert int(row["loss tokens"]) == round(sum(tokens) / SEEDS)
+        assert same(row["accuracy"], accuracy(items, row["student"], row["dataset"]))
+        assert row["seeds"] == str(SEEDS)
+        assert row["curve"] == "dataset-0, dataset-1, dataset-2"  # the fourth differs in more than its budget
+    assert [row["dataset"] for row in found] == STUDENTS * ["dataset-0", "dataset-1", "dataset-2"]
+
+
+def rated(items: pd.DataFrame, student: str, dataset: str) -> pd.DataFrame:
+    """Return the rows of suitability of what a dataset took and a student was shown."""
+    root = Path(items.root.iloc[0], "results")
+    tables = [pq.ParquetFile(path).read().to_pandas().assign(teacher=path.parts[path.parts.index("teachers") + 1])
+              for path in root.rglob("suitability.parquet") if student in path.parts]  # fmt: skip
+    train = pq.ParquetFile(root / "datasets" / dataset / "train.parquet").read(["problem_id", "teacher", "draw"])
+    lost = pq.ParquetFile(root / "rendered" / student / "sft" / dataset / "ledger.parquet").read().to_pandas()
+    own = train.to_pandas().merge(pd.concat(tables), on=["problem_id", "teacher", "draw"], validate="one_to_one")
+    return own[~own.problem_id.isin(lost.problem_id)]
+
+
+def signals(own: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    """Return signal -> estimate and ends of its interval; each row counts alike."""
+    nats, ranks = -own.loglikelihood / own.tokens, own.ranks / own.tokens
+    ratio = ranks.mean() / nats.mean()
+    errors = {"ratio": ((ranks - ratio * nats) / nats.mean()).std()}
+
+    def around(middle: float, spread: float) -> tuple[float, float, float]:
+        reach = stats.t.ppf(0.975, len(own) - 1) * spread / math.sqrt(len(own))
+        return middle, middle - reach, middle + reach
+
+    means = {"local naturalness": own.local, "overlap, first": own.top_1 / own.tokens,
+             "overlap, first ten": own.top_10 / own.tokens}  # fmt: skip
+    return {
+        "perplexity": tuple(math.exp(end) for end in around(nats.mean(), nats.std())),
+        "rank-surprisal ratio": around(ratio, errors["ratio"]),
+        **{name: around(each.mean(), each.std()) for name, each in means.items()},
+    }  # type: ignore[return-value]
+
+
+def test_suitability(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [(headings[-1], row) for headings, _, row in page if headings[0] == "Suitability"]
+    before = [row for title, row in found if title == "Signals before training"]
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for row in before:
+        own = rated(items, row["student"], row["dataset"])
+        assert int(row["rows"]) == len(own) == made_up.TRAINED_ROWS - 1
+        for name, figures in signals(own).items():
+            assert row[name] == "{:.3f} ({:.3f} to {:.3f})".format(*figures)
+            values.setdefault((row["student"], name), {})[row["dataset"]] = figures[0]
+    assert len(before) == STUDENTS * DATASETS
+    orders = [row for title, row in found if title == "The order of each signal, and the gains"]
+    for row in orders:
+        base = accuracy(items, row["student"], "base")
+        assert same(row["gain, accuracy"].split(" (")[0], accuracy(items, row["student"], row["dataset"]) - base)
+        for name in SUITS:
+            own = pd.Series(values[row["student"], name]).rank(ascending=not SUITS[name])
+            assert int(row[name]) == own[row["dataset"]], (row, name)
+    assert len(orders) == len(before)
+    correlated = [row for title, row in found if title == "Does what suits better gain more?"]
+    for row in correlated:
+        own = values[row["student"], row["signal"]]
+        gains = [accuracy(items, row["student"], dataset) for dataset in own]
+        sign = 1 if SUITS[row["signal"]] else -1
+        rho = stats.spearmanr([sign * value for value in own.values()], gains).statistic
+        assert abs(float(row["Spearman"]) - rho) < 0.0051
+        every = [abs(stats.spearmanr(range(DATASETS), order).statistic) for order in permutations(range(DATASETS))]
+        assert abs(float(row["p"]) - sum(each >= abs(rho) - 1e-9 for each in every) / len(every)) < 0.00051
+    assert len(correlated) == STUDENTS * len(SUITS)
