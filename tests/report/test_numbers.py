@@ -87,7 +87,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pd.DataFrame]:
     folder = hand_made.tabulated(root, files, PARAMETERS, **STUDY)
     files |= hand_made.csvs(folder)
     for name in analyses.names():
-        hand_made.section(root, name, {kind: files[kind] for kind in analyses.load(name).NEEDS})
+        needed = {kind: files[kind] for kind in analyses.load(name).NEEDS}
+        hand_made.section(root, name, needed, students=sorted(PARAMETERS, key=PARAMETERS.__getitem__))
     sections = [str(root / lineage.Analysis(name).file("section.json")) for name in analyses.names()]
     output = root / lineage.Report().file("index.html")
     template = REPOSITORY / "scripts/distill/report/templates/report.html.j2"
@@ -135,6 +136,31 @@ def same(text: str, number: float) -> bool:
 def test_students_stand_by_size(page: list[tuple[Path_, str, Row]]) -> None:
     titles = dict.fromkeys(h[1] for h, _, _ in page if h[0] == "Students" and h[1].startswith("student-"))
     assert [*titles] == ["student-1, 500 million parameters", "student-0, 3 billion parameters"]
+
+
+def test_students_stand_by_size_in_every_picture_and_table_of_their_own(
+    made: tuple[str, pd.DataFrame], page: list[tuple[Path_, str, Row]]
+) -> None:
+    pictures = dict(zip(re.findall(r'<div class="picture"[^>]*aria-label="(.*?), picture"', made[0]),
+                        re.findall(r"<svg .*?</svg>", made[0], re.DOTALL), strict=True))  # fmt: skip
+    for title, picture in pictures.items():
+        named = re.findall(r">(student-\d)[^<]*<", picture)
+        if title not in ("Where the rows went", "Mix shares"):  # panels of datasets, and none
+            assert [*dict.fromkeys(named)] == ["student-1", "student-0"], title
+    for title in (
+        "Lengths by correctness",
+        "Where the rows went",
+        "Trainings",
+        "Parity",
+        "Token curve",
+        "Suitability",
+        "Changed answers",
+        "Token budgets",
+        "Graders",
+    ):
+        rows = [row for headings, _, row in page if headings[0] == title]
+        named = [row.get("student") or row["arm"].split("/")[0] for row in rows]
+        assert [*dict.fromkeys(named)] == ["student-1", "student-0"], title
 
 
 def test_accuracies_and_gains(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:

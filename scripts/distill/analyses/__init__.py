@@ -1,7 +1,7 @@
 """Analyses: each module makes one table and one section of the report. To add one, add a module here.
 
 A module has NEEDS (the kinds of files it reads, as workflow/rules/inputs.smk lists them), ORDER (its place on the page)
-and `analyse(inputs)`, which returns a Section. One with LABELLED is `analyse(inputs, labels)`, for picture, titles and
+and `analyse(inputs)`, which returns a Section. LABELLED ones are `analyse(inputs, labels)`, for order, picture, titles and
 sentences; rows keep names, which the page labels. Importing it is cheap: heavy libraries are imported inside functions.
 """
 

@@ -1,6 +1,7 @@
 """Graders: what each of them would make of the scores."""
 
 from distill.analyses.section import Inputs, Row, Section
+from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
@@ -8,11 +9,12 @@ from distill.scores.golds import notes
 
 NEEDS = ("scores",)
 ORDER = 25
+LABELLED = True
 
 
-def analyse(inputs: Inputs) -> Section:
+def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on graders. Raises InputError when the scores follow different policies."""
-    scores = [read_json(path) for path in inputs["scores"]]
+    scores = labels.by_size(map(read_json, inputs["scores"]), lambda manifest: manifest["identity"]["student"])
     policies = sorted({manifest["policy"] for manifest in scores})
     if len(policies) != 1:
         raise InputError(f"the scores follow different policies ({', '.join(policies)}); make them again under one")
