@@ -1,8 +1,9 @@
 """Analyses: each module makes one table and one section of the report. To add one, add a module here.
 
 A module has NEEDS (the kinds of files it reads, as workflow/rules/inputs.smk lists them), ORDER (its place on the page)
-and `analyse(inputs)`, which returns a Section. LABELLED ones are `analyse(inputs, labels)`, for order, picture, titles and
-sentences; rows keep names, which the page labels. Importing it is cheap: heavy libraries are imported inside functions.
+and `analyse(inputs)`, which returns a Section. LABELLED ones are `analyse(inputs, labels)`: for their order, picture,
+titles and sentences, while rows keep names, which the page labels. Importing a module is cheap: heavy libraries are
+imported inside functions.
 """
 
 import importlib
