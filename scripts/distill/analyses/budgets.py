@@ -1,6 +1,6 @@
 """Budgets: accuracy if responses longer than so many tokens counted as not correct."""
 
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses.section import FIRST_SEEDS, Block, Inputs, Row, Section, first_seeds
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.scores.csvs import read_csv
@@ -28,4 +28,6 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
             {"benchmark": part["benchmark"], "arm": arm.path, **{f"{budget:,}": None for budget in budgets}},
         )
         row[f"{int(part['part']):,}"] = points(part["accuracy"])
-    return Section("Token budgets", TEXT, list(rows.values()), dense=True)
+    few = first_seeds(list(rows.values()))
+    blocks = (Block("", text=(FIRST_SEEDS,), tables=few),) if few else ()
+    return Section("Token budgets", TEXT, list(rows.values()), dense=True, blocks=blocks)

@@ -1,6 +1,6 @@
 """Where the rows went: per arm and teacher from the problems of the corpus to the rows that an update has seen."""
 
-from distill.analyses.section import Inputs, Picture, Row, Section
+from distill.analyses.section import FIRST_SEEDS, Block, Inputs, Picture, Row, Section, first_seeds
 from distill.config.labels import Labels
 from distill.config.lineage import Arm, place_of
 from distill.runtime.files import read_json
@@ -39,4 +39,6 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
             datasets.append(labels.said("datasets", arm.dataset))
     used = [mixed[name] for name in sorted({arm.dataset for arm in trained})]
     picture = Picture("funnel", *funnel_plots.funnel(list(zip(datasets, labels.rows(rows), strict=True))))
-    return Section("Where the rows went", (*TEXT, *notes(used)), rows, picture, dense=True)
+    few = first_seeds(rows)
+    blocks = (Block("", text=(FIRST_SEEDS,), tables=few),) if few else ()
+    return Section("Where the rows went", (*TEXT, *notes(used)), rows, picture, dense=True, blocks=blocks)

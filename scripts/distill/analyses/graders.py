@@ -1,6 +1,6 @@
 """Graders: what each of them would make of the scores."""
 
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses.section import FIRST_SEEDS, Block, Inputs, Row, Section, first_seeds
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.runtime.errors import InputError
@@ -31,4 +31,6 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
         "The accuracy under each grader, and what the choice costs or gives. The string matcher knows no algebra; a "
         f"judge, where there is one, looks again at what the rule rejected. Policy of the scores: {policies[0]}.",
     )
-    return Section("Graders", (*text, *notes(scores)), rows)
+    few = first_seeds(rows)
+    blocks = (Block("", text=(FIRST_SEEDS,), tables=few),) if few else ()
+    return Section("Graders", (*text, *notes(scores)), rows, blocks=blocks)

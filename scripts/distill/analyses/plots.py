@@ -53,6 +53,8 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
         if panels:
             draw(list(axes.flat[:panels]))
             _fold_long_names(axes.flat[:panels])
+            if panels < axes.size and (legend := axes.flat[panels - 1].get_legend()):
+                _move(legend, axes.flat[panels])
         else:
             axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
             axes[0][0].set_axis_off()
@@ -74,6 +76,13 @@ def _fold_long_names(axes: Iterable[Any]) -> None:
         legend = axis.get_legend()
         for text in legend.get_texts() if legend else ():
             text.set_text(folded(text.get_text(), NAME))
+
+
+def _move(legend: Any, axis: Any) -> None:
+    """Put the legend beside the last panel into a free one: beside a panel it would keep all rows from that room."""
+    names = [text.get_text() for text in legend.get_texts()]
+    axis.legend(legend.legend_handles, names, fontsize=8, loc="center left")
+    legend.remove()
 
 
 def rounded(svg: str) -> str:

@@ -49,6 +49,22 @@ class Block:
     open: bool = False
 
 
+MOST = 200  # rows of arms and benchmarks that the page shows one by one
+FIRST_SEEDS = "Here is the first seed of each arm; table.csv of this analysis has every seed."
+
+
+def first_seeds(rows: Sequence[Row]) -> tuple[Table, ...]:
+    """Return a table of the rows of each arm's first seed; none where the page shows all. Rows name their `arm`."""
+    if len(rows) <= MOST:
+        return ()
+    parts = [(arm, int(seed or 0)) for arm, _, seed in (row["arm"].partition("/seed-") for row in rows)]
+    least: dict[str, int] = {}
+    for arm, seed in parts:
+        least[arm] = min(seed, least.get(arm, seed))
+    shown = [row for row, (arm, seed) in zip(rows, parts, strict=True) if seed == least[arm]]
+    return (Table("First seeds", shown, list(rows[0])),)
+
+
 @dataclass(frozen=True)
 class Section:
     """What an analysis says.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from distill.analyses.plots import COLOURS, Drawn, drawn, rows_of_panels, span
@@ -10,6 +11,7 @@ from distill.scores.measures import ACCURACY
 
 Point = tuple[Rated, Gain]
 SIGNAL = "rank_surprisal"
+STEP = 0.055  # of a panel's height, between two names
 
 
 def suitability(pairs: Sequence[Point]) -> Drawn:
@@ -28,7 +30,9 @@ def suitability(pairs: Sequence[Point]) -> Drawn:
                 _point(axis, each, gain)
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("rank-surprisal ratio before training")
-            axis.margins(x=0.25)
+        _on_one_scale(axes)
+        for axis, own in zip(axes, panels.values(), strict=True):
+            _names(axis, own)
         axes[0].set_ylabel("gain over the untouched student, points")
 
     rows = rows_of_panels(len(panels))
@@ -51,4 +55,29 @@ def _point(axis: Any, each: Rated, gain: Gain) -> None:
     if not math.isnan(figure.low):
         axis.plot([figure.low, figure.high], [y, y], color=COLOURS[0], linewidth=0.8)
     axis.plot([x], [y], color=COLOURS[0], marker="o", markersize=5, linestyle="none")
-    axis.annotate(each.dataset, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+
+
+def _on_one_scale(axes: Sequence[Any]) -> None:
+    """Give all panels the same axes, with room for names on the right."""
+    (left, right), (low, high) = ([end(values) for end, values in zip((min, max), zip(*ends, strict=True), strict=True)]
+                                  for ends in ([a.get_xlim() for a in axes], [a.get_ylim() for a in axes]))  # fmt: skip
+    for axis in axes:
+        axis.set_xlim(left, right + 0.45 * (right - left))
+        axis.set_ylim(low, high)
+
+
+def _names(axis: Any, own: Sequence[Point]) -> None:
+    """Write the names of the points on the right, each at the height of its own or as near as the others let it."""
+    low, high = axis.get_ylim()
+    step, right = STEP * (high - low), axis.get_xlim()[1]
+    heights: list[float] = []
+    points = [(each, 100 * gain.row["estimate"]) for each, gain in own]
+    points.sort(key=lambda point: point[1])
+    for _, gain in points:
+        heights.append(max(gain, heights[-1] + step if heights else -math.inf))
+    lift = fmean(height - gain for height, (_, gain) in zip(heights, points, strict=True))
+    down = max(lift, heights[-1] + step / 2 - high)
+    how = {"fontsize": 7, "ha": "right", "va": "center", "arrowprops": {"arrowstyle": "-", "linewidth": 0.3},
+           "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.4}}  # fmt: skip
+    for (each, gain), height in zip(points, heights, strict=True):
+        axis.annotate(each.dataset, (each.figures[SIGNAL].estimate, gain), (right, height - down), **how)
