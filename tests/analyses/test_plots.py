@@ -20,6 +20,7 @@ from distill.analyses import (
     loss_plots,
     plots,
     score_plots,
+    section,
     share_plots,
     token_curve,
     token_plots,
@@ -309,3 +310,34 @@ def test_a_bar_is_as_long_as_its_step_and_arms_have_least_and_most(monkeypatch: 
     found = [text.strip() for text in words(picture)]
     assert Counter(found)["1,200"] == 3
     assert Counter(found) >= Counter(["50 to 60", "50", "unknown", "d", "e", "long", "short", "problems", "trained on"])
+
+
+def test_a_legend_stands_in_a_free_panel_and_takes_no_room_from_the_others() -> None:
+    def drawn(panels: int) -> str:
+        def draw(axes: list[Any]) -> None:
+            for axis in axes:
+                axis.plot([0, 1], [0, 1], label="a line of a long name")
+            axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+        return plots.drawn((9, 6), panels, draw, 2)
+
+    def places(svg: str) -> list[float]:
+        return sorted({float(x) for x in re.findall(r'<clipPath[^>]*><rect x="([\d.]+)"', svg)})
+
+    free, full = places(drawn(5)), places(drawn(6))
+    assert len(free) == len(full) == 3
+    assert free[1] - free[0] == pytest.approx(free[2] - free[1], abs=2)  # no gap beside the fifth
+    assert "a line of a long name" in drawn(5)
+
+
+def test_long_names_are_folded() -> None:
+    assert plots.folded("one two three", 8) == "one two\nthree"
+    assert plots.folded("short\nline", 40) == "short\nline"
+    assert plots.folded("", 5) == ""
+
+
+def test_the_page_has_the_first_seeds_of_many_rows() -> None:
+    rows = [{"arm": f"s/t/d{n}/seed-{seed}", "n": n} for n in range(section.MOST) for seed in (10, 9)]
+    (table,) = section.first_seeds([{"arm": "s/base", "n": 0}, *rows])
+    assert {row["arm"] for row in table.rows} == {"s/base", *(f"s/t/d{n}/seed-9" for n in range(section.MOST))}
+    assert section.first_seeds(rows[: section.MOST]) == ()

@@ -140,3 +140,15 @@ def test_rows_and_arms() -> None:
 def test_a_label_written_from_right_to_left_turns_nothing_beside_it() -> None:
     hebrew = "\u05de\u05d5\u05d3\u05dc"
     assert Labels({"students": {"s": hebrew}}).said("students", "s") == f"\u2068{hebrew}\u2069"
+
+
+def test_an_entry_that_takes_over_another_takes_its_label_too_and_is_told_so(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    path = tmp_path / "config/catalogue/datasets.yaml"
+    path.write_text(path.read_text().replace("  corpus: toy-train\n", "  corpus: toy-train\n  label: Long\n", 1))
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "config", {"studies": ["toy"]})
+    first, *others = str(error.value).splitlines()
+    assert first.endswith("datasets.yaml: toy-short-arm.label: 'Long' is what toy-long-arm is called; a reader could "
+                          "not tell them apart")  # fmt: skip
+    assert all("is what toy-long-arm is called" in line for line in others)
