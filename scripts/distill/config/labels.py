@@ -107,21 +107,25 @@ def shown_as(catalogue: Catalogue) -> dict[str, Any]:
 
 def labels_of(catalogue: Catalogue) -> dict[str, dict[str, str]]:
     """Return kind -> name -> label of the entries that the selected studies name, as far as these have labels."""
+    found = {
+        kind: {name: catalogue.labels[kind, name] for name in sorted(names) if (kind, name) in catalogue.labels}
+        for kind, names in _named(catalogue).items()
+    }
+    return {kind: own for kind, own in found.items() if own}
+
+
+def _named(catalogue: Catalogue) -> dict[str, set[str]]:
+    """Return kind -> names of the entries that the selected studies name."""
     arms = [arm for study in catalogue.studies for arm in catalogue.arms(study)]
     made = [catalogue.datasets[name] for name in {arm.dataset for arm in arms} - {BASE}]
     measured = {name for study in catalogue.studies.values() for name in study.benchmarks}
-    used = {
+    return {
         "students": {arm.student for arm in arms},
         "teachers": {name for dataset in made for name in dataset.teachers},
         "datasets": {arm.dataset for arm in arms},
         "trainings": {arm.training for arm in arms},
         "corpora": measured | {dataset.corpus for dataset in made},
     }
-    found = {
-        kind: {name: catalogue.labels[kind, name] for name in sorted(names) if (kind, name) in catalogue.labels}
-        for kind, names in used.items()
-    }
-    return {kind: own for kind, own in found.items() if own}
 
 
 def students_by_size(catalogue: Catalogue) -> list[str]:
@@ -132,10 +136,14 @@ def students_by_size(catalogue: Catalogue) -> list[str]:
 
 
 def label_mistakes(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
-    """Yield (kind, name, message) for each label that a reader would take for another entry."""
-    taken = {(kind, name): name for kind, name in catalogue.files}
+    """Yield (kind, name, message) for each label that a reader of the report would take for another entry.
+
+    Entries that no selected study names may have the same labels. The names that studies use must be there.
+    """
+    taken = {(kind, name): name for kind, names in _named(catalogue).items() for name in names}
     taken |= {("datasets", word): "the student before training" for word in TAKEN}
-    for (kind, name), label in catalogue.labels.items():
-        other = taken.setdefault((kind, unicodedata.normalize("NFKC", label).casefold()), name)
-        if other != name:
-            yield kind, name, f"{label!r} is what {other} is called; a reader could not tell them apart"
+    for kind, own in labels_of(catalogue).items():
+        for name, label in own.items():
+            other = taken.setdefault((kind, unicodedata.normalize("NFKC", label).casefold()), name)
+            if other != name:
+                yield kind, name, f"{label!r} is what {other} is called; a reader could not tell them apart"

@@ -58,6 +58,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
             catalogue.studies[name] = study
     if len(names) == len(KINDS):  # else what cannot be read would be told as what is not there
         mistakes += References(catalogue, root, names).mistakes()
+    if not mistakes:
         mistakes += [f"{names[kind][name]}: {name}.label: {said}" for kind, name, said in label_mistakes(catalogue)]
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
