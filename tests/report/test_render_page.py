@@ -97,7 +97,7 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert f'<a href="{name}">{name}</a>' in page
         if name.endswith(".csv"):
             found = pq.read_table((folder / name).with_suffix(".parquet"))
-            assert f'<a href="{name[:-4]}.parquet">' in page
+            assert f'<a href="{name[:-4]}.parquet" aria-label="{name[:-4]}.parquet">' in page
             cells_ = [["" if v is None else f"{v:.6f}" if isinstance(v, float) else str(v) for v in row.values()]
                       for row in found.to_pylist()]  # fmt: skip
             with open(contrasts / name, newline="") as file:
