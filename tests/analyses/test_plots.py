@@ -26,6 +26,7 @@ from distill.analyses import (
     token_plots,
 )
 from distill.analyses.shares import Curve
+from distill.config.labels import Labels
 from distill.config.lineage import Arm, Score
 from distill.runtime.files import write_json
 
@@ -92,7 +93,7 @@ def test_a_level_may_be_any_text(tmp_path: Path, level: str) -> None:
     write_json(tmp_path / "manifest.json", {**score_of(level, level + "!", "2"), "by_subject": {}})
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "constrained_layout not applied")
-        picture = levels.analyse({"scores": [tmp_path / "manifest.json"]}).picture
+        picture = levels.analyse({"scores": [tmp_path / "manifest.json"]}, Labels()).picture
     assert picture is not None
     ElementTree.fromstring(picture.svg[picture.svg.index("<svg") :])
     shown = [text for text in words(picture) if text != "level"]
@@ -102,8 +103,8 @@ def test_a_level_may_be_any_text(tmp_path: Path, level: str) -> None:
 
 def test_ordinary_labels_stay_as_they_are() -> None:
     names = ["Level 5", "$x^2$", "难度", "5.5", "Precalculus", "\U0001f600"]
-    assert plots.labels(names) == dict(zip(names, names, strict=True))
-    assert list(plots.labels(["y" * 40, "y" * 41, "y" * 42]).values()) == [
+    assert plots.told_apart(names) == dict(zip(names, names, strict=True))
+    assert list(plots.told_apart(["y" * 40, "y" * 41, "y" * 42]).values()) == [
         "y" * 31 + "…", "y" * 26 + "… (2)", "y" * 26 + "… (3)"
     ]  # fmt: skip
 

@@ -113,7 +113,7 @@ def by_student(curves: Iterable[Any]) -> dict[str, list[Any]]:
     return panels
 
 
-def labels(names: Iterable[str]) -> dict[str, str]:
+def told_apart(names: Iterable[str]) -> dict[str, str]:
     """Return name -> how a picture shows a text of a data set: on one line, cut short, without what no SVG may hold.
 
     Each is another: where two would be alike, the later have a number.

@@ -6,7 +6,16 @@ from typing import Any
 
 from distill.analyses.arm_names import arm_names
 from distill.analyses.plots import (
-    COLOURS, NAME, Drawn, drawn, folded, labels, look, rows_of_panels, span, with_intervals,
+    COLOURS,
+    NAME,
+    Drawn,
+    drawn,
+    folded,
+    look,
+    rows_of_panels,
+    span,
+    told_apart,
+    with_intervals,
 )  # fmt: skip
 from distill.config.lineage import BASE
 from distill.scores.numbers import parameters_text
@@ -80,7 +89,7 @@ def accuracy_by_level(scores: Sequence[Row]) -> Drawn:
     def draw(axes: list[Any]) -> None:
         found: dict[str, Any] = {}
         for axis, (title, by_dataset) in zip(axes, shown.items(), strict=True):
-            named = labels(level for levels in by_dataset.values() for level in levels)
+            named = told_apart(level for levels in by_dataset.values() for level in levels)
             for name, levels in by_dataset.items():
                 written = {named[level]: row for level, row in levels.items()}
                 found[name] = _levels(axis, written, places[name], name == BASE)
