@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from distill.analyses import load
+from distill.analyses import is_labelled, load
 from distill.config.inputs import Inputs
 from distill.config.labels import Labels
 from distill.config.lineage import identity
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     if missing := [kind for kind in module.NEEDS if kind not in inputs.files_of]:
         raise InputError(f"--inputs: the analysis {args.analysis} needs files of {missing[0]}")
     record = Record(__file__, args.recipe, inputs.files(), folder, identity(folder), also=(module.__name__,))
-    said = (Labels.read(record.recipe),) if getattr(module, "LABELLED", False) else ()
+    said = (Labels.read(record.recipe),) if is_labelled(args.analysis) else ()
     section = module.analyse(inputs.files_of, *said)
     table = csv_text(section.rows, section.columns)
     write_text(folder / "table.csv", table)

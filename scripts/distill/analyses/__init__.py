@@ -16,6 +16,11 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def is_labelled(name: str) -> bool:
+    """Whether an analysis is given labels."""
+    return getattr(load(name), "LABELLED", False)
+
+
 def names() -> list[str]:
     """Return the names of all analyses, in the order of the page: the modules here that have an ORDER."""
     modules = {module.name: load(module.name) for module in pkgutil.iter_modules(__path__)}

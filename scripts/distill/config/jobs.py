@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill.analyses import is_labelled
 from distill.config.catalogue import Catalogue
 from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
@@ -399,7 +400,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return score_job(catalogue, place.corpus).canonical()
         case Contrasts():
             return contrasts_job(catalogue)
-        case Analysis():
+        case Analysis() if is_labelled(place.analysis):
             return canonical_json(shown_as(catalogue))
         case Report():
             return studies_job(catalogue)
