@@ -131,7 +131,7 @@ def test_the_adapter_itself_and_a_part_of_it() -> None:
 
 
 def test_the_chat_template_that_the_recipe_names() -> None:
-    Path("own.jinja").write_text("{% generation %}{{ messages }}{% endgeneration %}")
+    Path("own.jinja").write_text("{% generation %}{{ messages[0].content }}{% endgeneration %}")
     line.edit("students", lambda s: s["tiny"]["model"].update(chat_template="own.jinja"))
     line.make(BaseModel("tiny"))
     assert line.told(BaseModel("tiny")) == []
@@ -325,6 +325,10 @@ def no_signal() -> None:
     line.edit("datasets", lambda d: d["mixed"].update(curation={"deduplicate": True}))
 
 
+def another_prompt() -> None:
+    Path("config/prompts/plain.jinja").write_text("Now: {{ problem }}")
+
+
 INPUTS = [
     (lambda: further("rows/all.jsonl"), Problems("own"), "input (rows/more.jsonl)"),
     (lambda: further("published/all.jsonl"), Responses(*line.ANSWERS[0]), "input (published/more.jsonl)"),
@@ -334,8 +338,8 @@ INPUTS = [
     (lambda: shards(3), Dataset("mixed"), "input (results/responses/own/teachers/one/"),
     (another_benchmark, Contamination("own"), "input (results/problems/more/statements/00-of-01/statements.parquet)"),
     (no_signal, Dataset("mixed"), "input (results/signals/own/contamination/contamination.parquet)"),
-    (lambda: one_bit("config/prompts/plain.jinja"), line.FULL, ""),
-    (lambda: one_bit("config/prompts/plain.jinja"), line.MADE[-6], "input (config/prompts/plain.jinja)"),
+    (another_prompt, line.FULL, ""),
+    (another_prompt, line.MADE[-6], "input (config/prompts/plain.jinja)"),
 ]
 
 

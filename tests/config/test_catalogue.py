@@ -152,7 +152,7 @@ def test_an_on_policy_training_is_one_that_goes_on_from_another(project: Path) -
         ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("  on_policy", "  cutoff: 9\n  on_policy"),
          "trainings.yaml: further: `cutoff` beside `on_policy` would do nothing: rows and prompts are those of its"),
         ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("  on_policy", "  cutof: 9\n  on_policy"),
-         "trainings.yaml: further.cutof: 'cutof' is no known key; known are on_policy"),
+         "trainings.yaml: further.cutof: 'cutof' is no known key; known are label, on_policy"),
         ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("lr:", "lmbda: 0.5, lr:"),
          "trainings.yaml: further.on_policy.lmbda: 'lmbda' is no known key"),
         ("catalogue/trainings.yaml", "gsm8k-few-updates:", FURTHER.replace("lr:", "beta: 1.5, lr:"),

@@ -83,11 +83,11 @@ def test_sglang_takes_no_defaults_of_the_model_either(model: Path) -> None:
 
 
 def test_a_template_of_the_recipe_reaches_the_server(tmp_path: Path) -> None:
-    (tmp_path / "own.jinja").write_text("{{ messages }}")
+    (tmp_path / "own.jinja").write_text("{{ messages[0].content }}")
     model = base_model(tmp_path / "model", chat_template=str(tmp_path / "own.jinja"))
     for keys in ({}, {"program": "sglang"}):
-        assert Path(option(words(model, **keys), "--chat-template")).read_text() == "{{ messages }}"
-    assert Path(words(model, command=["a", "{port}", "{template}"])[2]).read_text() == "{{ messages }}"
+        assert Path(option(words(model, **keys), "--chat-template")).read_text() == "{{ messages[0].content }}"
+    assert Path(words(model, command=["a", "{port}", "{template}"])[2]).read_text() == "{{ messages[0].content }}"
     with pytest.raises(InputError, match=r"`\{template\}` must stand in its command"):
         words(model, command=["a", "{port}"])
 

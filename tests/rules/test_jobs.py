@@ -207,7 +207,7 @@ def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(g
         assert made[f"{begun}/weights"][0] == "train"
 
 
-def test_names_of_modules_are_those_that_are_loaded() -> None:
+def test_names_of_modules_are_those_that_are_loaded(plan: Plan) -> None:
     served = {"engine": "openai", "serve": {}}
     plain = {"engine": "openai", "server": {"url": "http://a/v1"}}
     for keys in ({"engine": "transformers"}, {"engine": "vllm"}, plain, served):
@@ -216,7 +216,7 @@ def test_names_of_modules_are_those_that_are_loaded() -> None:
     assert jobs.engine_modules(recipe)[1] == LAUNCHING
     assert importlib.import_module(LAUNCHING).command
     for name in analyses.names():
-        (module,) = jobs.job_of(None, lineage.Analysis(name)).modules  # type: ignore[arg-type]
+        (module,) = jobs.job_of(plan.catalogue, lineage.Analysis(name)).modules
         assert module == analyses.load(name).__name__
 
 

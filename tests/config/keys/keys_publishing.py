@@ -3,6 +3,7 @@
 from typing import Any
 
 from keys import Keys, key
+from keys_labels import LABEL
 from keys_problems import KEYS as PROBLEMS
 from keys_responses import KEYS as RESPONSES
 
@@ -57,9 +58,9 @@ LICENCE = {"licence": key("mit", part, same=job), "citation": key("A, 2020", par
 HUB = {"to": "hub", "owner": "me"}
 KEYS = {
     Licensed: Keys({}, {"licence": key("mit", of_corpus), "citation": key("A, 2020", of_corpus)}),
-    CorpusEntry: Keys(PROBLEMS[CorpusRecipe].base, {**PROBLEMS[CorpusRecipe].fields, **LICENCE}),
-    TeacherEntry: Keys(RESPONSES[TeacherRecipe].base, {**RESPONSES[TeacherRecipe].fields, **LICENCE}),
-    StudentEntry: Keys(RESPONSES[StudentRecipe].base, {**RESPONSES[StudentRecipe].fields, **LICENCE}),
+    CorpusEntry: Keys(PROBLEMS[CorpusRecipe].base, {**PROBLEMS[CorpusRecipe].fields, **LICENCE, **LABEL}),
+    TeacherEntry: Keys(RESPONSES[TeacherRecipe].base, {**RESPONSES[TeacherRecipe].fields, **LICENCE, **LABEL}),
+    StudentEntry: Keys(RESPONSES[StudentRecipe].base, {**RESPONSES[StudentRecipe].fields, **LICENCE, **LABEL}),
     PublishRecipe: Keys({"to": "out"}, {
         "to": key("other", whole),
         "owner": key("you", whole, **HUB),

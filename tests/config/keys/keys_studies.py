@@ -22,6 +22,7 @@ from distill.config.recipes import (
     PowerRecipe,
     PricesRecipe,
     Settings,
+    StudentRecipe,
     StudyEntry,
     StudyRecipe,
     TeacherRecipe,
@@ -43,8 +44,11 @@ def _plan(study: StudyRecipe) -> Plan:
     corpora = {name: CorpusRecipe(path="rows.jsonl", benchmark=name != "c") for name in ("b", "b2", "c")}
     decodings = {name: DecodingRecipe(max_new_tokens=1) for name in ("d", "e")}
     teachers = {"x": TeacherRecipe(model={"path": "m"}, decoding="d")}
+    students = {name: StudentRecipe(model={"path": "m"}) for block in study.arms for name in block.students}
     settings = Settings(studies=("toy",))
-    return Plan(Catalogue(settings, corpora, teachers, data, decodings=decodings, studies={"toy": study}))
+    catalogue = Catalogue(settings, corpora, teachers, data, students=students, decodings=decodings)
+    catalogue.studies["toy"] = study
+    return Plan(catalogue)
 
 
 def scores(study: StudyRecipe) -> Any:

@@ -15,7 +15,7 @@ import distill.config.recipes
 from distill.config.recipes import EXECUTION, Recipe
 
 TABLES = ("keys_problems", "keys_responses", "keys_servers", "keys_models", "keys_datasets", "keys_verdicts",
-          "keys_trainings", "keys_on_policy", "keys_studies", "keys_publishing")  # fmt: skip
+          "keys_trainings", "keys_on_policy", "keys_studies", "keys_publishing", "keys_labels")  # fmt: skip
 
 
 def table() -> dict[type[Recipe], Keys]:
