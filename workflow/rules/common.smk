@@ -14,16 +14,6 @@ from snakemake.exceptions import WorkflowError
 # of the time of planning.
 gc.set_threshold(10_000_000)
 
-# What jobs inherit; on a cluster each job reads this file again. Torch and oneDNN keep what they have prepared for each
-# new shape of a step: without limits a training of 135M parameters grew from 3.9 GB to 5.7, at the same speed.
-INHERITED = {"LRU_CACHE_CAPACITY": "32", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
-# The C library gives large pieces of memory back at once, and the next step has them filled with zeros again: that was
-# an eighth of a training on a processor (benchmarks/train.md). Beside a GPU, memory that was needed once is given back.
-if workflow.resource_settings.nodes is None and not Path("/proc/driver/nvidia").exists():
-    INHERITED |= {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**35)}
-for name, value in INHERITED.items():
-    os.environ.setdefault(name, value)
-
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 if {*"{}"} & {*str(SCRIPTS)}:
     raise WorkflowError(f"{SCRIPTS.parent}: Snakemake takes the braces for a wildcard; rename the folder")
@@ -37,10 +27,20 @@ from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hashes
-from distill.runtime.devices import visible
+from distill.runtime.devices import DRIVER, visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
 from distill.training.parity import refusal_file
+
+# What jobs inherit; on a cluster each job reads this file again. Torch and oneDNN keep what they have prepared for each
+# new shape of a step: without limits a training of 135M parameters grew from 3.9 GB to 5.7, at the same speed.
+INHERITED = {"LRU_CACHE_CAPACITY": "32", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+# The C library gives large pieces of memory back at once, and the next step has them filled with zeros again: that was
+# an eighth of a training on a processor (benchmarks/train.md). Beside a GPU, memory that was needed once is given back.
+if workflow.resource_settings.nodes is None and not DRIVER.exists():
+    INHERITED |= {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**35)}
+for name, value in INHERITED.items():
+    os.environ.setdefault(name, value)
 
 try:
     if workflow.modifier.is_main_snakefile():  # else the file is another workflow's, with keys of its own

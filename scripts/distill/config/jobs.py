@@ -4,10 +4,10 @@ The rules pass it on as one canonical text; the audit compares it with what was 
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from distill.analyses import is_labelled
 from distill.config.catalogue import Catalogue
 from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
@@ -400,7 +400,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return score_job(catalogue, place.corpus).canonical()
         case Contrasts():
             return contrasts_job(catalogue)
-        case Analysis() if is_labelled(place.analysis):
+        case Analysis() if getattr(import_module(f"distill.analyses.{place.analysis}"), "LABELLED", False):
             return canonical_json(shown_as(catalogue))
         case Report():
             return studies_job(catalogue)
