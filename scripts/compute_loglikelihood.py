@@ -13,67 +13,37 @@ Run as: python scripts/compute_loglikelihood.py --statements S.parquet --respons
             --model results/models/S/base --prompt config/prompts/boxed.jinja --recipe JSON --output L.parquet
 """
 
-import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from distill import tables
 from distill.config.lineage import identity
-from distill.config.recipes import LoglikelihoodJob
-from distill.models.folders import load_generation_config, load_tokenizer, stop_ids
 from distill.models.loglikelihood import LoglikelihoodModel
-from distill.models.prompts import Prompt
-from distill.models.rendering import Refusal, RenderedRow, Renderer
+from distill.models.rendering import Refusal, Renderer
 from distill.models.spans import Span, tokens_of
-from distill.models.templates import ChatTemplate
-from distill.runtime.devices import take
+from distill.responses.ratings import OfResponses, Row, arguments, make
 from distill.runtime.errors import InputError
-from distill.runtime.progress import Progress
 from distill.runtime.record import Record
 from distill.runtime.run import run
-from distill.tables.statements import statements
-from distill.tables.words import FinishReason
-
-PIECE = 1024  # responses that are sorted by length and rated together
-Rows = list[dict[str, Any]]
 
 
-class Responses:
-    """Responses to the problems of a corpus, each rated as a whole.
-
-    Raises InputError for a response to a problem that is not among the statements.
-    """
+class Responses(OfResponses):
+    """Responses to the problems of a corpus, each rated as a whole."""
 
     contract = tables.LOGLIKELIHOODS
 
-    def __init__(self, problems: Path, responses: Path):
-        self._problems = statements(problems)
-        self.table = tables.read(responses, tables.RESPONSES, ["problem_id", "draw", "response", "finish_reason"])
-        if unknown := set(self.table["problem_id"].to_pylist()) - self._problems.keys():
-            raise InputError(f"{responses}: problem {min(unknown)!r} is not in {problems}")
-
-    @staticmethod
-    def tokens(row: dict[str, Any]) -> int:
-        """Return the tokens of a rated row, 0 for one that was not rated."""
-        return row.get("tokens", 0)
-
-    def rate(self, rows: Rows, renderer: Renderer, scorer: LoglikelihoodModel) -> Rows:
-        """Return one row of the loglikelihoods table per response row, its values absent where it cannot be rated."""
-        ratings: Rows = [{"problem_id": r["problem_id"], "draw": r["draw"]} for r in rows]
-        sequences = []
-        for index, row in enumerate(rows):
-            if row["finish_reason"] == FinishReason.ERROR:
-                continue
-            rendered = renderer.render(self._problems[row["problem_id"]], row["response"])
-            if isinstance(rendered, RenderedRow) and len(rendered.ids) <= scorer.context:
-                sequences.append((index, rendered.ids, rendered.prompt))
-        values = scorer.loglikelihoods([(ids, prompt) for _, ids, prompt in sequences])
-        for (index, ids, prompt), value in zip(sequences, values, strict=True):
-            ratings[index] |= {"loglikelihood": round(value, 6), "tokens": len(ids) - prompt}
+    def rate(self, rows: Sequence[Row], renderer: Renderer, scorer: LoglikelihoodModel) -> list[Row]:
+        """Return the log-likelihood and tokens of each response, none where it cannot be read."""
+        read = list(self.readable(rows, renderer, scorer.context))
+        values = scorer.loglikelihoods([(rendered.ids, rendered.prompt) for _, rendered in read])
+        ratings: list[Row] = [{} for _ in rows]
+        for (place, rendered), value in zip(read, values, strict=True):
+            ratings[place] = {"loglikelihood": round(value, 6), "tokens": len(rendered.ids) - rendered.prompt}
         return ratings
 
-    def summary(self, rows: Rows) -> dict[str, Any]:
+    def summary(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return the counts of a loglikelihoods table, and the perplexity per token of all its responses together."""
         rated = [r for r in rows if "tokens" in r]
         tokens, total = sum(r["tokens"] for r in rated), sum(r["loglikelihood"] for r in rated)
@@ -88,24 +58,24 @@ class Solutions:
     contract = tables.LIKELIHOODS
 
     def __init__(self, solutions: Path):
-        self.table = tables.read(solutions, tables.SOLUTIONS)
-        self.refused = "longer than its context"
+        self.rows: list[Row] = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+        self._path = solutions
+        self._refused = "longer than its context"
 
-    @staticmethod
-    def tokens(row: dict[str, Any]) -> int:
-        """Return the tokens of a rated row, 0 for one that was not rated."""
-        return row.get("solution_tokens", 0) + row.get("answer_tokens", 0)
+    def source(self, row: Row) -> list[Any]:
+        """Return problem, response, and where solution and answer stand in it."""
+        return [row[name] for name in ("problem", "response", "solution_end", "answer_start", "answer_end")]
 
-    def rate(self, rows: Rows, renderer: Renderer, scorer: LoglikelihoodModel) -> Rows:
-        """Return one row of the likelihoods table per solution, its values absent where it cannot be rated."""
-        ratings: Rows = [{"problem_id": row["problem_id"]} for row in rows]
+    def rate(self, rows: Sequence[Row], renderer: Renderer, scorer: LoglikelihoodModel) -> list[Row]:
+        """Return log-likelihood and tokens of both parts of each solution, none where it cannot be read."""
+        ratings: list[Row] = [{} for _ in rows]
         sequences = []
         for row, rating in zip(rows, ratings, strict=True):
             spans = {"solution": (0, row["solution_end"]), "answer": (row["answer_start"], row["answer_end"])}
             known = {name: Span(*span) for name, span in spans.items() if None not in span}
             rendered = renderer.render(row["problem"], row["response"])
             if isinstance(rendered, Refusal):
-                self.refused = f"{rendered.reason}: {rendered.example}"
+                self._refused = f"{rendered.reason}: {rendered.example}"
             elif len(rendered.ids) <= scorer.context:
                 places = tokens_of(renderer.tokenizer, rendered, row["response"], list(known.values()))
                 if places is not None:
@@ -117,60 +87,34 @@ class Solutions:
                 rating[f"{name}_tokens"] = len(place)
         return ratings
 
-    def summary(self, rows: Rows) -> dict[str, Any]:
-        """Return the counts of a likelihoods table; of solutions and answers the nats per token, mean over problems."""
+    def summary(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return the counts of a likelihoods table; of solutions and answers the nats per token, mean over problems.
+
+        Raises InputError where the model could read none of them.
+        """
         facts: dict[str, Any] = {"kind": "likelihoods", "rows": len(rows)}
         for name in ("solution", "answer"):
             known = [row for row in rows if row.get(f"{name}_tokens")]
             nats = [-row[f"{name}_loglikelihood"] / row[f"{name}_tokens"] for row in known]
             facts[f"{name}s"] = len(known)
             facts[f"{name}_nats"] = round(math.fsum(nats) / len(nats), 6) if nats else None
+        if rows and not facts["solutions"] and not facts["answers"]:
+            raise InputError(f"{self._path}: the model can read none of its solutions ({self._refused})")
         return facts
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse the command line, rate, write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prompt", type=Path, required=True)
-    parser.add_argument("--statements", type=Path, help="of the problems that the responses answer")
-    parser.add_argument("--responses", type=Path)
-    parser.add_argument("--solutions", type=Path, help="in place of statements and responses")
-    parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument(
-        "--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 leaves things as they are"
-    )
-    parser.add_argument("--output", type=Path, required=True)
-    args = parser.parse_args(argv)
-
-    recipe = LoglikelihoodJob.model_validate_json(args.recipe)
+    """Parse the command line, rate what is not kept, write the table."""
+    args = arguments(__doc__, argv, extra=("solutions",), required=False)
     if (args.solutions is None) == (args.responses is None) or (args.statements is None) != (args.responses is None):
         raise InputError("give either --statements and --responses, or --solutions")
+    folder = args.output.parent
     named = {"statements": args.statements, "responses": args.responses, "solutions": args.solutions}
     inputs = {**{name: path for name, path in named.items() if path}, "prompt": args.prompt}
-    record = Record(
-        __file__,
-        args.recipe,
-        {**inputs, "model": args.model / "manifest.json"},
-        args.output.parent,
-        identity(args.output.parent),
-    )
-    texts = Solutions(args.solutions) if args.solutions else Responses(args.statements, args.responses)
-    take(args.gpus)
-    tokenizer, scorer = load_tokenizer(args.model), LoglikelihoodModel(args.model)
-    stops = stop_ids(tokenizer, load_generation_config(args.model))
-    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
-    renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
-    renderer.check()
-    rows: Rows = []
-    with Progress(texts.table.num_rows, desc="compute_loglikelihood") as progress:
-        for start in range(0, texts.table.num_rows, PIECE):
-            rows += texts.rate(texts.table.slice(start, PIECE).to_pylist(), renderer, scorer)
-            progress.update(len(rows) - start, tokens=sum(map(texts.tokens, rows[start:])))
-    facts = texts.summary(rows)
-    if rows and not any(map(texts.tokens, rows)) and args.solutions:
-        raise InputError(f"{args.solutions}: {args.model} can read none of its solutions ({texts.refused})")
-    record.write({"digest": tables.write(args.output, tables.build(rows, texts.contract), texts.contract), **facts})
+    record = Record(__file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, folder, identity(folder))
+    rating = Solutions(args.solutions) if args.solutions else Responses(args.statements, args.responses)
+    facts, reused = make(args, rating, LoglikelihoodModel, record.code, "compute_loglikelihood")
+    record.write(facts, reused=reused)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,44 @@ def suited(root: Path) -> Files:
     return found | {"suitability_tables": [path.with_name("suitability.parquet") for path in found["suitability"]]}
 
 
+# Of p0 and p1: token and kind -> the ranks that the untouched student gives to it. The arms trained on `hard` and the
+# teacher write the same; the others write what the student would.
+WROTE = {
+    "p0": {("wait", "style"): [9, 200, 4], ("dial", "words"): [1, 2], ("=", "mathematics"): [1, 1, 3]},
+    "p1": {("wait", "style"): [8], ("=", "mathematics"): [1], (".", "layout"): [1], ("</s>", "stop"): [5]},
+}
+
+
+def shifted(root: Path, benchmarks: tuple[str, ...]) -> Files:
+    """Write the token shift of all arms and of the teacher; of each arm one more response could not be read."""
+    places = [lineage.TokenShift(benchmark, arm.model_path, "greedy", 0, SHARD, "s")
+              for benchmark in benchmarks for arm in ARMS]  # fmt: skip
+    places.append(lineage.TokenShift("c0", "teachers/teacher", "greedy", 0, SHARD, "s"))
+    found = []
+    for place in places:
+        as_before = place.model_path.startswith("students/") and "/hard/" not in place.model_path
+        rows = [shift_row(problem, words, as_before) for problem, words in WROTE.items()]
+        sums = {name: sum(row[name] for row in rows) for name in ("tokens", "marginal", "shifted")}
+        path = put(root, place, "compute_token_shift", 0.25, kind="token_shift", rows=3, read=2, surprisal=1.0, **sums)
+        contract = tables.TOKEN_SHIFT
+        tables.write(path.with_name("token_shift.parquet"),
+                     tables.build([*rows, {"problem_id": "p2", "draw": 0}], contract), contract)  # fmt: skip
+        found.append(path)
+    return {"token_shift": found, "token_shift_tables": [path.with_name("token_shift.parquet") for path in found]}
+
+
+def shift_row(problem: str, words: Mapping[tuple[str, str], list[int]], as_before: bool) -> dict[str, Any]:
+    """Return the row of a response; `as_before`: every token is the untouched student's likeliest."""
+    types = []
+    for (token, kind), known in sorted(words.items()):
+        ranks = [1] * len(known) if as_before else known
+        types.append({"token": token, "kind": kind, "count": len(ranks), "marginal": sum(r in (2, 3) for r in ranks),
+                      "shifted": sum(r > 3 for r in ranks), "ranks": sum(min(r, 100) for r in ranks)})  # fmt: skip
+    sums = {name: sum(own[name] for own in types) for name in ("marginal", "shifted")}
+    tokens = sum(own["count"] for own in types)
+    return {"problem_id": problem, "draw": 0, "tokens": tokens, **sums, "loglikelihood": -float(tokens), "types": types}
+
+
 def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     """Write the whole tree below `root`; return kind -> files, without the tables of the contrasts."""
     trained = [arm for arm in ARMS if arm.is_trained]
@@ -200,6 +238,7 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
     files["models"] = [model(root, arm) for arm in trained]
     files["train_logs"] = [path.with_name("train_log.parquet") for path in files["models"]]
     files["scores"] = [score(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
+    files |= shifted(root, benchmarks)
     files["likelihoods"] = [likelihood(root, benchmark, arm) for benchmark in benchmarks for arm in ARMS]
     files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items()
                            if kind not in (*BESIDE, "suitability") for path in paths]  # fmt: skip

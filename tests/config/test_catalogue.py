@@ -272,13 +272,16 @@ def test_the_examples_are_not_read(project: Path) -> None:
     assert "further" not in load(project / "config", {"studies": ["toy"]}).decodings
 
 
-def test_a_study_that_trains_nothing_has_nothing_to_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("key", "why"), [("suitability", "there is nothing to rate"), ("token_shift", "nothing can have shifted")]
+)
+def test_a_study_that_trains_nothing_has_nothing_to_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, why: str
+) -> None:
     monkeypatch.chdir(REPOSITORY)
     shutil.copytree(REPOSITORY / "config", tmp_path / "config")
     path = tmp_path / "config/studies/untouched.yaml"
-    path.write_text(path.read_text() + "suitability: true\n")
+    path.write_text(path.read_text() + f"{key}: true\n")
     with pytest.raises(InputError) as raised:
         load(tmp_path / "config", {"studies": ["untouched"]})
-    assert str(raised.value).endswith(
-        "untouched.yaml: suitability: no student of it is trained on a dataset, so there is nothing to rate"
-    )
+    assert str(raised.value).endswith(f"untouched.yaml: {key}: no student of it is trained on a dataset, so {why}")

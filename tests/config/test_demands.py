@@ -21,6 +21,7 @@ from distill.config.lineage import (
     Responses,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
 )
 from distill.config.load import load
@@ -125,6 +126,7 @@ def test_what_only_reads_asks_for_less(loaded: Loaded) -> None:
     rated = answers(Loglikelihoods, student="seven")
     assert demand_of(catalogue, rated) == Demand(1, 8000 + 35_000, 30 + 94)
     assert demand_of(catalogue, answers(Suitability, student="seven")) == Demand(1, 8000 + 35_000, 30 + 1120)
+    assert demand_of(catalogue, answers(TokenShift, student="seven")) == demand_of(catalogue, rated)
     # 4,000 solutions of 4,096 tokens, before training and after it.
     for path in ("students/seven/base", "students/seven/sft/all/seed-1"):
         assert demand_of(catalogue, Likelihoods("many", path)) == Demand(1, 8000 + 35_000, 30 + 192)

@@ -149,6 +149,25 @@ def test_suitability_is_of_what_each_student_is_taught_where_a_study_asks(planne
     assert set(plan.suitability()) <= set(plan.signals()) <= set(plan.places())
 
 
+def test_token_shift_is_of_first_draws_of_all_arms_and_of_what_they_are_taught(
+    planned: Planned, tmp_path: Path
+) -> None:
+    assert planned().token_shift() == []
+    path = tmp_path / "config/studies/toy.yaml"
+    path.write_text(path.read_text() + "token_shift: true\nsuitability: true\n")
+    plan = planned()
+    places = plan.token_shift()
+    wrote = {p.model_path for p in places if p.model_path.startswith("students/")}
+    assert wrote == {arm.model_path for arm in plan.arms()}  # those before training, too
+    assert all(p.model_path.split("/")[1] == p.student for p in places if p.model_path in wrote)
+    assert {p.draw for p in places} == {0}
+    rated = {(p.student, p.model_path, p.shard) for p in plan.suitability()}
+    assert {(p.student, p.model_path, p.shard) for p in places if p.model_path not in wrote} == rated
+    assert set(places) <= set(plan.places())
+    assert not set(places) & set(plan.signals())
+    assert plan.files("token_shift_tables") == [place.file("token_shift.parquet") for place in places]
+
+
 def test_likelihoods_are_of_every_arm_on_every_benchmark_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:
     assert planned().likelihoods() == planned().solutions() == []
     path = tmp_path / "config/studies/toy.yaml"

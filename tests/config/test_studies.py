@@ -107,6 +107,11 @@ def test_signals_are_asked_for_where_likelihood_counts() -> None:
     assert programs(planned("rivals"))["compute_suitability"] == 2 * 3 * 4 * SHARDS
 
 
+def test_token_shift_is_of_all_arms_and_sources() -> None:
+    jobs = programs(planned("token-shift"))["compute_token_shift"]
+    assert jobs == 2 * (4 + 1) * 5 + 2 * 4 * SHARDS  # five benchmarks of a shard, and four teachers
+
+
 def answers(plans: Iterable[Plan]) -> list[set[Answers]]:
     return [set(plan.teacher_answers(Responses)) for plan in plans]
 

@@ -252,6 +252,14 @@ def test_suitability_reads_each_response_and_its_pieces_again(planned: Planned) 
     close(found["tokens"], jobs * 250 * 120, jobs * 250 * 6_300 * 12)
 
 
+def test_token_shift_reads_what_arms_write_and_what_they_are_taught_once(planned: Planned) -> None:
+    assert not summed(of(planned()), "compute_token_shift")["tokens"].high
+    plan = planned({**STUDY, "token_shift": True})
+    found = summed(of(plan), "compute_token_shift")
+    # Five students' answers to 500 problems, and 1,000 of each of two teachers, with prompts of 20 to 300 tokens.
+    close(found["tokens"], 2500 * 120 + 2000 * 120, 2500 * 1_300 + 2000 * 6_300)
+
+
 SITES = (EIGHT, Site(cores=2), Site(jobs=7, gpus=3))
 
 

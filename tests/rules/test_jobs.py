@@ -83,7 +83,7 @@ def with_every_rule(folder: Path) -> Study:
     content = yaml.safe_load(path.read_text())
     content["arms"].append({"students": ["blank"], "datasets": ["mixed"], "training": "toy-sft", "seeds": [1]})
     content["arms"].append({"students": ["toy-xs"], "datasets": ["agreed"], "training": "distilled", "seeds": [1]})
-    content |= {"likelihoods": ["solution", "answer"], "suitability": True}
+    content |= {"likelihoods": ["solution", "answer"], "suitability": True, "token_shift": True}
     for training in ("further", "last"):  # the start of the first is an arm itself, that of the second is none
         arms = {"students": ["toy-xs"], "datasets": ["toy-short-arm"], "training": training, "seeds": [1]}
         content["arms"].append(arms)

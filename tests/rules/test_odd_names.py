@@ -125,7 +125,7 @@ def test_every_rules_shell_line_carries_odd_names_whole(tmp_path: Path) -> None:
     arms = {"students": ["small"], "datasets": ["agreed"]}
     content["arms"] += [{**arms, "training": training} for training in ("distilled", "followed")]
     study.add("corpora", **{"toy-test": {"solutions_from": "told"}})
-    content |= {"likelihoods": ["solution", "answer"], "suitability": True}
+    content |= {"likelihoods": ["solution", "answer"], "suitability": True, "token_shift": True}
     study.write(path, content)
     study.write(study.folder / DASH / "own.yaml", {"studies": ["toy"], "folder": DASH,
                                                    "judge": {"teacher": "run", "prompt": ODD}})  # fmt: skip

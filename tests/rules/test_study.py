@@ -237,6 +237,17 @@ def suitability_of_datasets(study: Study) -> set[str]:
     return rated | analysed("signals", "suitability", "cost", "shares", "token_curve")
 
 
+def token_shift(study: Study) -> set[str]:
+    study.replace("config/studies/toy.yaml", "benchmarks:", "token_shift: true\nbenchmarks:")
+    taught = {"toy-xs": TEACHERS, "toy-m": TEACHERS[1:]}
+    sources = {f"{j}/{s}" for s, names in taught.items() for j in teachers("compute_token_shift", names)}
+    first = {job for job in sources if "/draw-0/" in job}
+    assert len(first) * 2 == len(sources)
+    wrote = {f"compute_token_shift/toy-test/students/{arm}/toy-greedy/draw-0/00-of-01/{arm.split('/')[0]}"
+             for arm in [*arms(), *BASE]}  # fmt: skip
+    return first | wrote | analysed("token_shift", "cost", "shares", "token_curve")
+
+
 def overlap_of_problems(study: Study) -> set[str]:
     study.replace("config/config.yaml", "studies:", "similarity: {overlap: 0.9}\nstudies:")
     return set()  # no dataset asks for it
@@ -437,7 +448,7 @@ CHANGES = [nothing, learning_rate, cutoff, layout_of_a_training, a_declared_diff
            students_prompt, text_of_a_prompt, one_teachers_temperature, temperature_of_a_decoding,
            one_more_draw, further_draws_until_correct, one_more_benchmark, one_more_student, one_more_seed,
            alpha_of_a_mix, decontamination, draws_that_a_student_finds_likely, draws_that_suit_a_student,
-           suitability_of_datasets, overlap_of_problems, judge,
+           suitability_of_datasets, token_shift, overlap_of_problems, judge,
            likelihoods_of_answers, weights_of_benchmarks, tolerance_of_a_benchmark,
            graders_code, programs_code, a_gold_corrected, a_problem_reworded, a_problem_added,
            twice_as_many_shards, text_of_an_error, text_of_a_help, key_of_provenance,

@@ -11,7 +11,7 @@ results/likelihoods/{corpus}/{model_path}/{likelihoods.parquet, manifest.json, p
 
 rule scores:
     input:
-        artefacts([*PLAN.scores(), *PLAN.solutions(), *PLAN.likelihoods()]),
+        artefacts([*PLAN.scores(), *PLAN.solutions(), *PLAN.likelihoods(), *PLAN.token_shift()]),
     localrule: True
 
 
@@ -90,3 +90,35 @@ rule rate_solutions:
     shell:
         "exec python {params.program:q} --gpus {resources.gpu} --solutions {input.table} --model {params.model:q}"
         " --prompt={input.prompt:q} --recipe {params.recipe:q} --output {output.table} 2> {log}"
+
+
+rule compute_token_shift:
+    input:
+        statements="results/problems/{corpus}/statements/{shard}/manifest.json",
+        table=ancient("results/problems/{corpus}/statements/{shard}/statements.parquet"),
+        manifest="results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/manifest.json",
+        responses=ancient("results/responses/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/responses.parquet"),
+        prompt=prompt_of(student_of),
+        model="results/models/{student}/base/manifest.json",
+        weights=base_weights,
+    output:
+        table="results/token_shift/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/token_shift.parquet",
+        manifest="results/token_shift/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/manifest.json",
+        provenance="results/token_shift/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}/provenance.json",
+    log:
+        "logs/compute_token_shift/{corpus}/{model_path}/{decoding}/draw-{draw}/{shard}/{student}.log",
+    wildcard_constraints:
+        decoding=one_of([*CATALOGUE.decodings, lineage.PUBLISHED]),
+    conda:
+        environment("generate")
+    threads: model_threads(lineage.TokenShift)
+    resources:
+        **asked(lineage.TokenShift),
+    params:
+        program=program(lineage.TokenShift),
+        recipe=recipe(lineage.TokenShift),
+        code=code(lineage.TokenShift),
+    shell:
+        "exec python {params.program:q} --gpus {resources.gpu} --statements {input.table} --responses {input.responses}"
+        " --model results/models/{wildcards.student}/base --prompt={input.prompt:q} --recipe {params.recipe:q}"
+        " --output {output.table} 2> {log}"

@@ -12,8 +12,8 @@ from distill.runtime.files import read_json
 NEEDS = ("scores", "models", "provenance")  # made again when there are others
 ORDER = 7
 # Programs that load a model. Their time is that of a GPU, where there is one.
-MODELS = ("generate", "judge", "compute_loglikelihood", "compute_suitability", "compute_teacher_logprobs", "train",
-          "train_on_policy")  # fmt: skip
+MODELS = ("generate", "judge", "compute_loglikelihood", "compute_suitability", "compute_token_shift",
+          "compute_teacher_logprobs", "train", "train_on_policy")  # fmt: skip
 ALL = "all"
 # What a model's time was for; the rest are likelihoods, log-probabilities and a judge's replies.
 PURPOSES = ("teachers' responses", "trainings", "students' answers", "other readings")

@@ -32,6 +32,7 @@ from distill.config.lineage import (
     Solutions,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
     Verdicts,
 )
@@ -117,7 +118,7 @@ def extra_inputs(place: Place, plan: Plan) -> list[Path]:
         return [Path(path) for path in jobs.source_files(jobs.published(catalogue, place.model_path))]
     if isinstance(place, Responses):
         return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]
-    if isinstance(place, (Rendered, Loglikelihoods, Suitability)):
+    if isinstance(place, (Rendered, Loglikelihoods, Suitability, TokenShift)):
         return [prompts / f"{catalogue.students[place.student].prompt}.jinja"]
     if isinstance(place, Likelihoods):
         return [prompts / f"{jobs.answering(catalogue, place.model_path).prompt}.jinja"]

@@ -17,6 +17,7 @@ from distill.config.lineage import (
     Responses,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
 )
 from distill.config.recipes import Answering, TrainingRecipe, needed_gpus
@@ -63,7 +64,7 @@ def demand_of(catalogue: Catalogue, place: Place) -> Demand:
         case Judgements():
             judge, recipe = judge_of(catalogue), judge_job(catalogue).generation
             return _writing(recipe, parameters(catalogue, judge.teacher), judge.max_tokens * _rows(catalogue, place))
-        case Loglikelihoods() | Suitability():
+        case Loglikelihoods() | Suitability() | TokenShift():
             decoding = catalogue.decodings.get(place.decoding)
             longest = decoding.max_new_tokens if decoding else UNKNOWN_TOKENS
             times = PIECEWISE if isinstance(place, Suitability) else 1
@@ -164,7 +165,7 @@ def _minutes(seconds: float) -> int:
     return min(LONGEST, math.ceil(START_MINUTES + seconds / 60))
 
 
-def _rows(catalogue: Catalogue, place: Responses | Judgements | Loglikelihoods | Suitability) -> int:
+def _rows(catalogue: Catalogue, place: Responses | Judgements | Loglikelihoods | Suitability | TokenShift) -> int:
     """Return the rows of a shard, about."""
     return math.ceil(corpus_rows(catalogue, place.corpus) / catalogue.corpora[place.corpus].shards)
 

@@ -39,6 +39,7 @@ from distill.config.lineage import (
     Statements,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
     Verdicts,
 )
@@ -331,7 +332,8 @@ _PROGRAMS: dict[type[Place], str] = {
     Problems: "fetch_problems", Statements: "fetch_statements", BaseModel: "fetch_model", Responses: "generate",
     Repeats: "count_repeats", Verdicts: "verify", Golds: "check_golds", Judgements: "judge",
     Agreement: "find_agreement", Contamination: "find_contamination", Duplicates: "find_duplicates",
-    Loglikelihoods: "compute_loglikelihood", Suitability: "compute_suitability", Dataset: "mix", Rendered: "render",
+    Loglikelihoods: "compute_loglikelihood", Suitability: "compute_suitability", TokenShift: "compute_token_shift",
+    Dataset: "mix", Rendered: "render",
     TeacherLogprobs: "compute_teacher_logprobs", Plans: "compare_plans", TrainedModel: "train", Score: "score",
     Solutions: "write_solutions", Likelihoods: "compute_loglikelihood", Contrasts: "contrast", Analysis: "analyse",
     Report: "render_page", Browser: "render_browser",
@@ -382,7 +384,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
             return similarity_job(catalogue, "ngram", "overlap")
         case Duplicates():
             return similarity_job(catalogue, "near_duplicate")
-        case Loglikelihoods() | Suitability():
+        case Loglikelihoods() | Suitability() | TokenShift():
             return loglikelihood_job(catalogue, place.student).canonical()
         case Likelihoods():
             return loglikelihood_job(catalogue, Arm.parse(place.model_path).student).canonical()

@@ -217,6 +217,13 @@ class Suitability(Answers):
     student: str
 
 
+@_place("token_shift", f"token_shift/{_ANSWERS}/{{student}}")
+class TokenShift(Answers):
+    """Where the tokens of responses stand among those that a student before training would have written."""
+
+    student: str
+
+
 @_place("datasets", "datasets/{dataset}")
 class Dataset(Place):
     """A dataset."""
@@ -316,7 +323,7 @@ PLACES = (Problems, Statements, Responses, Verdicts, Judgements, Agreement, Gold
           Duplicates, Loglikelihoods, Dataset, Rendered, TeacherLogprobs, Plans, BaseModel, TrainedModel, Score,
           Solutions, Likelihoods, Contrasts, Analysis, Report, Browser)  # fmt: skip
 # Every program can reach PLACES; what came later stands here, and changes the code hash of none that does not make it.
-LATER = (Suitability,)
+LATER = (Suitability, TokenShift)
 KINDS = (*PLACES, *LATER)
 
 

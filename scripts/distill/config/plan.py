@@ -39,6 +39,7 @@ from distill.config.lineage import (
     Statements,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
     Verdicts,
     model_place,
@@ -58,6 +59,7 @@ MAIN_FILES: dict[type[Place], str] = {
 
 # Kinds of files that lie beside the manifests of a stage.
 BESIDE = {"train_logs": ("models", "train_log.parquet"), "suitability_tables": ("suitability", "suitability.parquet"),
+          "token_shift_tables": ("token_shift", "token_shift.parquet"),
           "train_rows": ("datasets", "train.parquet"), "unrendered": ("rendered", "ledger.parquet")}  # fmt: skip
 
 T = TypeVar("T")
@@ -237,6 +239,10 @@ class Plan:
         """Return how well responses suit students: where datasets choose by it, and of studies that ask for it."""
         return unique([*self.of_datasets("suitability"), *rated.of_studies(self)])
 
+    def token_shift(self) -> list[TokenShift]:
+        """Return where the tokens of responses stand under students before training, of studies that ask for it."""
+        return unique(rated.token_shift(self))
+
     def all_answers(self, kind: type[Answers]) -> list[Place]:
         """Return all teachers' and students' responses, or what is made of each."""
         students = [p for s in self.scores() for p in self.answers(kind, s.corpus, s.model_path, s.decoding)]
@@ -363,7 +369,7 @@ class Plan:
         stages = [[Problems(corpus) for corpus in corpora], statements, bases, answers, self.all_answers(Verdicts),
                   judgements, self.agreements(), self.golds(), self.repeats(), signals, self.datasets(),
                   self.rendered(), self.teacher_logprobs(), self.plans(), models, self.scores(), self.solutions(),
-                  self.likelihoods()]  # fmt: skip
+                  self.likelihoods(), self.token_shift()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
 
     # Files
@@ -379,6 +385,7 @@ class Plan:
             "repeats": self.repeats, "signals": self.signals, "suitability": self.suitability,
             "datasets": self.datasets, "rendered": self.rendered, "teacher_logprobs": self.teacher_logprobs,
             "models": self.trained, "scores": self.scores, "likelihoods": self.likelihoods,
+            "token_shift": self.token_shift,
         }  # fmt: skip
         if kind in BESIDE:
             stage, name = BESIDE[kind]

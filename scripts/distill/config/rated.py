@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from distill.config.lineage import Loglikelihoods, Responses, Suitability
+from distill.config.lineage import Loglikelihoods, Responses, Suitability, TokenShift
 from distill.config.recipes import SUITED
 
 if TYPE_CHECKING:
     from distill.config.plan import Plan
 
 Rating = type[Loglikelihoods] | type[Suitability]
+RatedT = TypeVar("RatedT", Loglikelihoods, Suitability, TokenShift)
 
 
 def chosen_by(plan: "Plan", dataset: str) -> Iterator[tuple[str, str, list[Loglikelihoods | Suitability]]]:
@@ -26,17 +27,35 @@ def chosen_by(plan: "Plan", dataset: str) -> Iterator[tuple[str, str, list[Logli
 def of_studies(plan: "Plan") -> Iterator[Suitability]:
     """Yield the suitability of all responses that a student of a study which asks for it may be taught."""
     for name, study in plan.catalogue.studies.items():
-        arms = [arm for arm in plan.catalogue.arms(name) if arm.is_trained and study.suitability]
-        for student, dataset in dict.fromkeys((arm.student, arm.dataset) for arm in arms):
-            recipe = plan.catalogue.datasets[dataset]
-            for teacher, share in zip(recipe.teachers, recipe.shares, strict=True):
-                if share > 0:
-                    yield from _rated(plan, Suitability, dataset, teacher, student)
+        if study.suitability:
+            yield from _taught(plan, name, Suitability)
 
 
-def _rated(
-    plan: "Plan", kind: Rating, dataset: str, teacher: str, student: str
-) -> Iterator[Loglikelihoods | Suitability]:
+def token_shift(plan: "Plan") -> Iterator[TokenShift]:
+    """Yield the token shift of what arms answer, and of what they are taught, where a study asks for it: first draws.
+
+    The untouched student reads its own answers, too: drawn at a temperature, not all of their tokens are its likeliest.
+    """
+    for name, study in plan.catalogue.studies.items():
+        for arm in plan.catalogue.arms(name) if study.token_shift else ():
+            for benchmark in study.benchmarks:
+                answered = plan.answers(Responses, benchmark, arm.model_path, study.decoding)
+                yield from (TokenShift(**asdict(p), student=arm.student) for p in answered if p.draw == 0)
+        if study.token_shift:
+            yield from (place for place in _taught(plan, name, TokenShift) if place.draw == 0)
+
+
+def _taught(plan: "Plan", study: str, kind: type[RatedT]) -> Iterator[RatedT]:
+    """Yield the ratings of all responses that a student of a study may be taught."""
+    arms = [arm for arm in plan.catalogue.arms(study) if arm.is_trained]
+    for student, dataset in dict.fromkeys((arm.student, arm.dataset) for arm in arms):
+        recipe = plan.catalogue.datasets[dataset]
+        for teacher, share in zip(recipe.teachers, recipe.shares, strict=True):
+            if share > 0:
+                yield from _rated(plan, kind, dataset, teacher, student)
+
+
+def _rated(plan: "Plan", kind: type[RatedT], dataset: str, teacher: str, student: str) -> Iterator[RatedT]:
     corpus, decoding = plan.catalogue.datasets[dataset].corpus, plan.catalogue.decoding_of(teacher)
     for place in plan.answers(Responses, corpus, f"teachers/{teacher}", decoding):
         yield kind(**asdict(place), student=student)

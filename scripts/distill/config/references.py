@@ -256,6 +256,8 @@ class References:
         self._check_solved(name, study)
         if study.suitability and not any(arm.is_trained for arm in arms_of(study)):
             self._add(name, "suitability", "no student of it is trained on a dataset, so there is nothing to rate")
+        if study.token_shift and not any(arm.is_trained for arm in arms_of(study)):
+            self._add(name, "token_shift", "no student of it is trained on a dataset, so nothing can have shifted")
         trained = {d for block in study.arms for d in block.datasets} | {BASE}
         for gap, recipe in study.gaps.items():
             strangers = [d for d in map(dataset_of, (recipe.plus, *recipe.minus)) if d not in trained]

@@ -11,6 +11,7 @@ from distill.config.lineage import (
     Responses,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
 )
 from distill.config.plan import Plan
@@ -19,7 +20,7 @@ from distill.config.recipes import ArmsRecipe
 from distill.forecast.forecast import Forecast
 from distill.scores.power import Outlook
 
-OF_AN_ARM = (Responses, TrainedModel, TeacherLogprobs, Likelihoods, Loglikelihoods, Suitability)
+OF_AN_ARM = (Responses, TrainedModel, TeacherLogprobs, Likelihoods, Loglikelihoods, Suitability, TokenShift)
 FITS, MAY, NOT = "fits", "may fit", "does not fit"
 
 

@@ -19,6 +19,7 @@ from distill.config.lineage import (
     Responses,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
 )
 from distill.config.plan import Plan
@@ -28,7 +29,9 @@ from distill.forecast.measured import Measured, pooled
 from distill.forecast.missing import Found, State
 from distill.forecast.work import MEASURED, PROMPT_TOKENS, TABLE, Work
 
-OF_A_MODEL = (Responses, Judgements, Loglikelihoods, Suitability, Likelihoods, TeacherLogprobs, TrainedModel)
+OF_A_MODEL = (
+    Responses, Judgements, Loglikelihoods, Suitability, TokenShift, Likelihoods, TeacherLogprobs, TrainedModel,
+)  # fmt: skip
 OTHER_MODEL = 1.5  # about a speed that was measured with a model of another size
 RESPONSE_BYTES, ROW_BYTES = Range(1, 5), Range(0.5, 4)  # per token of a response's or a rendered row's compressed table
 SAVED_BYTES = 4  # per trained parameter, which is saved in 32 bits

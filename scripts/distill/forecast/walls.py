@@ -17,9 +17,11 @@ from distill.forecast.estimates import Estimate
 STAGES = (
     ("fetch_problems", "fetch_statements", "fetch_model"), ("initialise",), ("fetch_responses", "generate"),
     ("find_agreement",), ("verify", "check_golds", "count_repeats", "find_contamination", "find_duplicates"),
-    ("judge", "compute_loglikelihood", "compute_suitability"), ("mix", "mix_suited"), ("render",),
+    ("judge", "compute_loglikelihood", "compute_suitability", "compute_token_shift"),
+    ("mix", "mix_suited"), ("render",),
     ("compare_plans", "compute_teacher_logprobs"),
     ("train",), ("train_on_policy",), ("students generate", "students compute_loglikelihood"),
+    ("students compute_token_shift",),
     ("students verify", "write_solutions"), ("students judge",), ("score", "students count_repeats"), ("contrast",),
     ("analyse",),
     ("render_page", "render_browser"),

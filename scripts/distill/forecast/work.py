@@ -20,6 +20,7 @@ from distill.config.lineage import (
     Statements,
     Suitability,
     TeacherLogprobs,
+    TokenShift,
     TrainedModel,
 )
 from distill.config.plan import Plan
@@ -57,7 +58,7 @@ class Work:
                 return self.asked(place) * self.length(place.model_path, place.decoding).figures
             case Judgements():
                 return self._shard_rows(place) * REJECTED * judge_of(self._catalogue).max_tokens
-            case Loglikelihoods():
+            case Loglikelihoods() | TokenShift():
                 length = self.length(place.model_path, place.decoding).figures
                 return self._shard_rows(place) * (length + PROMPT_TOKENS)
             case Suitability():  # once, and every piece again with a few before it

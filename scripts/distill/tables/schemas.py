@@ -88,6 +88,15 @@ SUITABILITY = _contract(
     "suitability", "problem_id draw", "",
     **_KEY, tokens=_INT, loglikelihood=_REAL, ranks=_LONG, top_1=_INT, top_10=_INT, pieces=_INT, local=_REAL,
 )  # fmt: skip
+# Of a response's tokens under a student before training: how many are the second or third likeliest (marginal) or less
+# likely (shifted), their log-likelihood (nats, summed), and the same by the text and kind of the token. Null where it
+# could not be read.
+_TYPE = pa.struct([pa.field("token", _TEXT), pa.field("kind", _TEXT), pa.field("count", _INT),
+                   pa.field("marginal", _INT), pa.field("shifted", _INT), pa.field("ranks", _LONG)])  # fmt: skip
+TOKEN_SHIFT = _contract(
+    "token_shift", "problem_id draw", "",
+    **_KEY, tokens=_INT, marginal=_INT, shifted=_INT, loglikelihood=_REAL, types=pa.list_(_TYPE),
+)  # fmt: skip
 TRAIN = _contract(
     "train", "problem_id", "messages source teacher draw",
     problem_id=_TEXT, messages=pa.list_(_MESSAGE), source=_TEXT, teacher=_TEXT, draw=_INT,

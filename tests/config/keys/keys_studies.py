@@ -76,6 +76,10 @@ def suited(study: StudyEntry) -> Any:
     return sorted(place.folder for place in _plan(study).suitability())
 
 
+def looked_up(study: StudyEntry) -> Any:
+    return sorted(place.folder for place in _plan(study).token_shift())
+
+
 def block(recipe: ArmsRecipe) -> Any:
     return trained(StudyRecipe.model_validate({**STUDY, "arms": [recipe.model_dump()]}))
 
@@ -273,4 +277,8 @@ KEYS = {
         "training": key("u", side),
     }),
 }  # fmt: skip
-KEYS[StudyEntry] = Keys(STUDY, {**KEYS[StudyRecipe].fields, "suitability": key(True, suited, same=reported)})
+KEYS[StudyEntry] = Keys(STUDY, {
+    **KEYS[StudyRecipe].fields,
+    "suitability": key(True, suited, same=reported),
+    "token_shift": key(True, looked_up, same=reported),
+})  # fmt: skip

@@ -82,3 +82,10 @@ class StudyEntry(StudyRecipe):
         "give and, after the trainings, whether these go with the gains.",
         json_schema_extra=EXECUTION,
     )
+    token_shift: bool = Field(
+        False,
+        description="Look up where each token that an arm writes on the benchmarks stands among those that the student "
+        "before training would have written (the paper's Fig. 8), and each token of the datasets' teachers: unshifted, "
+        "marginal, shifted, the most shifted tokens, style against mathematics. Of several draws the first is read.",
+        json_schema_extra=EXECUTION,
+    )
