@@ -62,9 +62,10 @@ def results(root: Path, recipe: Row, sizes: list[int], samples: int, updates: in
     shifts = {arm: dice.gauss(-0.5, 0.3) for arm in arms}
     files["scores"] = [score(root, name, arm, skills[name] + shifts[arm], samples, n % 2 == 0)
                        for n, name in enumerate(skills) for arm in arms]  # fmt: skip
+    files |= shifted(root, recipe, arms)
     files |= {"likelihoods": [], **suited(root, [arm.student for arm in arms], names)}
     files["unrendered"] = [unrendered(root, *pair) for pair in pairs]
-    beside = ("train_logs", "suitability_tables", "train_rows", "unrendered")
+    beside = ("train_logs", "suitability_tables", "train_rows", "unrendered", "token_shift_tables")
     files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind not in beside
                            for path in paths]  # fmt: skip
     return files
@@ -104,6 +105,48 @@ def suited(root: Path, students: list[str], datasets: list[str]) -> hand_made.Fi
         tables.write(train, tables.build(rows, tables.TRAIN), tables.TRAIN)
         found["train_rows"].append(train)
     return found | {"suitability_tables": [path.with_name("suitability.parquet") for path in found["suitability"]]}
+
+
+WORDS = {
+    "style": "wait but let so then hmm okay first check maybe",
+    "words": "dial sum apples left many each day cost per total",
+    "mathematics": r"= + 3 4 \frac { } x 12 <b>",
+    "layout": ". , : ** - ( ) ; |",
+    "stop": "</s>",
+}
+
+
+def shifted(root: Path, recipe: Row, arms: list[lineage.Arm]) -> hand_made.Files:
+    """Write the token shift of every arm on every benchmark, and of the teachers under every student, by chance."""
+    places = [lineage.TokenShift(benchmark, arm.model_path, "sampled", 0, hand_made.SHARD, arm.student)
+              for benchmark in recipe["benchmarks"] for arm in arms]  # fmt: skip
+    places += [lineage.TokenShift(CORPUS, f"teachers/{teacher}", "sampled", 0, hand_made.SHARD, student)
+               for teacher in TEACHERS for student in dict.fromkeys(arm.student for arm in arms)]  # fmt: skip
+    found = []
+    for place in places:
+        dice = np.random.default_rng(crc32(place.manifest.encode()))
+        rows = [shifts(f"p{n:03d}", dice) for n in range(20)]
+        sums = {name: sum(row[name] for row in rows) for name in ("tokens", "marginal", "shifted")}
+        path = hand_made.put(root, place, "compute_token_shift", 0.5, kind="token_shift", rows=len(rows),
+                             read=len(rows), surprisal=1.0, **sums)  # fmt: skip
+        table = path.with_name("token_shift.parquet")
+        tables.write(table, tables.build(rows, tables.TOKEN_SHIFT), tables.TOKEN_SHIFT)
+        found.append(path)
+    return {"token_shift": found, "token_shift_tables": [path.with_name("token_shift.parquet") for path in found]}
+
+
+def shifts(problem: str, dice: Any) -> Row:
+    """Return the row of one response in a table of token shift."""
+    types = []
+    for word, kind in ((word, kind) for kind, words in WORDS.items() for word in words.split()):
+        count = int(dice.integers(1, 9))
+        low, high = sorted(int(n) for n in dice.integers(0, count + 1, 2))
+        types.append({"token": word, "kind": kind, "count": count, "marginal": high - low, "shifted": low,
+                      "ranks": count + 2 * high + 9 * low})  # fmt: skip
+    sums = {name: sum(each[name] for each in types) for name in ("marginal", "shifted")}
+    tokens = sum(each["count"] for each in types)
+    return {"problem_id": problem, "draw": 0, "tokens": tokens, **sums, "loglikelihood": -tokens * dice.uniform(0.5, 3),
+            "types": types}  # fmt: skip
 
 
 def suits(problem: str, draw: int, dice: Any) -> Row:

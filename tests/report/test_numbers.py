@@ -154,6 +154,7 @@ def test_students_stand_by_size_in_every_picture_and_table_of_their_own(
         "Parity",
         "Token curve",
         "Suitability",
+        "Token shift",
         "Changed answers",
         "Token budgets",
         "Graders",
@@ -421,3 +422,59 @@ def test_suitability(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) ->
         every = [abs(stats.spearmanr(range(DATASETS), order).statistic) for order in permutations(range(DATASETS))]
         assert abs(float(row["p"]) - sum(each >= abs(rho) - 1e-9 for each in every) / len(every)) < 0.00051
     assert len(correlated) == STUDENTS * len(SUITS)
+
+
+def looked_up(items: pd.DataFrame) -> pd.DataFrame:
+    """Return every type of token of every response in the tables of token shift, with who wrote it and who read it."""
+    root = Path(items.root.iloc[0], "results/token_shift")
+    frames = []
+    for path in root.rglob("token_shift.parquet"):
+        corpus, kind, *names = path.relative_to(root).parts
+        who = names[0] if kind == "teachers" else names[2] if names[1] == "sft" else "untouched student"
+        own = pq.ParquetFile(path).read().to_pandas()
+        nats = own.set_index("problem_id").loglikelihood
+        own = own[["problem_id", "types"]].explode("types", ignore_index=True)
+        own = own[["problem_id"]].join(pd.DataFrame(own.types.tolist()))
+        # Each type bears an equal part of its response's nats, so that sums are those of responses.
+        own["nats"] = own.problem_id.map(-nats / own.groupby("problem_id").token.count())
+        frames.append(own.assign(corpus=corpus, writer=kind, who=who, student=path.parent.name, file=str(path)))
+    return pd.concat(frames)
+
+
+def test_token_shift(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    every = looked_up(items)
+    found = [(headings[-1], row) for headings, _, row in page if headings[0] == "Token shift"]
+    counted = 0
+    for title, row in found:
+        of_arm = "trained on" in row
+        own = every[(every.student == row["student"]) & (every.who == row["trained on" if of_arm else "teacher"])
+                    & (every.writer == ("students" if of_arm else "teachers"))]  # fmt: skip
+        if title == "The tokens that are shifted most often":
+            sums = own.groupby(["kind", "token"])[["count", "shifted", "ranks"]].sum().reset_index()
+            for column, kinds in (("words and style", ("style", "words")), ("mathematics", ("mathematics",)),
+                                  ("layout and stop", ("layout", "stop"))):  # fmt: skip
+                of_kind = sums[sums.kind.isin(kinds) & (sums.shifted >= 3)]
+                most = of_kind.sort_values(["shifted", "count", "token"], ascending=[False, True, True]).head(8)
+                assert row[column] == ", ".join(
+                    f"{t.token} {t.shifted} of {t['count']} (rank {t.ranks / t['count']:.1f})"
+                    for _, t in most.iterrows()
+                )
+            counted += 1
+            continue
+        total = own["count"].sum()
+        assert int(row["tokens"]) == total
+        assert int(row["responses"]) == own.groupby(["file", "problem_id"]).ngroups
+        assert same(row["unshifted"], 100 * (total - own.marginal.sum() - own.shifted.sum()) / total)
+        assert same(row["marginal"], 100 * own.marginal.sum() / total)
+        assert abs(float(row["nats"]) - own.nats.sum() / total) < 0.00051
+        for kind, part in own.groupby("kind"):
+            assert same(row[kind], 100 * part.shifted.sum() / part["count"].sum())
+        problems = own.groupby(["corpus", "problem_id"])[["count", "shifted"]].sum()
+        share = problems.shifted.sum() / total
+        spread = ((problems.shifted - share * problems["count"]) / problems["count"].mean()).std()
+        reach = stats.t.ppf(0.975, len(problems) - 1) * spread / math.sqrt(len(problems))
+        figures = [100 * each for each in (share, share - reach, share + reach)]
+        for text, figure in zip(re.fullmatch(r"(.*) \((.*) to (.*)\)", row["shifted"]).groups(), figures, strict=True):
+            assert same(text, figure)
+        counted += 1
+    assert counted == 2 * STUDENTS * (1 + DATASETS) + STUDENTS * len(made_up.TEACHERS)

@@ -29,7 +29,7 @@ TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
     "verdicts": lambda plan: [*plan.all_answers(lineage.Verdicts), *plan.agreements(), *plan.golds()],
     "signals": Plan.signals, "datasets": Plan.datasets, "rendered": Plan.rendered,
     "models": lambda plan: [*plan.plans(), *plan.trained()],
-    "scores": lambda plan: [*plan.scores(), *plan.solutions(), *plan.likelihoods()],
+    "scores": lambda plan: [*plan.scores(), *plan.solutions(), *plan.likelihoods(), *plan.token_shift()],
     "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
 }  # fmt: skip
 # Plans without running, and writes what each job has as parameters.
