@@ -34,8 +34,8 @@ def test_shares_of_arms_by_hand(content: dict[str, Any]) -> None:
     # 12 tokens of two responses, by two seeds: 5 shifted, 2 marginal. Of the problems 3 of 8 and 2 of 4 are shifted.
     assert rows[2] == {
         "student": "s", "trained on": "hard", "responses": 4, "tokens": 24, "unshifted": "41.7", "marginal": "16.7",
-        "shifted": "41.7 (0.0 to 100.0)", "nats": "1.000", "style": "100.0", "words": "0.0", "mathematics": "0.0",
-        "layout": "0.0", "stop": "100.0",
+        "shifted": "41.7 (0.0 to 100.0)", "nats": "1.000", "of style": "100.0", "of words": "0.0",
+        "of mathematics": "0.0", "of layout": "0.0", "of stop": "100.0",
     }  # fmt: skip
     for row in (rows[0], rows[1], rows[3]):
         assert (row["unshifted"], row["marginal"], row["shifted"]) == ("100.0", "0.0", "0.0 (0.0 to 0.0)")

@@ -468,7 +468,7 @@ def test_token_shift(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) ->
         assert same(row["marginal"], 100 * own.marginal.sum() / total)
         assert abs(float(row["nats"]) - own.nats.sum() / total) < 0.00051
         for kind, part in own.groupby("kind"):
-            assert same(row[kind], 100 * part.shifted.sum() / part["count"].sum())
+            assert same(row[f"of {kind}"], 100 * part.shifted.sum() / part["count"].sum())
         problems = own.groupby(["corpus", "problem_id"])[["count", "shifted"]].sum()
         share = problems.shifted.sum() / total
         spread = ((problems.shifted - share * problems["count"]) / problems["count"].mean()).std()

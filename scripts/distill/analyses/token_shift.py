@@ -10,7 +10,7 @@ TEXT = (
     "Where each token that an arm wrote on the benchmarks stands among those that the student before training would "
     "have written after the same text (the paper's Fig. 8; after Lin et al., arXiv 2312.01552): rank 1 is unshifted, "
     "2 and 3 marginal, above 3 shifted. Shares of all tokens in percent; of the shifted with a 95 % interval over "
-    "problems, whose seeds count together. Style to stop: the shares that are shifted of the tokens of that kind. "
+    "problems, whose seeds count together. Of style to of stop: the shifted share of the tokens of that kind. "
     "Style are words of one's own thinking or between steps (wait, but, let, so), by a fixed list; mathematics is "
     "digits, signs, variables and commands of LaTeX; layout punctuation and white space; stop the token that ends a "
     "response. Nats: the mean surprisal per token.",

@@ -157,7 +157,7 @@ def share_rows(shifts: Iterable[Shift]) -> list[Row]:
         row["shifted"] = _percent(shifted.sum(), total)
         row["shifted"] += f" ({low:.1f} to {high:.1f})" if len(tokens) > 1 else ""
         row["nats"] = f"{-nats.sum() / total:.3f}"
-        row |= {kind: _percent(part, of) for kind, (of, part) in of_kinds(each.types).items()}
+        row |= {f"of {kind}": _percent(part, of) for kind, (of, part) in of_kinds(each.types).items()}
         rows.append(row)
     return rows
 
