@@ -23,7 +23,7 @@ from distill.config.lineage import identity
 from distill.models.loglikelihood import LoglikelihoodModel
 from distill.models.rendering import Refusal, Renderer
 from distill.models.spans import Span, tokens_of
-from distill.responses.ratings import OfResponses, Row, arguments, make
+from distill.responses.ratings import OfResponses, Rating, Row, arguments, make
 from distill.runtime.errors import InputError
 from distill.runtime.record import Record
 from distill.runtime.run import run
@@ -52,7 +52,7 @@ class Responses(OfResponses):
         return {"kind": "loglikelihoods", **counts, "perplexity": perplexity}
 
 
-class Solutions:
+class Solutions(Rating):
     """Solutions of a corpus, each rated in its parts: the solution, and the answer after it."""
 
     contract = tables.LIKELIHOODS

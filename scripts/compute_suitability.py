@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill import tables
-from distill.config.lineage import found_identity
 from distill.models.rendering import Renderer
 from distill.models.suitability import Splitter, SuitabilityModel
-from distill.responses.ratings import OfResponses, Row, arguments, make
-from distill.runtime.record import Record
+from distill.responses.ratings import OfResponses, Row, rate_responses
 from distill.runtime.run import run
 
 
@@ -66,15 +64,7 @@ class Suitabilities(OfResponses):
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, rate what is not kept, write the table."""
-    args = arguments(__doc__, argv)
-    folder = args.output.parent
-    inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
-    record = Record(
-        __file__, args.recipe, {**inputs, "model": args.model / "manifest.json"}, folder, found_identity(folder)
-    )
-    rating = Suitabilities(args.statements, args.responses)
-    facts, reused = make(args, rating, SuitabilityModel, record.code, "compute_suitability")
-    record.write(facts, reused=reused)
+    rate_responses(__file__, __doc__, argv, Suitabilities, SuitabilityModel)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ import argparse
 import json
 import logging
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from distill import tables
+from distill.config.lineage import found_identity
 from distill.config.recipes import LoglikelihoodJob
 from distill.models.folders import load_generation_config, load_tokenizer, model_digest, stop_ids
 from distill.models.prompts import Prompt
@@ -26,6 +28,7 @@ from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, link, read_json, text_digest, write_json
 from distill.runtime.progress import Progress
+from distill.runtime.record import Record
 from distill.tables.statements import statements
 from distill.tables.words import FinishReason
 
@@ -36,23 +39,26 @@ PIECE = 1024  # texts that are sorted by length and read together
 Row = dict[str, Any]
 
 
-class Rating(Protocol):
+class Rating(ABC):
     """What a program says of its rows, each with the columns of the contract's key; the others stay null if absent."""
 
     contract: tables.Contract
     rows: list[Row]
 
+    @abstractmethod
     def source(self, row: Row) -> list[Any]:
         """Return all of a row that its rating depends on."""
 
+    @abstractmethod
     def rate(self, rows: Sequence[Row], renderer: Renderer, model: Any) -> list[Row]:
         """Return a rating per row, without the columns of the key."""
 
+    @abstractmethod
     def summary(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return what the manifest says of the rows of the table. Raises InputError where they are of no use."""
 
 
-class OfResponses:
+class OfResponses(Rating):
     """Base of ratings of responses to the problems of a corpus.
 
     Raises InputError for a response to a problem that is not among the statements.
@@ -194,3 +200,19 @@ def make(
     digest = tables.write(args.output, tables.build(rows, rating.contract), rating.contract)
     kept.keep(args.output, sources)
     return {"digest": digest, **facts}, len(sources) - len(missing)
+
+
+def rate_responses(
+    script: str, doc: str, argv: list[str] | None, rating: type[OfResponses], model: Callable[[Path], Any]
+) -> None:
+    """Run a program that rates responses: read the command line, rate what is not kept, write table and manifest.
+
+    `script` and `doc` are the program's file and text.
+    """
+    args = arguments(doc, argv)
+    inputs = {"statements": args.statements, "responses": args.responses, "prompt": args.prompt}
+    inputs["model"] = args.model / "manifest.json"
+    record = Record(script, args.recipe, inputs, args.output.parent, found_identity(args.output.parent))
+    rated = rating(args.statements, args.responses)
+    facts, reused = make(args, rated, model, record.code, Path(script).stem)
+    record.write(facts, reused=reused)
