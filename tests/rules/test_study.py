@@ -196,7 +196,7 @@ def one_more_student(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
     study.replace("config/studies/toy.yaml", "  - toy-xs\n", "  - toy-xs\n  - other\n")
     names = [a.replace("toy-xs", "other") for a in arms("toy-xs")]
-    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/base"])
+    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/base"]) | analysed("token_shift")
 
 
 def one_more_seed(study: Study) -> set[str]:
