@@ -70,3 +70,28 @@ def test_who_reads_no_further_ends_a_program_without_a_word(lines: int) -> None:
 def test_another_broken_pipe_is_told(tmp_path: Path) -> None:
     assert run(tmp_path, "raise BrokenPipeError('a worker')") == 1
     assert "BrokenPipeError: a worker" in (tmp_path / "job.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("work", "line"),
+    [
+        ("import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (9999, 9999)); open('big', 'wb').write(bytes(99999))",
+         "file too large; nothing was replaced"),
+        ("open('/sys/new', 'w')", "/sys/new: permission denied; nothing was replaced"),
+        ("import errno; raise OSError(errno.EROFS, 'x', 'results/a')",
+         "results/a: read-only file system; nothing was replaced"),
+        ("open('n' * 300, 'w')", f"{'n' * 300}: file name too long; nothing was replaced"),
+    ],
+    ids=["limit", "right", "read-only", "name"],
+)  # fmt: skip
+def test_what_a_file_system_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path, work) == 1
+    assert (tmp_path / "job.log").read_text() == f"said\n-c: error: {line}\n"
+
+
+def test_a_file_that_should_be_there_is_a_fault_of_the_program(tmp_path: Path) -> None:
+    assert run(tmp_path, "open('none')") == 1
+    assert "Traceback" in (tmp_path / "job.log").read_text()

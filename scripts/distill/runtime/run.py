@@ -20,10 +20,13 @@ from distill.runtime.errors import InputError
 GC_THRESHOLD = 100_000
 STDERR = 2
 READER_GONE = 128 + signal.SIGPIPE  # what a shell says of programs that end at once where nobody reads on
+FULL = (errno.ENOSPC, errno.EDQUOT)
+# Of a file: no right, a file system that is read only or has gone, a limit of the shell's or the disk's.
+OUTSIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's `main` with logging to stderr; bad input and a full disk end in one line and exit code 1.
+    """Run a program's `main` with logging to stderr; bad input and what a file system refuses end in one line, exit 1.
 
     Whose standard output nobody reads any more (`| head`) ends without a word, with what a shell says of that.
     """
@@ -40,10 +43,13 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             sys.exit(READER_GONE)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
+            where = f" writing {error.filename}" if error.filename else ""
+            sys.exit(f"{program}: error: no space left on the device{where}; nothing was replaced")
+        if error.errno not in OUTSIDE:
             raise
-        where = f" writing {error.filename}" if error.filename else ""
-        sys.exit(f"{program}: error: no space left on the device{where}; nothing was replaced")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"{program}: error: {where}{os.strerror(error.errno).lower()}; nothing was replaced")
 
 
 def _reader_is_gone() -> bool:
