@@ -22,6 +22,9 @@ REFUSALS = re.compile(
 # Resources of a job, by sbatch's option.
 OPTIONS = {"slurm_partition": "--partition", "slurm_account": "--account", "constraint": "--constraint", "qos": "--qos",
            "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
+# For `srun`, in variables: what it starts on the nodes of a job may use all cores there (of itself it may bind each
+# process to one), beside what else runs in the job, and all of it ends with the first that fails.
+STEP = {"SLURM_CPU_BIND": "none", "SLURM_OVERLAP": "1", "SLURM_KILL_BAD_EXIT": "1"}
 
 
 @dataclass(frozen=True)
