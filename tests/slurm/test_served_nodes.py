@@ -16,7 +16,7 @@ import pytest
 from cluster import Cluster, wait_until, why_not
 from helpers import REPOSITORY
 from study import CATALOGUE
-from test_served import ROWS
+from test_served import ROWS, servers
 from troubled import TEACHER, SlurmStudy
 
 RECORDER = """#!{python}
@@ -82,6 +82,8 @@ def test_each_node_runs_its_part_and_the_loss_of_one_restarts_both(
         return asked.exists() and len(asked.read_text().splitlines()) > 10
 
     wait_until(is_asked, "nobody asks", 180)
+    ((number, _),) = servers(nodes)
+    assert "TresPerNode=gres:gpu:1" in nodes.ask("scontrol", "show", "job", number)
     os.kill(parts(study, "node1")[0]["process"], signal.SIGKILL)
     assert snakemake.wait(300) == 0, study.said()[-5000:]
 

@@ -42,8 +42,9 @@ def server_resources(path):
     said = {name: common[name] for name in SITE if name in common}
     said |= {name: own[name] for name in (*SITE, *MEASURES) if name in own}
     values = {name: r.evaluate({}, attempt=1, rulename="serve").value for name, r in said.items()}
-    asked = {"gpu": demand.gpus, "mem_mb": demand.mem_mb, "runtime": demand.minutes, "nodes": nodes}
-    return {**asked, **values}
+    asked = {"gpu": demand.gpus, "mem_mb": demand.mem_mb, "runtime": demand.minutes, "nodes": nodes, **values}
+    # Of a job's GPUs, SLURM may give one node more than another; the parts of a server are of one size.
+    return asked | ({"gpu": 0, "gpu_per_node": asked["gpu"] // asked["nodes"]} if asked["nodes"] > 1 else {})
 
 
 def server_threads(path):

@@ -22,6 +22,7 @@ REFUSALS = re.compile(
 # Resources of a job, by sbatch's option.
 OPTIONS = {"slurm_partition": "--partition", "slurm_account": "--account", "constraint": "--constraint", "qos": "--qos",
            "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
+GPUS = {"gpu": "--gpus", "gpu_per_node": "--gpus-per-node"}
 # For `srun`, in variables: what it starts on the nodes of a job may use all cores there (of itself it may bind each
 # process to one), beside what else runs in the job, and all of it ends with the first that fails.
 STEP = {"SLURM_CPU_BIND": "none", "SLURM_OVERLAP": "1", "SLURM_KILL_BAD_EXIT": "1"}
@@ -92,7 +93,7 @@ def options(resources: Mapping[str, Any], threads: int) -> list[str]:
     """Return sbatch's options for resources, by the plugin's names of them, and threads."""
     options = [f"{option}={resources[name]}" for name, option in OPTIONS.items() if resources.get(name)]
     model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
-    gpus = [f"--gpus={model}{resources['gpu']}"] if resources.get("gpu") else []
+    gpus = [f"{option}={model}{resources[name]}" for name, option in GPUS.items() if resources.get(name)]
     return [*options, *gpus, f"--cpus-per-task={threads}"]
 
 
