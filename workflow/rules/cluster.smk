@@ -29,9 +29,9 @@ def asked(kind):
         return demanded(kind.named(dict(wildcards)))
 
     return {
-        "gpu": lambda wildcards: demand(wildcards).gpus,
-        "mem_mb": lambda wildcards, attempt: demand(wildcards).memory(attempt),
-        "runtime": lambda wildcards, attempt: demand(wildcards).runtime(attempt, start_minutes(kind)),
+        "gpu": signed(lambda wildcards: demand(wildcards).gpus),
+        "mem_mb": signed(lambda wildcards, attempt: demand(wildcards).memory(attempt)),
+        "runtime": signed(lambda wildcards, attempt: demand(wildcards).runtime(attempt, start_minutes(kind))),
         "nodes": 1,  # a program uses the GPUs of one machine
     }
 
@@ -43,7 +43,7 @@ def start_minutes(kind):
 
 def model_threads(kind):
     """Return threads for what runs a model; on this machine one, since jobs run side by side."""
-    return lambda wildcards: (THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if on_cluster() else 1)
+    return signed(lambda wildcards: THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if on_cluster() else 1)
 
 
 def site_partitions():

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from functools import cache
+from inspect import isfunction, signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -55,6 +56,12 @@ if unusable := unusable_files(PLAN):
     )
 
 
+def signed(function):
+    """Return a function of a rule, with its signature kept: Snakemake asks for it several times for each job."""
+    function.__signature__ = signature(function)
+    return function
+
+
 def one_of(names):
     """Return the pattern of a wildcard that must be one of `names`."""
     return "|".join(names) or "(?!)"
@@ -79,12 +86,12 @@ def job(kind, wildcards):
 
 def recipe(kind):
     """Return a parameter: the recipe of the job that makes a place of a kind."""
-    return lambda wildcards: job(kind, wildcards).recipe
+    return signed(lambda wildcards: job(kind, wildcards).recipe)
 
 
 def code(kind):
     """Return a parameter: the hash of the code that its program can reach. Computed if a job is planned."""
-    return lambda wildcards: hash_of(job(kind, wildcards).program, job(kind, wildcards).modules)
+    return signed(lambda wildcards: hash_of(job(kind, wildcards).program, job(kind, wildcards).modules))
 
 
 def program(kind):
@@ -93,7 +100,7 @@ def program(kind):
     def path(wildcards, threads):
         return script(job(kind, wildcards).program, spawned=workflow.non_local_exec)
 
-    return path
+    return signed(path)
 
 
 def script(name, spawned):
@@ -138,7 +145,7 @@ def weights_of(place):
 
 def prompt_of(answering):
     """Return an input: the prompt that the teacher or student of a recipe is shown."""
-    return lambda wildcards: f"{CATALOGUE.settings.folder}/prompts/{answering(wildcards).prompt}.jinja"
+    return signed(lambda wildcards: f"{CATALOGUE.settings.folder}/prompts/{answering(wildcards).prompt}.jinja")
 
 
 def student_of(wildcards):
@@ -163,9 +170,9 @@ def statement_tables(wildcards):
 
 def answers(kind):
     """Return an input: the manifests of all draws and shards of the model that answers."""
-    return lambda w: manifests(PLAN.answers(kind, w.corpus, w.model_path, w.decoding))
+    return signed(lambda w: manifests(PLAN.answers(kind, w.corpus, w.model_path, w.decoding)))
 
 
 def answer_tables(kind):
     """Return an input: their tables."""
-    return lambda w: tables(PLAN.answers(kind, w.corpus, w.model_path, w.decoding), kind.KIND)
+    return signed(lambda w: tables(PLAN.answers(kind, w.corpus, w.model_path, w.decoding), kind.KIND))

@@ -24,7 +24,7 @@ def answering_weights(wildcards):
 
 def earlier(kind):
     """Return an input: the tables of the draws that this one waits for."""
-    return lambda w: tables(PLAN.earlier(kind.named(dict(w))), kind.KIND)
+    return signed(lambda w: tables(PLAN.earlier(kind.named(dict(w))), kind.KIND))
 
 
 def earlier_verdicts(wildcards):

@@ -25,7 +25,7 @@ def environment(stage):
 
 def untracked(parameter):
     """Return a parameter as one that Snakemake does not compare."""
-    return lambda wildcards, threads: parameter(wildcards)
+    return signed(lambda wildcards, threads: parameter(wildcards))
 
 
 # Problems
@@ -117,9 +117,15 @@ def training_of(wildcards):
     return CATALOGUE.on_policy.get(wildcards.training) or CATALOGUE.trainings[wildcards.training]
 
 
+@cache
+def gpus_here():
+    """Return how many GPUs programs may use here; each question would start nvidia-smi."""
+    return len(visible())
+
+
 def train_threads(wildcards):
     own = training_of(wildcards).threads
-    return own or (4 if on_cluster() or visible() else workflow.cores)
+    return own or (4 if on_cluster() or gpus_here() else workflow.cores)
 
 
 def training_nodes(wildcards):
@@ -231,7 +237,7 @@ def caps():
     gpus = getattr(workflow.global_resources.get("gpu"), "value", None)
     jobs = (workflow.resource_settings.nodes or 0) if on_cluster() else 0
     if gpus is None and not jobs:
-        gpus = len(visible())
+        gpus = gpus_here()
     return {"cores": workflow.cores or available_cpu_count(), "gpus": gpus or 0, "jobs": jobs}
 
 

@@ -43,21 +43,26 @@ from distill.config.lineage import (
     TrainedModel,
     Verdicts,
 )
+from distill.config.once import once_for
 from distill.config.recipes import (
     SUITED,
     AgreementJob,
     Answering,
     CorpusRecipe,
+    DecodingRecipe,
     Distillation,
     DistilRecipe,
     FineTuning,
     GenerateJob,
+    GradingRecipe,
     JudgeJob,
     JudgeRecipe,
     LoglikelihoodJob,
     OnPolicy,
     OnPolicyJob,
+    OnPolicyRecipe,
     PublishedRecipe,
+    Recipe,
     RenderJob,
     Rows,
     ScoreJob,
@@ -65,6 +70,7 @@ from distill.config.recipes import (
     TeacherLogprobsJob,
     TeacherRecipe,
     Templating,
+    TrainingRecipe,
     TrainJob,
     VerifyJob,
     canonical_json,
@@ -117,13 +123,22 @@ def agreement_job(catalogue: Catalogue, corpus: str) -> AgreementJob:
 
 def verify_job(catalogue: Catalogue, corpus: str) -> VerifyJob:
     """Return what a grading reads."""
-    return VerifyJob(**catalogue.settings.grading.model_dump(), tolerance=catalogue.corpora[corpus].tolerance)
+    return _grading(catalogue.settings.grading, catalogue.corpora[corpus])
+
+
+@once_for
+def _grading(grading: GradingRecipe, corpus: CorpusRecipe) -> VerifyJob:
+    return VerifyJob(**grading.model_dump(), tolerance=corpus.tolerance)
 
 
 def generate_job(catalogue: Catalogue, model_path: str, decoding: str) -> GenerateJob:
     """Return what a generation reads."""
-    shared = answering(catalogue, model_path).model_dump(include=set(Answering.model_fields))
-    return GenerateJob(**shared, decoding=catalogue.decodings[decoding])
+    return _generation(answering(catalogue, model_path), catalogue.decodings[decoding])
+
+
+@once_for
+def _generation(answering: Answering, decoding: DecodingRecipe) -> GenerateJob:
+    return GenerateJob(**answering.model_dump(include=set(Answering.model_fields)), decoding=decoding)
 
 
 def judge_job(catalogue: Catalogue) -> JudgeJob:
@@ -165,7 +180,11 @@ def _shown(catalogue: Catalogue, student: str) -> dict[str, Any]:
 def train_job(catalogue: Catalogue, training: str, dataset: str) -> TrainJob:
     """Return what a training reads besides the rendered rows, and a teacher's log-probabilities of them."""
     recipe = catalogue.trainings[training]
-    hard = catalogue.datasets[dataset].teachers[0] if recipe.order == "easy_first" else None
+    return _training(recipe, catalogue.datasets[dataset].teachers[0] if recipe.order == "easy_first" else None)
+
+
+@once_for
+def _training(recipe: TrainingRecipe, hard: str | None) -> TrainJob:
     keys = recipe.model_dump(include=set(FineTuning.model_fields) - {"distil"})
     distil = recipe.distil and recipe.distil.model_dump(include=set(Distillation.model_fields))
     return TrainJob(**keys, distil=distil, hard_teacher=hard)
@@ -188,8 +207,12 @@ def teacher_logprobs_job(catalogue: Catalogue, training: str) -> TeacherLogprobs
 def on_policy_job(catalogue: Catalogue, training: str) -> OnPolicyJob:
     """Return what an on-policy training reads besides prompts and models. Raises KeyError for one that is not."""
     recipe = catalogue.on_policy[training]
-    keys = recipe.model_dump(include=set(OnPolicy.model_fields))
-    return OnPolicyJob(**keys, held_out=catalogue.trainings[recipe.start].held_out)
+    return _further(recipe, catalogue.trainings[recipe.start])
+
+
+@once_for
+def _further(recipe: OnPolicyRecipe, start: TrainingRecipe) -> OnPolicyJob:
+    return OnPolicyJob(**recipe.model_dump(include=set(OnPolicy.model_fields)), held_out=start.held_out)
 
 
 def trained_as(catalogue: Catalogue, training: str, dataset: str) -> TrainJob | OnPolicyJob:
@@ -361,6 +384,9 @@ def job_of(catalogue: Catalogue, place: Place) -> Job:
     return Job(program, recipe)
 
 
+_text = once_for(Recipe.canonical)  # of jobs and entries that stay
+
+
 def _recipe(catalogue: Catalogue, place: Place) -> str:
     """Return all that the job of a place reads of the catalogue, as canonical text."""
     match place:
@@ -371,13 +397,13 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case BaseModel():
             return base_model(catalogue, place.model).canonical()
         case Responses() if place.decoding == PUBLISHED:
-            return published(catalogue, place.model_path).canonical()
+            return _text(published(catalogue, place.model_path))
         case Responses():
-            return generate_job(catalogue, place.model_path, place.decoding).canonical()
+            return _text(generate_job(catalogue, place.model_path, place.decoding))
         case Verdicts():
-            return verify_job(catalogue, place.corpus).canonical()
+            return _text(verify_job(catalogue, place.corpus))
         case Golds():
-            return catalogue.settings.grading.canonical()
+            return _text(catalogue.settings.grading)
         case Judgements():
             return judge_job(catalogue).canonical()
         case Contamination():
@@ -389,7 +415,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case Likelihoods():
             return loglikelihood_job(catalogue, Arm.parse(place.model_path).student).canonical()
         case Dataset():
-            return catalogue.datasets[place.dataset].canonical()
+            return _text(catalogue.datasets[place.dataset])
         case Rendered():
             return render_job(catalogue, place.student, place.training).canonical()
         case TeacherLogprobs():
@@ -397,7 +423,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case Plans():
             return plans_job(catalogue, place.student)
         case TrainedModel():
-            return trained_as(catalogue, place.training, place.dataset).canonical()
+            return _text(trained_as(catalogue, place.training, place.dataset))
         case Score():
             return score_job(catalogue, place.corpus).canonical()
         case Contrasts():

@@ -44,6 +44,7 @@ from distill.config.lineage import (
     Verdicts,
     model_place,
 )
+from distill.config.once import once_each
 from distill.config.shards import shard_names
 from distill.config.sizes import base_model
 
@@ -93,18 +94,22 @@ class Plan:
 
     # Arms and the names behind them
 
+    @once_each
     def arms(self) -> list[Arm]:
         """Return the arms of all studies."""
         return unique(arm for study in self.catalogue.studies for arm in self.catalogue.arms(study))
 
+    @once_each
     def trained_arms(self) -> list[Arm]:
         """Return the arms that are trained."""
         return [arm for arm in self.arms() if arm.is_trained]
 
+    @once_each
     def dataset_names(self) -> list[str]:
         """Return the datasets that some arm is trained on."""
         return unique(arm.dataset for arm in self.trained_arms())
 
+    @once_each
     def corpora(self) -> list[str]:
         """Return the corpora that students train on or are measured on."""
         trained = [self.catalogue.datasets[name].corpus for name in self.dataset_names()]
@@ -221,10 +226,12 @@ class Plan:
     def _teacher_answers(self, kind: type[AnswersT], corpus: str, teacher: str) -> list[AnswersT]:
         return self.answers(kind, corpus, f"teachers/{teacher}", self.catalogue.decoding_of(teacher))
 
+    @once_each
     def of_datasets(self, *kinds: str) -> list[Place]:
         needed = (n for name in self.dataset_names() for n in self.dataset_inputs(name) if n.kind in kinds)
         return unique(place for n in needed for place in n.places)
 
+    @once_each
     def teacher_answers(self, kind: type[Answers]) -> list[Place]:
         """Return the teachers' responses that datasets are made from, or what is made of each; and those that vote."""
         voters = [self.voters(place) for place in self.agreements()] if kind is Responses else []
@@ -243,12 +250,14 @@ class Plan:
         """Return where the tokens of responses stand under students before training, of studies that ask for it."""
         return unique(rated.token_shift(self))
 
+    @once_each
     def all_answers(self, kind: type[Answers]) -> list[Place]:
         """Return all teachers' and students' responses, or what is made of each."""
         students = [p for s in self.scores() for p in self.answers(kind, s.corpus, s.model_path, s.decoding)]
         solvers = [p for s in self.solutions() for p in self.solvers(kind, s.corpus)]
         return unique([*self.teacher_answers(kind), *students, *solvers])
 
+    @once_each
     def repeats(self) -> list[Repeats]:
         """Return the counts of identical samples, one for every model, corpus and decoding."""
         responses = self.all_answers(Responses)
@@ -258,6 +267,7 @@ class Plan:
         """Return the datasets."""
         return [Dataset(name) for name in self.dataset_names()]
 
+    @once_each
     def rendered(self) -> list[Rendered]:
         """Return the rendered datasets; an on-policy training is shown those of its start."""
         return unique(self.rows_of(TrainedModel(**asdict(arm))) for arm in self.trained_arms())
@@ -281,19 +291,23 @@ class Plan:
         further = [self.catalogue.on_policy.get(arm.training) for arm in self.trained_arms()]
         return unique([*stored, *(recipe.teacher for recipe in further if recipe)])
 
+    @once_each
     def plans(self) -> list[Plans]:
         """Return the plans of trainings, one place per student."""
         return unique(Plans(arm.student) for arm in self.trained_arms())
 
+    @once_each
     def renderings(self, student: str) -> dict[str, Rendered]:
         """Return the rendered datasets of a student by `training/dataset`."""
         return {f"{p.training}/{p.dataset}": p for p in self.rendered() if p.student == student}
 
+    @once_each
     def trained(self) -> list[TrainedModel]:
         """Return the trained models, and those that on-policy trainings go on from, before them."""
         arms = [TrainedModel(**asdict(arm)) for arm in self.trained_arms()]
         return unique(place for arm in arms for place in (self.start(arm), arm))
 
+    @once_each
     def scores(self) -> list[Score]:
         """Return the scores: every arm of a study on each of its benchmarks."""
         return unique(
@@ -303,6 +317,7 @@ class Plan:
             for benchmark in study.benchmarks
         )
 
+    @once_each
     def likelihoods(self) -> list[Likelihoods]:
         """Return the likelihoods that studies ask for: of every arm on each of its benchmarks."""
         return unique(
@@ -322,6 +337,7 @@ class Plan:
         teacher = self.catalogue.corpora[corpus].solutions_from
         return self._teacher_answers(kind, corpus, teacher) if teacher and kind in (Responses, Verdicts) else []
 
+    @once_each
     def browsed(self) -> list[Place]:
         """Return what the response browser shows: problems, and the students' answers with all that is said of them."""
         benchmarks = unique(score.corpus for score in self.scores())
@@ -345,6 +361,7 @@ class Plan:
         models = [model_place(score.model_path) for score in self.scores()]
         return [place.file("provenance.json") for place in unique([*told, *models])]
 
+    @once_each
     def models(self) -> list[BaseModel | TrainedModel]:
         """Return the weights that anybody answers with, is trained from, distils from, or rates and judges with."""
         answer = [p for p in self.all_answers(Responses) if p.decoding != PUBLISHED]
@@ -355,6 +372,7 @@ class Plan:
         bases = [BaseModel(name) for name in [*students, *raters, *judges, *self.distil_teachers()]]
         return unique([*(model_place(p.model_path) for p in answer), *bases, *self.trained()])
 
+    @once_each
     def places(self) -> list[Place]:
         """Return every artefact of the studies up to the scores, in the order of the data flow."""
         signals, answers = self.signals(), self.all_answers(Responses)
@@ -374,6 +392,7 @@ class Plan:
 
     # Files
 
+    @once_each
     def files(self, kind: str) -> list[str]:
         """Return the files of a kind that analyses read: the manifests of a stage, or files beside those of some.
 
