@@ -27,6 +27,7 @@ from distill.config.recipes import (
     StudyRecipe,
     TeacherRecipe,
 )
+from distill.config.report_jobs import studies_job
 from distill.scores.arms import Likelihood, Score
 from distill.scores.gaps import gap_rows
 from distill.scores.power import outlook_text, outlooks, problem_counts, warnings
@@ -69,7 +70,7 @@ def trained(study: StudyRecipe) -> Any:
 
 def reported(study: StudyRecipe) -> Any:
     """The text that the report is made from."""
-    return jobs.studies_job(_plan(study).catalogue)
+    return studies_job(_plan(study).catalogue)
 
 
 def suited(study: StudyEntry) -> Any:
