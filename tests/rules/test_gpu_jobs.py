@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers import REPOSITORY
+from study import Study
 
 # Logs what it has while it has it; the lines of all programs stand in the order in which they were written.
 JOB = """
@@ -96,3 +97,15 @@ def test_two_snakemakes_do_not_share_a_gpu(tmp_path: Path, gpus: int) -> None:
     outputs = [snakemake.communicate(timeout=300)[0] for snakemake in both]
     assert [snakemake.returncode for snakemake in both] == [0, 0], outputs
     check(tmp_path / "log", 24)
+
+
+def test_planning_asks_once_which_gpus_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Study.small(tmp_path / "study")
+    study.replace("config/catalogue/trainings.yaml", "  threads: 1\n", "")  # as many as there are GPUs for
+    asked, program = tmp_path / "asked", tmp_path / "bin/nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho x >> {asked}\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert len([job for job in study.planned() if job.startswith("train/")]) == 4
+    assert asked.read_text().split() == ["x"]
