@@ -27,12 +27,13 @@ from distill.config.lineage import identity
 from distill.config.recipes import TrainJob
 from distill.models.folders import model_digest
 from distill.runtime.devices import take
+from distill.runtime.group import nodes_of
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.training.distillation import check_logprobs
-from distill.training.fit import Fit
+from distill.training.fit import Fit, fit
 from distill.training.kept import find_training, keep, training_key
-from distill.training.launch import launch, nodes_of
+from distill.training.launch import launch
 from distill.training.outcome import account, outcome, take_over
 from distill.training.parity import check_comparable
 from distill.training.state import state_folder
@@ -45,9 +46,9 @@ def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state:
     updates = plan_updates(rows, recipe, args.seed)
     nodes = nodes_of(recipe.nodes)
     taken = take(args.gpus // nodes)
-    job = Fit(args.rendered, args.model, args.seed, args.recipe, args.execution, state, args.output,
+    job = Fit(state, args.rendered, args.model, args.seed, args.recipe, args.execution, args.output,
               args.teacher_logprobs)  # fmt: skip
-    launch(job, args.processes or len(taken) or 1, nodes)
+    launch(job, fit, args.processes or len(taken) or 1, nodes)
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
     return {

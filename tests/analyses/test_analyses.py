@@ -225,6 +225,24 @@ def test_time_on_gpus_counts_for_each_of_them(tmp_path: Path) -> None:
     assert text.startswith("Models took trainings 3.0 hours of GPU and 1.5 minutes of processor time.")
 
 
+def test_how_much_trainings_took_at_once(tmp_path: Path) -> None:
+    def sentences(*layouts: dict[str, Any]) -> list[str]:
+        files = []
+        for seed, layout in enumerate(layouts):
+            path = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", seed), "train", 5.0)
+            hand_made.change(path.with_name("provenance.json"), **layout)
+            files.append(path.with_name("provenance.json"))
+        content = hand_made.section(tmp_path, "cost", {"provenance": files, "scores": [], "models": []})
+        return content["blocks"][0]["text"][1:]
+
+    whole, less = ({"execution": {"step_tokens": 512, "halved": 0}}, {"execution": {"step_tokens": 128, "halved": 2}})
+    assert sentences(whole, less, whole, {"execution": {"processes": 2}}, {}) == [
+        "Trainings took 128 or 512 tokens at once; for want of memory 1 of 3 had halved them."
+    ]
+    assert sentences(whole) == ["Trainings took 512 tokens at once; for want of memory 0 of 1 had halved them."]
+    assert sentences({}) == []
+
+
 def test_how_long_models_were_at_work(tmp_path: Path) -> None:
     """Of each program that loads a model, of each of its models, and of the whole study."""
 

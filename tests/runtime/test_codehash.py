@@ -161,6 +161,7 @@ def test_an_edit_that_reaches_the_program_is_seen(root: Path, file: str, old: st
         ("program.py", "no parser: ", "lacks: "),
         ("program.py", '"adding %s"', '"now %s"'),
         ("program.py", "    save(Bought", "    busy.note(tools.said())\n    save(Bought"),
+        ("program.py", "    save(Bought", "    execution.note(n=tools.said())\n    execution.tell()\n    save(Bought"),
         ("program.py", "assert parser, tools.claimed()", "assert parser"),
         ("program.py", "import logging\n", "import logging\nimport os\n"),
         ("lib/tools.py", "return 'words'", "return 'more words'"),

@@ -46,6 +46,21 @@ def test_the_log_stays_of_what_failed_and_of_nothing_else(tmp_path: Path, end: s
     assert all(path.name.startswith("job.2") and path.suffix == ".log" for path in kept)
 
 
+@pytest.mark.parametrize(("work", "said"), [
+    ("raise RuntimeError(\"[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes\\nmore\")",
+     "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
+    ("raise MemoryError", "MemoryError"),
+    ("bytes(1 << 60)", "MemoryError"),
+])  # fmt: skip
+def test_too_little_memory_is_a_line(tmp_path: Path, work: str, said: str) -> None:
+    assert run(tmp_path, work) == 1
+    assert (tmp_path / "job.log").read_text().splitlines()[1:] == [
+        f"-c: error: out of memory ({said}); give the job more memory, or take a smaller model"
+    ]
+    assert run(tmp_path, "raise RuntimeError('shapes cannot be multiplied')") == 1
+    assert "Traceback" in (tmp_path / "job.log").read_text()
+
+
 def test_only_a_log_gets_a_second_name_and_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(tmp_path, "raise ValueError", "output.txt") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]

@@ -14,7 +14,6 @@ from test_distillation import logprobs
 from test_train import inputs, options, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
-from distill.training import launch
 
 OUTPUTS = ("manifest.json", "provenance.json", "train_log.parquet", "ledger.parquet")
 
@@ -25,13 +24,13 @@ class Arms:
     def __init__(self, folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
         self.folder, self.fits, self.more = folder, 0, []
         shutil.copytree(data, folder / "data")
-        fit = launch.fit
+        fit = train.fit
 
         def counted(*args: Any) -> Any:
             self.fits += 1
             return fit(*args)
 
-        monkeypatch.setattr(launch, "fit", counted)
+        monkeypatch.setattr(train, "fit", counted)
 
     def output(self, name: str = "mix", seed: int = 1) -> Path:
         return self.folder / f"results/models/s/sft/{name}/seed-{seed}/weights"

@@ -1,15 +1,20 @@
 """Out of memory: a step with half the tokens where there is one, else a line with numbers."""
 
+import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import train
 from helpers import manifest
-from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
+from short_of_memory import Short
+from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.models.folders import load_model
 from distill.runtime.errors import InputError
 from distill.training import fit
 
@@ -72,6 +77,16 @@ def test_a_step_that_does_not_fit_is_halved(
     assert max(seen) > 2 * longest  # the step that did not fit
     assert len(seen) > 4
     assert losses(tmp_path / "halved/weights") == pytest.approx(losses(tmp_path / "whole/weights"), abs=1e-4)
+    laid_out = [
+        json.loads((tmp_path / name / "provenance.json").read_text())["execution"] for name in ("whole", "halved")
+    ]
+    halved = caplog.text.count("out of memory: going on with")
+    (last,) = re.findall(r"going on with (\d+) tokens", caplog.text)[-1:]
+    assert laid_out == [
+        {"step_tokens": 512, "halved": 0, "processes": 1},
+        {"step_tokens": int(last), "halved": halved, "processes": 1},
+    ]
+    assert f"laid out: step_tokens {last}, halved {halved}, processes 1" in caplog.text
     one, two = (manifest(tmp_path / name / "weights") for name in ("whole", "halved"))
     assert (one["tokens"], one["updates"], one["recipe"]) == (two["tokens"], two["updates"], two["recipe"])
 
@@ -101,3 +116,71 @@ def test_another_error_is_not_taken_for_it(inputs: Path, tmp_path: Path, small: 
     small(1, fail)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         run(inputs, tmp_path / "m/weights")
+
+
+def in_two_processes(inputs: Path, output: Path, monkeypatch: pytest.MonkeyPatch, most: int, **keys: Any) -> None:  # noqa: F811
+    """Train in two processes, the second of which has room for so many tokens."""
+    monkeypatch.setattr(train, "Fit", Short)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("MOST_TOKENS", str(most))
+    train.main([*options(inputs, output, **keys), "--processes", "2"])
+
+
+def test_several_devices_begin_again_with_half(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys = {"global_batch": 22, "micro_batch": None, "epochs": 2}
+    run(inputs, tmp_path / "whole/weights", **keys)
+    with caplog.at_level(logging.INFO):
+        in_two_processes(inputs, tmp_path / "two/weights", monkeypatch, 300, **keys)
+    again = re.findall(r"out of memory at (\d+) tokens per step: all processes begin again with (\d+)", caplog.text)
+    assert again[0][0] == "512"
+    assert [int(last) for _, last in again] == [512 >> n for n in range(1, len(again) + 1)]
+    laid_out = json.loads((tmp_path / "two/provenance.json").read_text())["execution"]
+    assert laid_out == {"step_tokens": 512 >> len(again), "halved": len(again), "processes": 2}
+    assert losses(tmp_path / "two/weights") == pytest.approx(losses(tmp_path / "whole/weights"), abs=1e-4)
+    one, two = (manifest(tmp_path / name / "weights") for name in ("whole", "two"))
+    assert (one["tokens"], one["updates"], one["recipe"]) == (two["tokens"], two["updates"], two["recipe"])
+
+
+def test_a_row_that_does_not_fit_into_one_of_several_devices(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = r"^out of memory at \d+ tokens per step \(the longest row has \d+\); lower the `cutoff`, set"
+    with pytest.raises(InputError, match=words):
+        in_two_processes(inputs, tmp_path / "two/weights", monkeypatch, 10, global_batch=2, micro_batch=1)
+    assert not (tmp_path / "two/weights").exists()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lora", "gigabytes"),
+    [("adamw", None, 16), ("sgd", None, 8), ("adamw", {"rank": 2, "alpha": 4}, None)],
+)
+def test_memory_that_lacks_beside_the_steps(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    lora: dict[str, int] | None,
+    gigabytes: int | None,
+) -> None:
+    """As where the optimiser makes its state; `gigabytes`: bytes per weight."""
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_, **__: raise_as_cuda_does())
+    with pytest.raises(InputError) as caught:
+        run(inputs, tmp_path / "m/weights", optimizer=optimizer, lora=lora)
+    said = re.fullmatch(
+        rf"out of memory at update 1, beside its steps: weights, gradients and the state of `optimizer: {optimizer}` "
+        r"take (\S+) GB; train `lora`, take `optimizer: adafactor`, or more devices with `sharding: fsdp`",
+        str(caught.value),
+    )
+    assert said
+    weights = sum(p.numel() for p in load_model(inputs / "base").parameters())
+    if gigabytes is not None:
+        assert float(said[1]) == pytest.approx(gigabytes * weights / 1e9, rel=0.05)
+    else:  # adapters are few, and the weights below them do not learn
+        assert 4 * weights / 1e9 * 0.95 < float(said[1]) < 8 * weights / 1e9

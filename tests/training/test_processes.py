@@ -1,5 +1,6 @@
 """One device against two: the same losses and manifest, whole weights or cut up; and a device that is lost."""
 
+import json
 import os
 import signal
 import time
@@ -16,8 +17,9 @@ from test_signals import interrupted
 from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.runtime import group
 from distill.runtime.errors import InputError
-from distill.training import launch, sharding
+from distill.training import sharding
 
 LORA = {"lora": {"rank": 2, "alpha": 4}}
 LOGGED = ("loss", "grad_norm", "held_out_loss")
@@ -77,6 +79,8 @@ def test_two_devices_train_as_one_does(
     whole, joined = load_file(alone[kind] / file), load_file(output / file)
     assert whole.keys() == joined.keys()
     assert max(float(np.abs(whole[name] - joined[name]).max()) for name in whole) < 1e-3
+    provenance = json.loads((output.parent / "provenance.json").read_text())
+    assert provenance["execution"] == {"step_tokens": 512, "halved": 0, "processes": 2}
     wrote = [(tmp_path / f"audited.{rank}").read_text() for rank in (0, 1)]
     assert str(output.parent / ".weights") in wrote[0] or "weights" in wrote[0]
     assert [line for line in wrote[1].splitlines() if str(output.parent) in line and "/state/" not in line] == []
@@ -200,7 +204,7 @@ def test_the_reason_is_what_explains_the_others(
 ) -> None:
     for rank, is_input, text in found:
         (tmp_path / str(rank)).write_text(f'{{"is_input": {str(is_input).lower()}, "text": "{text}"}}')
-    reason = launch._reason(ends, tmp_path, passed)
+    reason = group._reason(ends, tmp_path, passed)
     assert isinstance(reason, InputError)
     assert words in str(reason)
 
@@ -209,7 +213,7 @@ def test_the_first_traceback_is_shown(tmp_path: Path, caplog: pytest.LogCaptureF
     for rank, when in ((0, 200), (1, 100)):
         (tmp_path / str(rank)).write_text(f'{{"is_input": false, "text": "traceback of {rank}"}}')
         os.utime(tmp_path / str(rank), (when, when))
-    assert isinstance(launch._reason([1, 1], tmp_path, []), RuntimeError)
+    assert isinstance(group._reason([1, 1], tmp_path, []), RuntimeError)
     assert "traceback of 1" in caplog.text
     assert "traceback of 0" not in caplog.text
 
@@ -219,9 +223,9 @@ def test_the_first_traceback_is_shown(tmp_path: Path, caplog: pytest.LogCaptureF
 
 def test_more_processes_than_gpus_are_refused() -> None:
     with pytest.raises(InputError, match="--processes 3: there are 2 GPUs here, and each process needs one"):
-        launch.check_devices(3, 2)
-    launch.check_devices(2, 2)
-    launch.check_devices(3, 0)  # without GPUs all share the processor
+        group.check_devices(3, 2)
+    group.check_devices(2, 2)
+    group.check_devices(3, 0)  # without GPUs all share the processor
 
 
 def test_nothing_is_cut_up_for_one_process_and_the_log_says_so(
@@ -275,15 +279,15 @@ def test_the_files_of_sharding_are_there() -> None:
 
 def test_several_nodes_are_those_of_a_slurm_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    assert launch.nodes_of(3) == 1
+    assert group.nodes_of(3) == 1
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert launch.nodes_of(1) == 1
+    assert group.nodes_of(1) == 1
     with pytest.raises(InputError, match="nodes: 3: no srun on PATH"):
-        launch.nodes_of(3)
+        group.nodes_of(3)
     (tmp_path / "srun").write_text("#!/bin/sh\nexit 5\n")
     (tmp_path / "srun").chmod(0o755)
-    assert launch.nodes_of(3) == 3
+    assert group.nodes_of(3) == 3
 
 
 def test_a_group_that_srun_cannot_start_is_told_in_a_line(

@@ -34,7 +34,7 @@ def analyse(inputs: Inputs) -> Section:
             versions[library].add(version)
     used = ", ".join(f"{name} {' / '.join(sorted(numbers))}" for name, numbers in sorted(versions.items()))
     measured = [facts for name in MODELS for some in programs.get(name, {}).values() for facts in some]
-    said = [text for text in (f"Made with {used}.", _share_text(measured)) if text]
+    said = [text for text in (f"Made with {used}.", _share_text(measured), _steps_text(measured)) if text]
     rows = [row for name, models in programs.items() for row in _rows(name, models)]
     block = Block("Programs, seconds and versions", text=tuple(said),
                   tables=(Table("Programs", rows, list(rows[0]) if rows else (), dense=False),))  # fmt: skip
@@ -102,6 +102,16 @@ def _share_text(facts: list[Row]) -> str:
         f"Models were at work for {busy / alive:.0%} of the {alive:.0f} s that their programs ran; the rest is "
         "imports, loading and writing: on a GPU its idle time. What a scheduler adds before a start comes on top."
     )
+
+
+def _steps_text(facts: list[Row]) -> str:
+    """Return how many tokens the trainings took at once, and how many had to take less than they began with."""
+    known = [each["execution"] for each in facts if "step_tokens" in each.get("execution", {})]
+    if not known:
+        return ""
+    tokens = " or ".join(map(str, sorted({each["step_tokens"] for each in known})))
+    halved = sum(each["halved"] > 0 for each in known)
+    return f"Trainings took {tokens} tokens at once; for want of memory {halved} of {len(known)} had halved them."
 
 
 def _rows(name: str, models: dict[str, list[Row]]) -> list[Row]:

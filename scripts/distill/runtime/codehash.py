@@ -5,9 +5,9 @@ follows first-party names definition by definition (functions, classes, constant
 hashes their parsed source. An edit re-makes what can reach it and nothing else.
 
 Left out, with the names that only they use: comments, docstrings, texts for readers (`help=` and the like), log lines,
-notes of `distill.runtime.busy`, the texts of assertions and of built-in errors and `InputError`. Errors of our own keep
-theirs, which may be data (how long to wait, why a row failed). Of `distill/runtime/`, which cannot change a row, only
-constants named `FORMAT` count.
+notes of `distill.runtime.busy` and `execution`, the texts of assertions and of built-in errors and `InputError`. Errors
+of our own keep theirs, which may be data (how long to wait, why a row failed). Of `distill/runtime/`, which cannot
+change a row, only constants named `FORMAT` count.
 
 What it cannot see: modules loaded by name. Those are passed as `also` (one engine, not all of them).
 """
@@ -37,8 +37,8 @@ Scope = dict[str, list[Origin]]  # local names; a local import has origins, anot
 _READERS = {"help", "description", "metavar", "epilog"}
 _TAKERS = {"Field", "ArgumentParser", "add_argument", "add_argument_group", "add_mutually_exclusive_group",
            "add_parser", "add_subparsers"}  # fmt: skip
-_LOGGERS = {"logging", "logger", "log", "_logger", "_log", "LOGGER", "LOG", "busy"}
-_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "note"}
+_LOGGERS = {"logging", "logger", "log", "_logger", "_log", "LOGGER", "LOG", "busy", "execution"}
+_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "note", "count", "tell", "hear"}
 # Built-in errors whose arguments are texts; those of OSError are numbers that handlers read, of StopIteration a value.
 _TEXT_ERRORS = {"InputError"} | {
     name

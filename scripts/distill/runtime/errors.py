@@ -5,6 +5,25 @@ class InputError(Exception):
     """Bad input: the message names the file, the key or row, what was expected and what to do."""
 
 
+class StepTooLargeError(InputError):
+    """A step that does not fit into one device of several; `tokens` of a step are what to try next."""
+
+    def __init__(self, text: str, tokens: int):
+        super().__init__(text)
+        self.tokens = tokens
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was too little memory, on a GPU or beside it."""
+    name, text = type(error).__name__, str(error)
+    return isinstance(error, MemoryError) or name == "OutOfMemoryError" or "allocate memory" in text
+
+
+def memory_words(error: BaseException) -> str:
+    """Return what to say of an out-of-memory error that nobody has foreseen."""
+    return f"out of memory ({first_line(error)}); give the job more memory, or take a smaller model"
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without its file name."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from distill.runtime import busy
+from distill.runtime import busy, execution
 from distill.runtime.codehash import code_hash
 from distill.runtime.files import file_digest, json_text, lock_folder, text_digest, write_json
 
@@ -68,6 +68,7 @@ class Record:
     ):
         self._folder, self._identity = folder, dict(identity)
         lock_folder(folder)
+        execution.begin()
         self._start = time.monotonic()
         self.recipe: Any = json.loads(recipe)
         self._data: dict[str, Any] = {
@@ -101,6 +102,7 @@ class Record:
             **facts,
             "seconds": seconds,
             **busy.reading(),
+            **execution.reading(),
             "versions": versions(),
             "hardware": hardware(),
             "outputs": outputs,

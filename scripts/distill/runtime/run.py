@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from distill.runtime.errors import InputError
+from distill.runtime.errors import InputError, is_out_of_memory, memory_words
 
 # Objects between two rounds of the garbage collector: with the usual 700, importing torch and transformers and ending
 # again takes 1.4 s of processor time more.
@@ -26,7 +26,9 @@ OUTSIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's `main` with logging to stderr; bad input and what a file system refuses end in one line, exit 1.
+    """Run a program's `main` with logging to stderr.
+
+    Bad input, what a file system refuses and too little memory end in one line and exit code 1.
 
     Whose standard output nobody reads any more (`| head`) ends without a word, with what a shell says of that.
     """
@@ -50,6 +52,10 @@ def run(main: Callable[[], None]) -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{program}: error: {where}{os.strerror(error.errno).lower()}; nothing was replaced")
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sys.exit(f"{program}: error: {memory_words(error)}")
 
 
 def _reader_is_gone() -> bool:

@@ -4,24 +4,20 @@
 several. Only the first process writes and reports; what is between the two is files.
 """
 
-import json
-import logging
-import os
 import re
 import sys
-import threading
-import traceback
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distill import tables
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_model, load_tokenizer
-from distill.runtime import busy
-from distill.runtime.errors import InputError
-from distill.runtime.files import write_json
+from distill.runtime import busy, execution
+from distill.runtime.errors import InputError, is_out_of_memory
+from distill.runtime.group import Job, group_place, work
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft, sharding
@@ -31,9 +27,11 @@ from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Signals, Watch, check_weights
 
+STATE_BYTES = {"adamw": 8, "adafactor": 0, "sgd": 0}  # per weight that learns; of Adafactor less than 0.1
+
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Job):
     """What a training reads and writes: a rendered table, a model folder, its state, a folder for the weights.
 
     logprobs: a teacher's log-probabilities of the rows, where the recipe distils from them.
@@ -44,20 +42,8 @@ class Fit:
     seed: int
     recipe: str
     execution: str
-    state: Path
     output: Path
     logprobs: Path | None = None
-
-    def to_json(self) -> str:
-        """Return it as one text, for another process."""
-        return json.dumps(asdict(self), default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Fit":
-        """Read it back."""
-        found = json.loads(text)
-        names = ("rendered", "model", "state", "output", "logprobs")
-        return cls(**found | {name: Path(found[name]) for name in names if found[name] is not None})
 
 
 def fit(job: Fit) -> None:
@@ -71,7 +57,7 @@ def fit(job: Fit) -> None:
 
 def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     """Return the trainer after its last update, and the tokenizer."""
-    processes, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", 1), ("RANK", 0)))
+    processes, rank = group_place()
     recipe = TrainJob.parse(job.recipe, job.execution)
     recipe = recipe.model_copy(update={"sharding": sharding.effective(recipe.sharding, processes)})
     rendered = tables.read(job.rendered, tables.RENDERED)
@@ -91,12 +77,32 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
         on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
         watch = Watch(recipe, updates, held_out, on_update, signals)
         trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
+        trainer.begin_with(job.step_tokens)
         signals.begun = True
         busy.note("ready")
-        trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+        with _in_words(trainer, recipe):
+            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         watch.check_whole(trainer.state.global_step)
+    execution.log()
     check_weights(trainer.model, trainer.state.global_step)
     return trainer, tokenizer
+
+
+@contextmanager
+def _in_words(trainer: Any, recipe: TrainJob) -> Iterator[None]:
+    """Turn an out-of-memory error beside the steps into InputError, with what a training holds between them."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sizes = [(weight.numel(), weight.requires_grad) for weight in trainer.model.parameters()]
+        held = sum(4 * size + (4 + STATE_BYTES[recipe.optimizer]) * size * learns for size, learns in sizes)
+        raise InputError(
+            f"out of memory at update {trainer.state.global_step + 1}, beside its steps: weights, gradients and the "
+            f"state of `optimizer: {recipe.optimizer}` take {held / 1e9:.2g} GB; train `lora`, take "
+            "`optimizer: adafactor`, or more devices with `sharding: fsdp`"
+        ) from None
 
 
 def load_student(folder: Path, recipe: TrainJob) -> Any:
@@ -115,29 +121,8 @@ def load_student(folder: Path, recipe: TrainJob) -> Any:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train as one process of a group: the job, and the folder where a file tells `launch` what went wrong."""
-    text, told = sys.argv[1:] if argv is None else argv
-    if "RANK" not in os.environ:  # srun has started it
-        of_srun = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
-        os.environ |= {name: os.environ[other] for name, other in of_srun.items()}
-    if os.environ["RANK"] != "0":
-        logging.getLogger().setLevel(logging.WARNING)
-    threading.Thread(target=_end_with_the_program, daemon=True).start()
-    try:
-        fit(Fit.from_json(text))
-    except OSError:
-        raise
-    except Exception as error:
-        is_input = isinstance(error, InputError)
-        words = str(error) if is_input else traceback.format_exc()
-        write_json(Path(told, os.environ["RANK"]), {"is_input": is_input, "text": words})
-        sys.exit(1)
-
-
-def _end_with_the_program() -> None:
-    """End with the program that holds the other end of the input, however that ends."""
-    os.read(0, 1)  # not through sys.stdin, which the interpreter locks when it ends
-    os._exit(1)
+    """Train as one process of a group."""
+    work(lambda job: fit(Fit.from_json(job)), sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

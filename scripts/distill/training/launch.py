@@ -1,164 +1,38 @@
-"""Several processes for one training, a device each, on this machine or on the nodes of a SLURM job.
+"""One training on the devices that it was given: here where there is one, else in a process for each of them.
 
-torchrun would do, but it ends a worker half a minute after a signal, saved state or not, dies of SIGUSR1, and writes
-pages where a line says why. Here signals are passed on, an update is always finished, the first reason is told once,
-and no process outlives the program. On several nodes SLURM's `srun` starts the processes, and passes on what they read
-and are told; all that they leave is on a file system that the nodes share.
+An update is always finished. Where a step does not fit into one of several devices the others wait for it in vain, so
+all begin again from the last saved state, with steps of half the tokens.
 """
 
-import json
 import logging
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
 
-from distill.runtime import busy
-from distill.runtime.errors import InputError
-from distill.training.fit import Fit, fit
+from distill.runtime import execution
+from distill.runtime.errors import StepTooLargeError
+from distill.runtime.group import Job, run_group
 from distill.training.state import last_state
-from distill.training.watch import SIGNALS
-
-SCRIPTS = Path(__file__).resolve().parents[2]
-POLL_SECONDS = 0.1
-LAST_WORDS = 10.0  # seconds that the others have to end of themselves after one has failed
 
 
-def launch(job: Fit, processes: int, nodes: int = 1) -> None:
-    """Train with so many processes on each of the nodes of this SLURM job; a single one trains here.
+def launch(job: Job, fit: Callable[[Any], None], processes: int, nodes: int = 1) -> None:
+    """Train by `fit` of a job: with so many processes on each of the nodes of this SLURM job, or a single one here.
 
-    Raises InputError for more processes than GPUs, where a signal ended them, or where one was killed; RuntimeError
-    for what nobody foresaw.
+    The processes run the module of the job's class. Raises InputError for more processes than GPUs, too little memory,
+    where a signal ended them, or where one was killed; RuntimeError for what nobody foresaw.
     """
     if processes * nodes <= 1:
         fit(job)
         return
-    import torch
-    from torch.distributed import TCPStore
-
-    busy.note("elsewhere")
-    check_devices(processes, torch.cuda.device_count())
-    for state in (job.state, *job.state.iterdir()):
-        last_state(state)  # removes torn ones, which the processes would do at the same time
-    host = "127.0.0.1" if nodes == 1 else socket.gethostname()
-    store = TCPStore(host, 0, is_master=True, wait_for_workers=False)  # 0: a port that is free
-    group = {"MASTER_ADDR": host, "MASTER_PORT": store.port, "LOCAL_WORLD_SIZE": processes,
-             "TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}  # fmt: skip
-    ranks: list[subprocess.Popen[bytes]] = []
-    with TemporaryDirectory(dir=job.state.parent) as folder, _passing_on(ranks, nodes) as passed:
+    for halved in count():
+        for state in (job.state, *job.state.iterdir()):
+            last_state(state)  # removes torn ones, which the processes would do at the same time
         try:
-            if nodes > 1:
-                ranks.append(_start(job, group, folder, _srun(nodes, processes)))
-            else:
-                for rank in range(processes):
-                    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
-                    ranks.append(_start(job, {**group, **own}, folder))
-            ends = _wait(ranks)
-        finally:
-            for process in ranks:
-                process.kill()
-                process.wait()
-        if any(ends):
-            raise _reason(ends, Path(folder), passed, nodes)
-
-
-def nodes_of(asked: int) -> int:
-    """Return on how many nodes a training runs that may have so many: on one, where this is no SLURM job.
-
-    Raises InputError where the job has no `srun`, which starts the processes of the other nodes.
-    """
-    if asked > 1 and "SLURM_JOB_ID" not in os.environ:
-        logging.info("nodes: %d has no effect outside of a SLURM job; one machine trains", asked)
-        return 1
-    if asked > 1 and shutil.which("srun") is None:
-        raise InputError(f"nodes: {asked}: no srun on PATH, which starts a training on several nodes")
-    return asked
-
-
-def check_devices(processes: int, gpus: int) -> None:
-    """Raise InputError for more processes than there are GPUs, where there are any."""
-    if 0 < gpus < processes:
-        raise InputError(f"--processes {processes}: there are {gpus} GPUs here, and each process needs one")
-
-
-def _srun(nodes: int, processes: int) -> list[str]:
-    """Return what starts the group on the nodes of this SLURM job. Its processes may use all cores of the job."""
-    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes * processes}", f"--ntasks-per-node={processes}",
-            "--kill-on-bad-exit=1", "--overlap", "--cpu-bind=none"]  # fmt: skip
-
-
-def _start(job: Fit, own: Mapping[str, object], told: str, starter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Start a process of the group, or all of them, with the variables that torchrun sets; `told`: a folder."""
-    path = os.pathsep.join([str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    env = {
-        "OMP_NUM_THREADS": "1",
-        **os.environ,
-        "PYTHONPATH": path,
-        **{name: str(value) for name, value in own.items()},
-    }
-    command = [*starter, sys.executable, "-m", "distill.training.fit", job.to_json(), told]
-    # It ends when its input does. Ctrl-C is for the program alone.
-    return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, start_new_session=True)
-
-
-@contextmanager
-def _passing_on(ranks: Sequence[subprocess.Popen[bytes]], nodes: int) -> Iterator[list[int]]:
-    """Pass signals on to the processes; yield the list of those that came.
-
-    srun passes on SIGUSR1, which means the same to them; at a SIGTERM it would end them at once.
-    """
-    passed: list[int] = []
-
-    def pass_on(number: int, _frame: object) -> None:
-        passed.append(number)
-        for process in ranks:
-            process.send_signal(number if nodes == 1 else signal.SIGUSR1)
-
-    before = [signal.signal(number, pass_on) for number in SIGNALS]
-    try:
-        yield passed
-    finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> list[int]:
-    """Return the exit codes when all have ended; 0 for those that are left when another has failed."""
-    failed_at = None
-    while any(process.poll() is None for process in ranks):
-        if failed_at is None and any(process.returncode for process in ranks):
-            failed_at = time.monotonic()
-        if failed_at is not None and time.monotonic() - failed_at > LAST_WORDS:
-            break
-        time.sleep(POLL_SECONDS)
-    return [process.returncode or 0 for process in ranks]
-
-
-def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int = 1) -> Exception:
-    """Return why the processes ended: what one of them found wrong, a signal, a kill, or its first traceback.
-
-    The others only say that they lost it, so what they say comes last.
-    """
-    told = [json.loads(path.read_text()) for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
-    for words in told:
-        if words["is_input"]:
-            return InputError(words["text"])
-    if passed:
-        return InputError(f"{signal.Signals(passed[0]).name} ended the training before its first update; run again")
-    if nodes > 1 and (ends[0] > 128 or not told):  # one was killed, or srun has started none
-        return InputError(f"the processes on {nodes} nodes ended with {ends[0]}, for the reason that srun gives above; "
-                          "run again, and the training goes on from its last saved state")  # fmt: skip
-    for rank, end in enumerate(ends):
-        if end < 0:
-            return InputError(f"training process {rank + 1} of {len(ends)} was killed by {signal.Signals(-end).name}; "
-                              "run again, and the training goes on from its last saved state")  # fmt: skip
-    if told:
-        logging.error("%s", told[0]["text"])
-    return RuntimeError(f"training processes ended with {list(ends)}; the log above says why")
+            run_group(type(job).__module__, job.to_json(), processes, nodes, job.state.parent)
+        except StepTooLargeError as error:
+            logging.info("%s: all processes begin again with %d, from the last saved state", error, error.tokens)
+            job = replace(job, step_tokens=error.tokens)
+        else:
+            execution.note(halved=halved)
+            return

@@ -1,8 +1,8 @@
 """Parity: what the arms of a contrast must share besides the data, as planned and as trained.
 
 Three classes: what must be equal, else the arms are not comparable (`COMPARED`); what is shown as a ratio (`RATIOS`);
-what is listed only (versions, devices, seeds: in the provenance). A training's manifest holds all of it: its recipe as
-it was, and what it took. So a new key of the recipe is compared from its first day.
+what is listed only (versions, devices, processes, tokens per step, seeds: in the provenance). A training's manifest
+holds the first two: its recipe as it was, and what it took. So a new key of the recipe is compared from its first day.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 
 from distill.config.recipes import TrainJob
-from distill.runtime.errors import InputError
+from distill.runtime import execution
+from distill.runtime.errors import InputError, StepTooLargeError, is_out_of_memory
 from distill.training import sharding
 from distill.training.distillation import Taught, TeacherLogprobs
 from distill.training.loss import Head, summed_loss
@@ -40,6 +41,11 @@ class UpdateTrainer(Trainer):
         # Weights that are cut up are whole in the model's own forward alone.
         self._head = Head.of(model, longest, self.accelerator.autocast) if recipe.sharding == "none" else None
 
+    def begin_with(self, step_tokens: int | None) -> None:
+        """Begin with steps of at most so many tokens, where more have not fitted before."""
+        self.step_tokens = min(self.step_tokens, step_tokens or self.step_tokens)
+        execution.note(step_tokens=self.step_tokens, halved=0, processes=self.args.world_size)
+
     def create_accelerator_and_postprocess(self) -> None:
         """Let FSDP be in effect without GPUs, too."""
         super().create_accelerator_and_postprocess()
@@ -65,7 +71,7 @@ class UpdateTrainer(Trainer):
             try:
                 loss = self._backward(model, inputs["rows"])
                 break
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 self._take_less(error, inputs["rows"])
         check_finite("loss", float(loss), self.state.global_step + 1, self._recipe)
         return loss
@@ -102,19 +108,27 @@ class UpdateTrainer(Trainer):
             total += loss.detach()
         return total
 
-    def _take_less(self, error: RuntimeError, rows: Sequence[int]) -> None:
-        """Halve the tokens of a step after an out-of-memory error, or raise it again, as words."""
-        if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
+    def _take_less(self, error: Exception, rows: Sequence[int]) -> None:
+        """Halve the tokens of a step after an out-of-memory error, or raise another one.
+
+        Raises StepTooLargeError where several devices train, InputError where a single row does not fit, and what is no
+        out-of-memory error again.
+        """
+        if not is_out_of_memory(error):
             raise error
-        longest = max(self._tokens.lengths(rows))
-        if self.args.world_size > 1 or all(len(step) == 1 for step in self.layout(rows).steps):
+        lengths = self._tokens.lengths(rows)
+        less = min(self.step_tokens, sum(lengths)) // 2
+        if all(len(step) <= 1 for step in self.layout(rows).steps):
             raise InputError(
-                f"out of memory at {self.step_tokens} tokens per step (the longest row has {longest}); "
-                + ("lower `micro_batch`, " if self.args.world_size > 1 else "lower the `cutoff`, ")
-                + "set `gradient_checkpointing: true`, train `lora`, or take more devices with `sharding`"
+                f"out of memory at {self.step_tokens} tokens per step (the longest row has {max(lengths)}); lower the "
+                "`cutoff`, set `gradient_checkpointing: true`, train `lora`, or take more devices with `sharding`"
             ) from None
-        self.step_tokens = min(self.step_tokens, sum(self._tokens.lengths(rows))) // 2
+        if self.args.world_size > 1:  # the others wait for the gradients of this one
+            raise StepTooLargeError(f"out of memory at {self.step_tokens} tokens per step", less) from None
+        self.step_tokens = less
         logging.info("out of memory: going on with %d tokens per step", self.step_tokens)
+        execution.note(step_tokens=self.step_tokens)
+        execution.count("halved")
         self.model.zero_grad()  # accelerate's optimiser keeps gradients in the middle of an update
         if not self.args.use_cpu:
             torch.cuda.empty_cache()

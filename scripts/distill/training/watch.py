@@ -13,10 +13,10 @@ from typing import Any
 
 from distill.config.recipes import TrainJob
 from distill.runtime.errors import InputError
+from distill.runtime.group import SIGNALS
 from distill.training.sharding import check_in_effect
 from distill.training.updates import Update
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
 SAVED_SHARE = 0.05  # of the time goes into saved states at most
 FIRST_SAVE = 30.0  # seconds before the first state is saved, whose cost is not known yet

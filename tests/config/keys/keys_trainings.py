@@ -33,10 +33,10 @@ from distill.config.recipes import (
     TrainJob,
 )
 from distill.models.folders import load_model, load_tokenizer
+from distill.runtime.group import nodes_of
 from distill.training import sft
 from distill.training.distillation import TeacherLogprobs
 from distill.training.fit import load_student
-from distill.training.launch import nodes_of
 from distill.training.loss import summed_loss
 from distill.training.steps import Tokens, tensors
 from distill.training.updates import plan_updates, split
