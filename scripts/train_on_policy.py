@@ -7,7 +7,7 @@ with a row per update (`loss`: the divergence, in nats per token; `tokens`: prom
 `ledger.parquet` with the rows whose prompts no update has shown.
 
 Which prompts an update shows is planned before (`distill.training.prompts`); a killed training goes on from its own
-saved state, and one that was paid for is taken over, as in train.py. It runs in one process, on one device.
+saved state, and one that was paid for is taken over, as in train.py. Several devices share the responses of an update.
 
 Run as: python scripts/train_on_policy.py --rendered results/rendered/S/T/D/rendered.parquet \
             --start results/models/S/T/D/seed-1 --teacher results/models/X/base --seed 1 --recipe JSON \
@@ -31,6 +31,7 @@ from distill.runtime.files import read_json
 from distill.runtime.record import Record
 from distill.runtime.run import run
 from distill.training.kept import find_training, keep, training_key
+from distill.training.launch import launch
 from distill.training.on_policy import OnPolicyFit, fit
 from distill.training.outcome import account, outcome, take_over
 from distill.training.parity import check_comparable
@@ -46,10 +47,10 @@ def train(args: argparse.Namespace, recipe: OnPolicyJob, rendered: pa.Table, sta
     """Train, write weights, log and ledger; return the manifest."""
     rows, held_out = split(rendered, fine_tuning(recipe))
     updates = plan_updates(rows, recipe, args.seed)
-    take(args.gpus)
-    fit(
-        OnPolicyFit(args.rendered, args.start, args.teacher, args.seed, args.recipe, args.execution, state, args.output)
-    )
+    taken = take(args.gpus)
+    job = OnPolicyFit(state, args.rendered, args.start, args.teacher, args.seed, args.recipe, args.execution,
+                      args.output)  # fmt: skip
+    launch(job, fit, args.processes or len(taken) or 1)
     seen = {row for update in updates for row in update.rows}
     lost = {int(row): "not_reached" for row in rows.index if row not in seen} | dict.fromkeys(held_out, "held_out")
     return {**outcome(args.output, summary(rows, updates, recipe)), **account(rendered, lost, args.output)}
@@ -87,12 +88,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--execution", default="{}", help='keys of the recipe that change no result: {"micro_batch": 4}'
     )
-    parser.add_argument("--gpus", type=int, default=0, help="1 takes a GPU for this program alone; 0 changes nothing")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 changes nothing")
+    parser.add_argument("--processes", type=int, default=0, help="processes; as many as GPUs if 0")
     parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
-    if args.gpus > 1:
-        raise InputError(f"--gpus {args.gpus}: an on-policy training uses one GPU; ask for no more")
 
     check_comparable(args.refusal, identity(args.output.parent))
     recipe = OnPolicyJob.parse(args.recipe, args.execution)

@@ -216,6 +216,14 @@ def test_an_update_is_cut_into_equal_steps(micro: int | None, batch: int, rows: 
     assert found["per_device_train_batch_size"] * found["gradient_accumulation_steps"] == batch
 
 
+@pytest.mark.parametrize(("devices", "micro", "rows"), [(2, None, 6), (3, None, 4), (2, 4, 3), (4, 2, 1)])
+def test_devices_share_an_update(devices: int, micro: int | None, rows: int) -> None:
+    job = OnPolicyJob(**{**KEYS, "global_batch": 12}, micro_batch=micro)
+    assert on_policy.step_rows(job, devices) == rows
+    found = on_policy.options(job, devices)
+    assert devices * found["per_device_train_batch_size"] * found["gradient_accumulation_steps"] == 12
+
+
 def test_the_student_samples_its_whole_distribution_and_ends_where_its_base_does(home: Home, tmp_path: Path) -> None:
     import transformers
 

@@ -82,8 +82,10 @@ def test_what_cannot_be_is_refused_in_a_line(home: Home, trained: Path, tmp_path
         with pytest.raises(InputError, match=words) as caught:
             home.train(tmp_path / "out", start=start, **keys)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="an on-policy training uses one GPU"):
-        train_on_policy.main([*home.arguments(tmp_path / "out"), "--gpus", "2"])
+    words = "`global_batch` 4 cannot be shared evenly by 3 devices; give 2, or a multiple of 3 as the batch"
+    with pytest.raises(InputError, match=words) as caught:
+        train_on_policy.main([*home.arguments(tmp_path / "out"), "--processes", "3"])
+    assert "\n" not in str(caught.value)
     home.train(tmp_path / "fits", max_new_tokens=512 - longest, global_batch=22, max_updates=1)
 
 

@@ -5,13 +5,15 @@ is what the trainer is given: the prompts of each update, planned before (`disti
 tokens that the student was shown in the training that it goes on from; a student that starts from that one; a teacher
 with the same vocabulary; and the recipe. The loss of an update is the mean divergence over its responses' tokens.
 
-One process on one device. The draws of a response follow from the seed and the rows of its update: a saved state holds
-the generators too, so a killed training goes on with the responses that it would have written.
+On several devices each writes, scores and learns its share of an update's responses; the gradients are summed. The
+draws of a response follow from the seed, the update and the row's place in it (`distill.training.draws`), so neither
+the devices, nor a kill, nor the rows of a step are in them.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,9 +23,11 @@ from distill import tables
 from distill.config.recipes import OnPolicyJob
 from distill.models.folders import load_model, load_tokenizer
 from distill.models.teaching import check_same_vocabulary
-from distill.runtime import busy
-from distill.runtime.errors import InputError
+from distill.runtime import busy, execution
+from distill.runtime.errors import InputError, is_out_of_memory
+from distill.runtime.group import Job, group_place, work
 from distill.runtime.progress import Progress
+from distill.runtime.run import run
 from distill.training import sft
 from distill.training.outcome import save
 from distill.training.prompts import fine_tuning, plan_updates, prompts
@@ -42,17 +46,25 @@ def check_room(shown: Sequence[Sequence[int]], recipe: OnPolicyJob, models: dict
                              f"`max_new_tokens` ({recipe.max_new_tokens}) to {max(room - longest, 0)}")  # fmt: skip
 
 
-def step_rows(recipe: OnPolicyJob) -> int:
-    """Return the rows of a step: the most that `micro_batch` allows and an update can be cut into."""
-    most = recipe.micro_batch or recipe.global_batch
-    return max(n for n in range(1, min(most, recipe.global_batch) + 1) if recipe.global_batch % n == 0)
+def step_rows(recipe: OnPolicyJob, devices: int = 1) -> int:
+    """Return the rows of a device's step: the most that `micro_batch` allows and its share can be cut into.
+
+    Raises InputError for a global batch that the devices cannot share.
+    """
+    if recipe.global_batch % devices:
+        fits = [n for n in range(1, devices) if recipe.global_batch % n == 0]
+        raise InputError(f"`global_batch` {recipe.global_batch} cannot be shared evenly by {devices} devices; give "
+                         f"{fits[-1]}, or a multiple of {devices} as the batch")  # fmt: skip
+    share = recipe.global_batch // devices
+    return max(n for n in range(1, min(recipe.micro_batch or share, share) + 1) if share % n == 0)
 
 
-def options(recipe: OnPolicyJob) -> dict[str, Any]:
+def options(recipe: OnPolicyJob, devices: int = 1) -> dict[str, Any]:
     """Return what TRL's `DistillationConfig` has beyond the keys of any training."""
+    rows = step_rows(recipe, devices)
     return {
-        "per_device_train_batch_size": step_rows(recipe),
-        "gradient_accumulation_steps": recipe.global_batch // step_rows(recipe),
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": recipe.global_batch // (rows * devices),
         "max_completion_length": recipe.max_new_tokens,
         "temperature": recipe.temperature,
         "top_p": 1.0,  # the student's own distribution, whole
@@ -67,9 +79,25 @@ def build_trainer(student: Any, teacher: Any, tokenizer: Any, shown: Sequence[Se
     from transformers import PrinterCallback
     from trl import DistillationTrainer
 
+    from distill.training.draws import Draws, drawn, numbers
+
     class PromptTrainer(DistillationTrainer):
         def _tokenize_prompts(self, prompts: list[list[int]]) -> tuple[list[list[int]], None, dict[str, Any]]:
             return prompts, None, {}  # tokens already: texts of them might be other tokens
+
+        def _generate_single_turn(self, prompt_ids: list[list[int]], *more: Any) -> Any:
+            """Write this device's responses, whose rows stand beside each other in the update."""
+            first, tokens = self.args.process_index * len(prompt_ids), self.args.max_completion_length
+            places = range(first, first + len(prompt_ids))
+            own = numbers(self.args.seed, self.state.global_step, places, tokens)
+            draws = Draws(own, max(map(len, prompt_ids)), self.args.temperature)
+            with drawn(self.accelerator.unwrap_model(self.model), draws):
+                return super()._generate_single_turn(prompt_ids, *more)
+
+        def _save_rng_state(self, output_dir: str) -> None:
+            """Save it on each device, and wait: `trainer_state.json`, which says that a state is whole, comes after."""
+            super()._save_rng_state(output_dir)
+            self.accelerator.wait_for_everyone()
 
         def _send_telemetry(self) -> None:
             """Tell nobody."""
@@ -102,7 +130,7 @@ class OnPolicyWatch(Watch):
 
 
 @dataclass(frozen=True)
-class OnPolicyFit:
+class OnPolicyFit(Job):
     """What a training reads and writes: a rendered table, model folders, its state, a folder for the weights."""
 
     rendered: Path
@@ -111,7 +139,6 @@ class OnPolicyFit:
     seed: int
     recipe: str
     execution: str
-    state: Path
     output: Path
 
 
@@ -122,38 +149,52 @@ def fit(job: OnPolicyFit) -> None:
     no room, too little memory, a training that diverges, or one that a signal ended.
     """
     with Signals() as signals:
-        recipe = OnPolicyJob.parse(job.recipe, job.execution)
-        common = fine_tuning(recipe)
-        rendered = tables.read(job.rendered, tables.RENDERED)
-        rows, _ = split(rendered, common)
-        updates = plan_updates(rows, recipe, job.seed)
-        shown = prompts(rendered, list(chain.from_iterable(update.rows for update in updates)))
-        check_same_vocabulary(job.teacher, job.start)
-        sft.settle(job.seed)
-        args = arguments(recipe, job.seed, job.state)
-        tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
-        check_room(shown, recipe, {job.start: student, job.teacher: teacher})
-        trainer = build_trainer(student, teacher, tokenizer, shown, args)
-        saved = last_state(job.state)
-        done = int(saved.name.split("-")[1]) if saved else 0
-        with Progress(len(updates), unit="updates", desc="train_on_policy", done=done) as progress:
-            watch = OnPolicyWatch(common, updates, [], lambda tokens: progress.update(1, tokens), signals)
-            trainer.add_callback(watch.callback(trainer, recipe.global_batch))
-            signals.begun = True
-            busy.note("ready")
-            with _in_words(trainer, recipe):
-                trainer.train(resume_from_checkpoint=str(saved) if saved else None)
-            watch.check_whole(trainer.state.global_step)
-        check_weights(trainer.model, trainer.state.global_step)
+        trainer, tokenizer = _train(job, signals)
         save(trainer, tokenizer, job.start, job.output)
+    if trainer.args.world_size > 1:
+        trainer.end()
 
 
-def arguments(recipe: OnPolicyJob, seed: int, state: Path) -> Any:
+def _train(job: OnPolicyFit, signals: Signals) -> tuple[Any, Any]:
+    """Return the trainer after its last update, and the tokenizer."""
+    devices, rank = group_place()
+    recipe = OnPolicyJob.parse(job.recipe, job.execution)
+    common = fine_tuning(recipe)
+    rendered = tables.read(job.rendered, tables.RENDERED)
+    rows, _ = split(rendered, common)
+    updates = plan_updates(rows, recipe, job.seed)
+    shown = prompts(rendered, list(chain.from_iterable(update.rows for update in updates)))
+    check_same_vocabulary(job.teacher, job.start)
+    sft.settle(job.seed)
+    args = arguments(recipe, job.seed, job.state, devices)
+    tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
+    check_room(shown, recipe, {job.start: student, job.teacher: teacher})
+    trainer = build_trainer(student, teacher, tokenizer, shown, args)
+    saved = last_state(job.state)
+    done = int(saved.name.split("-")[1]) if saved else 0
+    reported = Progress(len(updates), unit="updates", desc="train_on_policy", done=done) if rank == 0 else nullcontext()
+    execution.note(rows_per_step=step_rows(recipe, devices), processes=devices)
+    with reported as progress:
+        on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
+        watch = OnPolicyWatch(common, updates, [], on_update, signals)
+        trainer.add_callback(watch.callback(trainer, recipe.global_batch))
+        signals.begun = True
+        busy.note("ready")
+        with _in_words(trainer, recipe, devices):
+            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+        watch.check_whole(trainer.state.global_step)
+    execution.log()
+    check_weights(trainer.model, trainer.state.global_step)
+    return trainer, tokenizer
+
+
+def arguments(recipe: OnPolicyJob, seed: int, state: Path, devices: int = 1) -> Any:
     """Return TRL's arguments for a recipe. Raises InputError for what this environment lacks."""
     from trl import DistillationConfig
 
     logging.getLogger("trl").setLevel(logging.WARNING)
-    return sft.arguments(fine_tuning(recipe), seed, state, recipe.max_updates, DistillationConfig, **options(recipe))
+    more = options(recipe, devices)
+    return sft.arguments(fine_tuning(recipe), seed, state, recipe.max_updates, DistillationConfig, **more)
 
 
 def load_student(folder: Path) -> Any:
@@ -166,21 +207,29 @@ def load_student(folder: Path) -> Any:
 
 
 @contextmanager
-def _in_words(trainer: Any, recipe: OnPolicyJob) -> Iterator[None]:
+def _in_words(trainer: Any, recipe: OnPolicyJob, devices: int) -> Iterator[None]:
     """Turn errors of torch that a recipe can cause into InputError."""
-    import torch
-
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         update = trainer.state.global_step + 1
         if "probability tensor" in str(error):
             raise InputError(f"update {update}: the student's probabilities are no numbers, so the training has "
                              f"diverged and stops; lower `lr` ({recipe.lr})") from None  # fmt: skip
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        if is_out_of_memory(error):
+            rows = step_rows(recipe, devices)
             raise InputError(
-                f"out of memory at update {update}, with {step_rows(recipe)} responses per step; lower `micro_batch`, "
+                f"out of memory at update {update}, with {rows} responses per step; lower `micro_batch`, "
                 "`max_new_tokens` or `global_batch` (all responses of an update are written at once), or set "
                 "`gradient_checkpointing: true`"
             ) from None
         raise
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train as one process of a group."""
+    work(lambda job: fit(OnPolicyFit.from_json(job)), sys.argv[1:] if argv is None else argv)
+
+
+if __name__ == "__main__":
+    run(main)
