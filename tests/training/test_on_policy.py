@@ -257,7 +257,7 @@ class Interrupted(on_policy.Progress):
 
 
 def fail() -> None:
-    raise MemoryError("killed")
+    raise KeyboardInterrupt("killed")
 
 
 def end() -> None:
@@ -279,7 +279,7 @@ def test_a_training_that_ended_goes_on_and_comes_out_the_same(
     execution = {"save_every": 2}
     monkeypatch.setattr(Interrupted, "happens", staticmethod(happens), raising=False)
     monkeypatch.setattr(on_policy, "Progress", Interrupted)
-    with pytest.raises((InputError, MemoryError), match=error):
+    with pytest.raises((InputError, KeyboardInterrupt), match=error):
         home.train(cut, max_updates=6, execution=execution)
     assert not (cut / "weights").exists()
     monkeypatch.undo()
