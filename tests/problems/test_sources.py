@@ -349,9 +349,9 @@ def test_a_gold_in_scientific_form_is_written_out(tmp_path: Path) -> None:
 
 
 def test_a_gold_that_is_no_number_ends_the_program(tmp_path: Path) -> None:
-    table = pa.table({"problem": ["a", "b"], "answer": [1.0, float("nan")]})
+    table = pa.table({"problem": ["a", "b"], "answer": [1.0, float("inf")]})
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet: row 1, column 'answer' holds nan, which is no number"):
+    with pytest.raises(InputError, match=r"a\.parquet: row 1, column 'answer' holds inf, which is no number"):
         corpus(tmp_path, VALID, path=str(tmp_path / "a.parquet"))
 
 

@@ -20,6 +20,10 @@ from distill.runtime.errors import InputError
 
 MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
 _LIST = re.compile(r"""\s*\[\s*["'{].*\]\s*""", re.DOTALL)
+# What programs write for a missing value or an empty list (pandas, NumPy, R, SQL, JSON, spreadsheets), small letters.
+MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
+           "#value!", "#ref!", "#div/0!", "#name?", "#num!", "[]", "{}", "()", "[nan]", "[none]", "[null]",
+           "''", '""'}  # fmt: skip
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -75,6 +79,17 @@ def cell_text(cell: Any, at: str, name: str) -> str:
     raise InputError(f"{at} holds {_kind(cell)}, and text is wanted{_remedy(cell, name)}")
 
 
+def is_missing(text: str) -> bool:
+    """Whether a text is what programs write for a missing value, such as `nan`, `None` or `#N/A`."""
+    return text.strip().casefold() in MISSING
+
+
+def is_nan(cell: Any) -> bool:
+    """Whether a cell, or the one element of its list, is the number that is none."""
+    cell = _alone(cell)
+    return isinstance(cell, (float, Decimal)) and cell != cell
+
+
 def check_no_list(text: str, at: str, name: str, most: int = 0) -> None:
     """Raise InputError where a text spells a list of more than `most` texts or objects, as JSON or as Python source.
 
@@ -118,7 +133,7 @@ def matches(cell: Any, values: tuple[Any, ...], at: str, name: str) -> bool:
     """
     cell = _alone(cell)
     if isinstance(cell, (float, Decimal)) and not _is_finite(cell):
-        return None in values and cell != cell
+        return None in values and is_nan(cell)
     if cell is None or isinstance(cell, bool):
         word = str(cell).lower()
         return any(

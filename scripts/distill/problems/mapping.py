@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from string import Formatter, ascii_uppercase
@@ -9,7 +10,8 @@ from typing import Any
 
 from distill.config.recipes import CorpusRecipe
 from distill.config.shards import stable_hash
-from distill.problems.cells import Row, cell_text, check_no_list
+from distill.problems.cells import Row, cell_text, check_no_list, is_missing, is_nan
+from distill.problems.patterns import rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.verdicts.answers import last_box
@@ -60,7 +62,7 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
     for row in source:
         statement = _statement(row, recipe)
         gold = gold_of(row, recipe) if columns.answer else ""
-        if columns.wrong_answers and gold:
+        if columns.wrong_answers and gold and not recipe.means_none(gold):
             statement, gold = _choice(row, recipe, statement, gold)
         problem_id = row.text(columns.problem_id) if columns.problem_id else _text_id(statement)
         if not problem_id.strip():
@@ -99,11 +101,13 @@ def _statement(row: Row, recipe: CorpusRecipe) -> str:
     statement = "".join(text + (named[name] if name else "") for text, name, _, _ in pieces)
     if not any(text.strip() for text in texts.values()):
         statement = ""
-    for rewrite in recipe.rewrites:
-        statement = rewrite.apply(statement)
+    statement = rewritten(statement, recipe.rewrites, row.place, "rewrites")
     if not (statement := statement.strip()):
         raise InputError(f"{row.place} has an empty {', '.join(map(repr, texts))}")
-    check_no_list(statement, f"{row.place}, column {next(iter(texts))!r}", next(iter(texts)))
+    at = f"{row.place}, column {next(iter(texts))!r}"
+    if is_missing(statement):
+        raise InputError(f"{at} holds {statement!r}, which programs write for a missing value, and no problem")
+    check_no_list(statement, at, next(iter(texts)))
     return statement
 
 
@@ -111,17 +115,30 @@ def gold_of(row: Row, recipe: CorpusRecipe) -> str:
     """Return the bare gold answer of a row, rewritten; '' where there is none."""
     name, answers = str(recipe.columns.answer), row.cells[str(recipe.columns.answer)]
     if isinstance(answers, (list, tuple)) and len(answers) > 1 and recipe.several_answers != "refused":
-        texts = [cell_text(each, f"{row.place}, column {name!r}", name) for each in answers]
+        cells = list(answers)
     else:
-        texts = [row.text(name)]
-    golds = []
-    for text in texts if recipe.several_answers == "joined" else texts[:1]:
-        gold = gold_answer(text, recipe.answer_format)
-        for rewrite in recipe.answer_rewrites:
-            gold = rewrite.apply(gold)
-        check_no_list(gold, f"{row.place}, column {name!r}", name, most=1)  # the grader reads a list of one
+        cells = [answers]
+    at, golds = f"{row.place}, column {name!r}", []
+    for cell in cells if recipe.several_answers == "joined" else cells[:1]:
+        gold = "nan" if is_nan(cell) else gold_answer(cell_text(cell, at, name), recipe.answer_format)
+        gold = rewritten(gold, recipe.answer_rewrites, row.place, "answer_rewrites")
+        check_no_list(gold, at, name, most=1)  # the grader reads a list of one
+        _check_no_missing(gold.strip(), at, recipe)
         golds.append(gold.strip())
-    return ", ".join(gold for gold in golds if gold)
+    there = [gold for gold in golds if gold and not recipe.means_none(gold)]
+    return ", ".join(there or golds[:1])
+
+
+def _check_no_missing(gold: str, at: str, recipe: CorpusRecipe) -> None:
+    """Raise InputError for a gold answer that may be a missing value, unless the recipe says that it is none."""
+    if not is_missing(gold) or recipe.means_none(gold):
+        return
+    pattern, kept = re.escape(gold).replace("'", "''"), gold.replace("'", "''")
+    raise InputError(
+        f"{at} holds {gold!r}, which programs write for a missing value; if there is no answer, say "
+        f"`no_answer: [\"{gold}\"]`; if it is the answer, `answer_rewrites: [{{pattern: '^{pattern}$', replacement: "
+        f"'\\\\text{{{kept}}}'}}]`"
+    )
 
 
 def _choice(row: Row, recipe: CorpusRecipe, statement: str, right: str) -> tuple[str, str]:
@@ -155,11 +172,10 @@ def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list
             )
     usable: dict[str, dict[str, Any]] = {}
     lost: dict[str, str] = {}
-    none = {word.casefold() for word in recipe.no_answer}
     for number, row in enumerate(rows, recipe.start):
         if row["problem_id"] in usable:
             lost[f"{row['problem_id']} (row {number})"] = "repeated_problem"
-        elif row["answer"].casefold() in none:
+        elif recipe.means_none(row["answer"]):
             lost[row["problem_id"]] = "said_to_have_none"
         elif not row["answer"] and recipe.columns.answer is not None:
             lost[row["problem_id"]] = "no_answer"

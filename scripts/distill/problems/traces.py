@@ -1,13 +1,13 @@
 """Published traces: rows of any shape as responses, one for each draw of a problem."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_text, cell_truth, check_no_list
+from distill.problems.cells import Row, cell_text, cell_truth, check_no_list, is_missing
+from distill.problems.patterns import expanded, rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.tables.words import FinishReason, finish_reason_of
@@ -25,7 +25,7 @@ class Trace:
 
 @dataclass
 class Traces:
-    """The traces of a teacher in the order of the file, and how many of its responses are null or blank."""
+    """The traces of a teacher in the order of the file, and how many of its responses are null, blank or `nan`."""
 
     traces: list[Trace]
     empty: int = 0
@@ -39,13 +39,14 @@ def read_traces(recipe: PublishedRecipe) -> Traces:
     rows = read_rows(recipe, recipe.columns.names())
     id_column = recipe.columns.problem_id
     if recipe.id_pattern and id_column:
-        rows = [row for row in rows if re.search(recipe.id_pattern, row.text(id_column))]
+        rows = [row for row in rows if _expanded_id(row, recipe) is not None]
     if not rows:
         raise InputError(f"{origin_name(recipe)}: no row matches where={recipe.where} id_pattern={recipe.id_pattern!r}")
     whole = Traces([])
     for row in rows:
         for trace in _traces(row, recipe):
-            if trace.response.strip() or trace.finish_reason is FinishReason.ERROR:
+            is_there = trace.response.strip() and not is_missing(trace.response)
+            if is_there or trace.finish_reason is FinishReason.ERROR:
                 whole.traces.append(trace)
             else:
                 whole.empty += 1
@@ -110,7 +111,7 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
         text = cell_text(response, f"{at} {name!r}", f"{name}.{number}")
         word = cell_text(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
         truth = cell_truth(label, f"{at} {columns.label!r}", str(columns.label))
-        yield Trace(key, _rewritten(text, recipe), _finish_reason(word, row.place, recipe), truth)
+        yield Trace(key, _rewritten(text, row, recipe), _finish_reason(word, row.place, recipe), truth)
 
 
 def _beside(row: Row, name: str | None, count: int) -> list[object]:
@@ -127,12 +128,17 @@ def _key(row: Row, recipe: PublishedRecipe) -> str:
     columns = recipe.columns
     if columns.problem:
         statement = row.text(columns.problem)
-        for rewrite in recipe.problem_rewrites:
-            statement = rewrite.apply(statement)
-        return normal_text(statement)
-    text = row.text(str(columns.problem_id))
-    match = re.search(recipe.id_pattern, text) if recipe.id_pattern else None
-    return match.expand(recipe.id_template) if match else text
+        return normal_text(rewritten(statement, recipe.problem_rewrites, row.place, "problem_rewrites"))
+    made = _expanded_id(row, recipe)
+    return row.text(str(columns.problem_id)) if made is None else made
+
+
+def _expanded_id(row: Row, recipe: PublishedRecipe) -> str | None:
+    """Return the id that a recipe's pattern makes of a row's; None where it does not match, or there is no pattern."""
+    if recipe.id_pattern is None:
+        return None
+    text = row.text(str(recipe.columns.problem_id))
+    return expanded(recipe.id_pattern, recipe.id_template, text, row.place, "id_pattern")
 
 
 def _responses(row: Row, recipe: PublishedRecipe) -> list[str]:
@@ -140,17 +146,15 @@ def _responses(row: Row, recipe: PublishedRecipe) -> list[str]:
     columns = recipe.columns
     parts = {name: row.text(name) for name in columns.response_columns()}
     if columns.response_template is None:
-        return [_rewritten(part, recipe) for part in parts.values()]
-    if not all(part.strip() for part in parts.values()):
+        return [_rewritten(part, row, recipe) for part in parts.values()]
+    if not all(part.strip() and not is_missing(part) for part in parts.values()):
         return [""]
     pieces = Formatter().parse(columns.response_template)
-    return [_rewritten("".join(text + (parts[name] if name else "") for text, name, _, _ in pieces), recipe)]
+    return [_rewritten("".join(text + (parts[name] if name else "") for text, name, _, _ in pieces), row, recipe)]
 
 
-def _rewritten(response: str, recipe: PublishedRecipe) -> str:
-    for rewrite in recipe.rewrites:
-        response = rewrite.apply(response)
-    return canonical_think(response, recipe.think_tags)
+def _rewritten(response: str, row: Row, recipe: PublishedRecipe) -> str:
+    return canonical_think(rewritten(response, recipe.rewrites, row.place, "rewrites"), recipe.think_tags)
 
 
 def _finish_reason(word: str, place: str, recipe: PublishedRecipe) -> FinishReason:

@@ -287,6 +287,10 @@ class CorpusRecipe(Rows):
         1, description="Jobs that share the corpus, by a hash of problem_id.", json_schema_extra=EXECUTION
     )
 
+    def means_none(self, gold: str) -> bool:
+        """Whether `no_answer` names a gold answer, in small or capital letters."""
+        return gold.casefold() in {word.casefold() for word in self.no_answer}
+
     @property
     def is_without_golds(self) -> bool:
         """Whether there is nothing to grade against: neither gold answers nor an agreement on some."""
