@@ -48,7 +48,7 @@ SAME_UNITS = [
     (r"5\,\text{J}/(\text{kg}\cdot\text{K})", r"5\,\mathrm{J\,kg^{-1}\,K^{-1}}"),
     (r"3\times10^8\,\text{m}\cdot\text{s}^{-1}", r"3\cdot 10^{8}\text{ m/s}"),
     (r"\frac{1}{2}\text{ g}\cdot\text{cm}^{-3}", r"\frac12\text{ g/cm}^3"),
-    (r"5\text{ cm}", r"5\text{ m}"),  # single units are ignored
+    (r"5\text{ cm}", r"0.05\text{ m}"),
     (r"5\text{ J/kg K}", r"5\text{ J/kg}"),  # read in two ways
     (r"5\text{ widgets/s}", r"5\text{ m/s}"),  # not known
     ("5", r"5\text{ apples}/\text{box}"),
@@ -67,6 +67,7 @@ OTHER_UNITS = [
     (r"5\,kg\,m^2", r"5\,g\,m^2"),
     (r"5\,kg\,m^2", r"5\,\text{kg}/\text{m}^2"),
     (r"5\text{ km/h}", r"5\text{ mph}"),
+    (r"5\text{ cm}", r"5\text{ m}"),
     (r"5\text{ W}", r"5\text{ N/m}^2"),
     ("5 kg", "5 kg/m^3"),
     (r"5\text{ N}\cdot\text{m}", r"5\text{ N/m}"),

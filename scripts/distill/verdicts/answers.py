@@ -4,7 +4,7 @@ Policies, all of them plain text work:
 
 - only text after the last `</think>` counts; a think that is opened and never closed leaves no answer;
 - the last closed box (`\\boxed{..}` or `\\fbox{..}`) counts, of nested boxes the one opened last;
-- units and currency are ignored; two units that are both stated must agree where one is compound (`m/s`; see `units`);
+- units and currency may be left out; two units that are both stated and known must agree (`units`, `quantities`);
   words that scale (`5 million`) are not units;
 - a single letter is a unit only in an upright font, right after a value, and only where it is the sign of one
   (`5\\mathrm{m}` is 5); any other letter is a symbol in whatever font (`2\\mathrm{e}` is 2e), and `5m` is a product.

@@ -22,8 +22,9 @@ A closed box in a response that was cut off or failed is graded like any other: 
 the box. Such a response counts as correct nowhere, neither in datasets nor in scores (`tables.graded.is_correct`).
 
 Further policies: gold is always read as boxed LaTeX; variables must have the same names; lists are unordered and
-complete, tuples ordered; the ends of intervals must match; a number base, a percent sign or a.m./p.m. may be left
-out on one side but must not differ; a response is no help to its own gold (nothing outside the box is read).
+complete, tuples ordered; values bound to names or to what is counted belong to these (`labelled`); the ends of
+intervals must match; a unit, a number base, a percent sign or a.m./p.m. may be left out on one side but must not
+differ (`quantities`); a response is no help to its own gold (nothing outside the box is read).
 """
 
 import re
@@ -34,7 +35,7 @@ from typing import NamedTuple
 
 from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
-from distill.verdicts import symbolic
+from distill.verdicts import labelled, quantities, symbolic
 from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise, plain
 from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.units import clash
@@ -111,9 +112,11 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     if not extracted or not (answer := normalise(extracted)):
         verdict = Verdict.NO_ANSWER if box is not None else _UNBOXED.get(finish_reason or "", Verdict.NO_ANSWER)
         return Grade(verdict, None, "request" if verdict == Verdict.ERROR else "box")
-    gold_answer = _gold(gold)
+    gold_text = last_box(gold) or gold
+    converted = _converted(gold_text, extracted)
+    gold_answer, answer = converted or (_gold(gold), answer)
     comparison = decide(gold_answer, answer)
-    if _units_differ(last_box(gold) or gold, extracted):
+    if converted is None and _units_differ(gold_text, extracted):
         comparison = Comparison(Verdict.WRONG, "unit")
     extracted = extracted[:MAX_ANSWER]
     if comparison is None:
@@ -121,8 +124,13 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     return Grade(comparison.verdict, extracted, comparison.method)
 
 
+def _converted(gold: str, answer: str) -> tuple[str, str] | None:
+    """Return both answers in one unit, or with their values in one order of the names that they are bound to."""
+    return quantities.alike(gold, answer) or labelled.bound(gold, answer)
+
+
 def _units_differ(gold: str, answer: str) -> bool:
-    """Whether both answers state a unit, one of them a compound one, and these are not the same."""
+    """Whether both answers state a unit, and these are not the same."""
     return max(len(gold), len(answer)) <= MAX_ANSWER and clash(plain(gold), plain(answer))
 
 

@@ -25,8 +25,8 @@ _SIGNS = {
 }  # fmt: skip
 _OTHERS = {
     "min": "60 s", "h": "3600 s", "hr": "3600 s", "d": "86400 s", "day": "86400 s", "week": "604800 s",
-    "month": "1 month", "year": "1 year", "yr": "1 year", "in": "127/5000 m", "ft": "381/1250 m", "yd": "1143/1250 m",
-    "mi": "201168/125 m", "mile": "201168/125 m", "t": "1000 kg", "lb": "45359237/100000000 kg",
+    "month": "1 month", "year": "12 month", "yr": "12 month", "in": "127/5000 m", "ft": "381/1250 m",
+    "yd": "1143/1250 m", "mi": "201168/125 m", "mile": "201168/125 m", "t": "1000 kg", "lb": "45359237/100000000 kg",
     "oz": "45359237/1600000000 kg", "gal": "1 gal", "mph": "1397/3125 m s-1", "kph": "5/18 m s-1", "rad": "1 ",
     "dollar": "1 $", "cent": "1/100 $", "rev": "1 rev", "rpm": "1/60 rev s-1",
 }  # fmt: skip
@@ -84,11 +84,27 @@ def without_unit(text: str) -> str:
 
 
 def clash(gold: str, answer: str) -> bool:
-    """Whether two answers state units that differ, of which one is compound; a unit may be missing on either side."""
-    one, other = _stated(gold), _stated(answer)
-    if one is None or other is None or None in (one.size, other.size):
-        return False
-    return (one.is_compound or other.is_compound) and one.size != other.size
+    """Whether two answers state units that differ; a unit may be missing on either side."""
+    one, other = measured(gold), measured(answer)
+    return one is not None and other is not None and one[1] != other[1]
+
+
+def measured(text: str) -> tuple[str, Size] | None:
+    """Return the value of an answer and the size of the unit that it states, None where none is known."""
+    stated = _stated(text)
+    return None if stated is None or stated.size is None else (text[: stated.start], stated.size)
+
+
+def unit_size(name: str) -> Size | None:
+    """Return the size of a unit by its name of two letters or more, None for what is not known."""
+    known = _known(name) if len(name) > 1 else None
+    return None if known is None else (known[0], frozenset(known[1]))
+
+
+def unit_key(name: str) -> str:
+    """Return a text that all names of one unit share, '' for what is none that is known, or a single letter."""
+    size = unit_size(name)
+    return "" if size is None else f"{size[0]}{'.'.join(f'{unit}{power}' for unit, power in sorted(size[1]))}"
 
 
 @lru_cache(maxsize=4096)
