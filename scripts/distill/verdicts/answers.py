@@ -335,7 +335,7 @@ def _pass(text: str) -> str:
     text = without_unit(reworded(plain(text)))
     for pattern, replacement in _COMMANDS:
         text = pattern.sub(replacement, text)
-    text = _braces(_braces(_roots(text), "frac", 2), "sqrt", 1)
+    text = _braces(_braces(_braces(_roots(text), "frac", 2), "binom", 2), "sqrt", 1)
     text = _BLANKS.sub("", text)
     text = _SCALE.sub(_scale, text)
     text = _CLOCK.sub(lambda m: rf"\text{{{(m[1] or m[2]).lower()}m}}", _unwrap(text))

@@ -28,6 +28,7 @@ differ (`quantities`); a response is no help to its own gold (nothing outside th
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -35,7 +36,7 @@ from typing import NamedTuple
 
 from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
-from distill.verdicts import labelled, quantities, symbolic
+from distill.verdicts import forms, labelled, quantities, relations, sayings, symbolic
 from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise, plain
 from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.units import clash
@@ -52,8 +53,8 @@ class Grade:
 
     verdict: one of the words in the table of this module; extracted: what the last box holds, cut to
     `MAX_ANSWER` characters and free of what Parquet cannot store, None where there is no answer; method: the step
-    that settled it (box, text, unit, number, base, words, value, length, equation, symbolic, literal, memory, deadline,
-    worker, request).
+    that settled it (box, text, unit, number, base, words, form, value, length, equation, symbolic, literal, memory,
+    deadline, worker, request).
     """
 
     verdict: Verdict
@@ -116,7 +117,9 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     converted = _converted(gold_text, extracted)
     gold_answer, answer = converted or (_gold(gold), answer)
     comparison = decide(gold_answer, answer)
-    if converted is None and _units_differ(gold_text, extracted):
+    if (same := sayings.same_date(gold_text, extracted)) is not None:
+        comparison = Comparison(Verdict.CORRECT if same else Verdict.WRONG, "words")
+    elif converted is None and _units_differ(gold_text, extracted):
         comparison = Comparison(Verdict.WRONG, "unit")
     extracted = extracted[:MAX_ANSWER]
     if comparison is None:
@@ -126,12 +129,17 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
 
 def _converted(gold: str, answer: str) -> tuple[str, str] | None:
     """Return both answers in one unit, or with their values in one order of the names that they are bound to."""
+    sets = relations.as_sets(gold, answer)
+    if sets is not None:
+        return normalise(sets[0]), normalise(sets[1])
     return quantities.alike(gold, answer) or labelled.bound(gold, answer)
 
 
 def _units_differ(gold: str, answer: str) -> bool:
-    """Whether both answers state a unit, and these are not the same."""
-    return max(len(gold), len(answer)) <= MAX_ANSWER and clash(plain(gold), plain(answer))
+    """Whether both answers state a unit or a direction, and these are not the same."""
+    if max(len(gold), len(answer)) > MAX_ANSWER:
+        return False
+    return clash(plain(gold), plain(answer)) or sayings.are_opposed(gold, answer)
 
 
 def stated_answer(response: str | None) -> str | None:
@@ -154,7 +162,7 @@ def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
     text = _gold(gold)
     if not text or len(text) > MAX_ANSWER or depth(text) > MAX_DEPTH or _is_prose(text):
         return False
-    if _number(text) or _BASED.fullmatch(text) or _CLOCK.fullmatch(text) or _words(text):
+    if _number(text) or _BASED.fullmatch(text) or forms.is_clock(text) or _words(text):
         return True
     return compare(text, text, timeout_seconds).verdict == Verdict.CORRECT
 
@@ -180,10 +188,8 @@ _BASED = re.compile(r"-?(?=[0-9A-Z.]|[a-z]*\d)([0-9A-Za-z.]+)_(?:\{\(?(?:\\text\
 _BASE_WORDS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
                "nine": "9", "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _DIGITS = re.compile(r"-?[0-9A-Z.]+")
-_CLOCK = re.compile(r"(\d{1,2}(?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
 _CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
 _TOLD_CHOICE = re.compile(r"(?:\\text\{)?(?:\(([a-e])\)|([a-e])|([A-Z])[.):] ?[^=]*)\}?", re.DOTALL)  # (b), b, B. 20
-_NAMED = re.compile(r"\\(angle|triangle|overline|overrightarrow|widehat|vec) ?\{?([A-Z]{2,})\}?")
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
 _MIXED = re.compile(r"(-?)(\d{1,200})\\frac\{(\d{1,200})\}\{([1-9]\d{0,199})\}(\\%)?")
@@ -203,9 +209,8 @@ def decide(gold: str, answer: str) -> Comparison | None:
         return Comparison(Verdict.CORRECT, "text")
     if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
         return Comparison(Verdict.WRONG, "length")
-    for method, rule in (("base", _same_base), ("base", _same_clock), ("number", _same_number),
-                         ("words", _same_name), ("words", _same_words), ("value", same_value),
-                         ("equation", _same_kind)):  # fmt: skip
+    gold, answer = sayings.same_numeral(gold, answer) or forms.as_tuples(gold, answer) or (gold, answer)
+    for method, rule in _RULES:
         same = rule(gold, answer)
         if same is not None:
             return Comparison(Verdict.CORRECT if same else Verdict.WRONG, method)
@@ -229,17 +234,6 @@ def _same_base(gold: str, answer: str) -> bool | None:
     if not all(_DIGITS.fullmatch(stem) for stem in stems):
         return False if left else None
     return stems[0] == stems[1]
-
-
-def _same_clock(gold: str, answer: str) -> bool | None:
-    """Times of day: a.m. or p.m. may be missing on one side. Without either, unequal times may be equal ratios."""
-    left, right = _CLOCK.fullmatch(gold), _CLOCK.fullmatch(answer)
-    if not left or not right:
-        return None
-    same_time = [int(part) for part in left[1].split(":")] == [int(part) for part in right[1].split(":")]
-    if left[2] or right[2]:
-        return same_time and (left[2] or right[2]) == (right[2] or left[2])
-    return True if same_time else None
 
 
 def _number(text: str) -> tuple[Fraction, bool, bool] | None:
@@ -296,14 +290,16 @@ def _words(text: str) -> tuple[str, ...] | None:
         words = bare and any(len(w) > 3 for w in words_held) and not _FUNCTIONS.intersection(words_held)
         if not words and not re.fullmatch(r"\d?\d:\d\d ?[a-zA-Z.]+", plain):  # a time of day is words, too
             return None
-    letters = "".join(char for char in plain.lower() if char.isalnum())
+    plain = re.sub(r"^(?:an?|the) (?=[a-z]{2})", "", plain.lower())
+    letters = "".join(char for char in plain if char.isalnum())
     return (letters,) if letters else None
 
 
 def _same_words(gold: str, answer: str) -> bool | None:
     """Words and choices: letters only, so capitals and spacing do not count, but their order does."""
     if (choice := _CHOICE.fullmatch(answer)) and re.fullmatch("[A-Z]", gold):
-        return choice[1] == gold  # the choice with its text: (C) 20
+        others = set(re.findall(r"\(([A-Z])\)", choice[3])) - {choice[1]}  # (C) is wrong, so (D)
+        return choice[1] == gold and not others  # the choice with its text: (C) 20
     if re.fullmatch("[A-E]", gold) and (choice := _TOLD_CHOICE.fullmatch(answer)):
         return next(filter(None, choice.groups())).upper() == gold
     left, right = _words(gold), _words(answer)
@@ -315,27 +311,11 @@ def _same_words(gold: str, answer: str) -> bool | None:
     return "".join(_LETTERS.findall(other)).lower() == (left or right)[0] and not re.search(r"[\\^=]", other)
 
 
-def _same_name(gold: str, answer: str) -> bool | None:
-    """Angles, segments and the like that are named by points, which are no product: an order tells them apart."""
-    left, right = _NAMED.fullmatch(gold), _NAMED.fullmatch(answer)
-    if not left or not right:
-        return None
-    if left[1] != right[1]:
-        return None
-    one, other = left[2], right[2]
-    if left[1] == "triangle":
-        return sorted(one) == sorted(other)
-    has_direction = left[1] in ("overrightarrow", "vec")
-    return one == other or (not has_direction and one == other[::-1])
-
-
-def _same_kind(gold: str, answer: str) -> bool | None:
-    """An equation with a sum on its left (x + y = 0) is not answered by its right-hand side alone."""
-    left, equals, _ = gold.partition("=")
-    has_relation = re.search(r"[=<>]|\\(?:le|ge|in|ne)(?![a-zA-Z])", answer)
-    if equals and re.search(r"[+-]", left) and re.search(r"[a-zA-Z]", left) and not has_relation:
-        return False
-    return None
+_RULES: tuple[tuple[str, Callable[[str, str], bool | None]], ...] = (
+    ("base", _same_base), ("base", forms.same_clock), ("number", _same_number), ("words", sayings.same_saying),
+    ("words", forms.same_name), ("words", _same_words), ("form", forms.same_list), ("form", forms.same_ratio),
+    ("form", forms.same_residue), ("form", forms.same_function), ("value", same_value), ("equation", forms.same_kind),
+)  # fmt: skip
 
 
 def _is_prose(text: str) -> bool:

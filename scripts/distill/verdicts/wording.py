@@ -49,6 +49,10 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
         # signs
         (r"\\backslash(?![a-zA-Z])", r"\\setminus "),
         (r"\\log_ ?(?:e(?![a-zA-Z])|\{ ?(?:\\(?:mathrm|text) ?\{ ?)?e ?\}? ?\})", r"\\ln "),
+        (r"\\log_ ?(\d) ?(?=\d)", r"\\log_{\1}"),
+        (r"\\langle ?([^<>|\\]*,[^<>|\\]*)\\rangle", r"(\1)"),
+        (r"(?<=\d) ?[xX] ?(?=10\^)", r"\\times "),
+        (r"(?:\{\})?_\{?(\d{1,4})\}? ?C_\{?(\d{1,4})\}?$", r"\\binom{\1}{\2}"),
         (r"\\sqrt ?(\[[^\[\]{}]*\]) ?([0-9a-zA-Z])", r"\\sqrt\1{\2}"),
         (r"\bUS ?(?=\\?\$)", ""),
         (r"(?<![a-zA-Z])\{ ?: ?\}", ":"),
