@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from distill import tables
 from distill.config.lineage import identity
 from distill.config.recipes import TeacherLogprobsJob
+from distill.models.finite import check_read
 from distill.models.folders import model_digest
 from distill.models.teaching import TeacherModel, shared_ids
 from distill.runtime.devices import take
@@ -54,6 +55,8 @@ def load_teacher(args: argparse.Namespace, rendered: pa.Table, recipe: TeacherLo
 def rate(rows: list[dict[str, Any]], teacher: TeacherModel) -> tuple[pa.Table, float]:
     """Return rows of the teacher_logprobs table, and the probability that their tokens hold, summed."""
     found = teacher.logprobs([(row["input_ids"], row["loss_mask"]) for row in rows])
+    for row, (_, values) in zip(rows, found, strict=True):
+        check_read(values.ravel().tolist(), teacher.folder, f"problem {row['problem_id']!r}")
     columns = {
         "problem_id": [row["problem_id"] for row in rows],
         "ids": [ids.ravel() for ids, _ in found],

@@ -1,6 +1,7 @@
 """Likelihoods against the plain forward pass of the library, whatever the batch and the window; the program on rows."""
 
 from pathlib import Path
+from typing import Any
 
 import compute_loglikelihood
 import pytest
@@ -179,3 +180,26 @@ def test_tokens_of_a_part(pieces: tuple[bytes, ...], text: str, span: tuple[int,
 def test_responses_to_problems_of_another_corpus(tmp_path: Path, model: Path) -> None:
     with pytest.raises(InputError, match="problem 'q' is not in"):
         run(tmp_path, model, [{"problem_id": "q", "response": SHORT}])
+
+
+def overflown(monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    """Let the model's numbers overflow, as float16 does, in every row."""
+    whole = loglikelihood.CausalModel.windows
+
+    def windows(self: loglikelihood.CausalModel, rows: list) -> Any:
+        for logits, targets, counted in whole(self, rows):
+            yield logits * float(at), targets, counted
+
+    monkeypatch.setattr(loglikelihood.CausalModel, "windows", windows)
+
+
+@pytest.mark.parametrize("at", ["nan", "inf"])
+def test_numbers_that_overflow_end_the_program_with_the_row(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    overflown(monkeypatch, at)
+    with pytest.raises(InputError, match=r"base: what it computes for draw 0 of problem 'p' is not finite"):
+        run(tmp_path, model, [{"response": SHORT}])
+    assert not (tmp_path / "l/loglikelihoods.parquet").exists()
+    with pytest.raises(InputError, match=r"base: what it computes for problem 'a' is not finite"):
+        rated(tmp_path, model, SOLUTIONS[:1])

@@ -235,3 +235,18 @@ def test_responses_that_none_can_be_rated_of(tmp_path: Path, model: Path) -> Non
 def test_responses_to_problems_of_another_corpus(tmp_path: Path, model: Path) -> None:
     with pytest.raises(InputError, match="problem 'q' is not in"):
         run(tmp_path, model, [{"problem_id": "q", "response": SHORT}])
+
+
+def test_numbers_that_overflow_end_the_program_with_the_row(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SuitabilityModel.windows
+
+    def windows(self: SuitabilityModel, rows: list) -> Any:
+        for logits, targets, counted in whole(self, rows):
+            yield logits * float("nan"), targets, counted
+
+    monkeypatch.setattr(SuitabilityModel, "windows", windows)
+    with pytest.raises(InputError, match=r"base: what it computes for draw 0 of problem 'p' is not finite"):
+        run(tmp_path, model, [{"response": SHORT}])
+    assert not (tmp_path / "l/suitability.parquet").exists()

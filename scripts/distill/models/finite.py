@@ -4,6 +4,8 @@ The files are read without torch (their format: https://github.com/huggingface/s
 """
 
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from distill.runtime.errors import InputError, first_line
@@ -21,6 +23,18 @@ def check_finite(folder: Path) -> None:
     for path in sorted(folder.glob("*.safetensors")):
         for name in _not_finite(path):
             raise InputError(f"{path}: {name} holds numbers that are not finite; get the weights anew, or other ones")
+
+
+def check_read(values: Iterable[float], model: Path | str, row: str) -> None:
+    """Raise InputError that names model and row where a model's own numbers for a row are not finite.
+
+    Finite weights may still overflow: in float16, or with an attention that the library computes in another type.
+    """
+    if not all(map(math.isfinite, values)):
+        raise InputError(
+            f"{model}: what it computes for {row} is not finite, so its numbers overflow there; try other weights, or "
+            "leave the row out"
+        )
 
 
 def _not_finite(path: Path) -> list[str]:

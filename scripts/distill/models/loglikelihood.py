@@ -19,6 +19,7 @@ class CausalModel:
     def __init__(self, folder: Path):
         import torch
 
+        self.folder = folder
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = load_model(folder).to(self._device).eval()
         self.context: int = self._model.config.max_position_embeddings

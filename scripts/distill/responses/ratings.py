@@ -20,6 +20,7 @@ from typing import Any
 from distill import tables
 from distill.config.lineage import found_identity
 from distill.config.recipes import LoglikelihoodJob
+from distill.models.finite import check_read
 from distill.models.folders import load_generation_config, load_tokenizer, model_digest, stop_ids
 from distill.models.prompts import Prompt
 from distill.models.rendering import RenderedRow, Renderer
@@ -173,7 +174,8 @@ def make(
 ) -> tuple[Row, int]:
     """Write the table of a rating and keep it; return the manifest's facts, and how many rows were taken over.
 
-    `args` are `arguments`, `model` loads the model of a folder, which is not done where every row was kept.
+    `args` are `arguments`, `model` loads the model of a folder, which is not done where every row was kept. Raises
+    InputError that names the row where the model's numbers for it are not finite.
     """
     recipe = LoglikelihoodJob.model_validate_json(args.recipe)
     sources = [text_digest(json.dumps(rating.source(row)))[:16] for row in rating.rows]
@@ -188,6 +190,10 @@ def make(
             reader = open_renderer(args.model, args.prompt, recipe), model(args.model)
         for start in range(0, len(missing), PIECE):
             some = rating.rate(missing[start : start + PIECE], *reader)
+            for row, own in zip(missing[start:], some, strict=False):
+                draw = f"draw {row['draw']} of " if "draw" in row else ""
+                values = (value for value in own.values() if isinstance(value, float))
+                check_read(values, args.model, f"{draw}problem {row['problem_id']!r}")
             made += some
             tokens = sum(value for row in some for name, value in row.items() if name.endswith("tokens"))
             progress.update(len(some), tokens=tokens)
