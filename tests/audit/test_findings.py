@@ -233,16 +233,15 @@ def test_tables_swapped_with_each_other(records: bool) -> None:
 
 
 def test_what_is_no_part_of_an_artefact_and_what_a_program_keeps_for_itself() -> None:
-    for name in ("kept/KEY/model.safetensors", "state/KEY/x.bin", ".hidden"):
+    for name in ("kept/KEY/model.safetensors", "state/KEY/x.bin", ".a.parquet.tmp", ".nfs0001", ".snakemake_timestamp"):
         Path(line.FULL.file(name)).parent.mkdir(parents=True, exist_ok=True)
         Path(line.FULL.file(name)).write_text("")
     assert line.told(line.FULL) == []
-    for name in ("extra.parquet", "weights/below/extra.bin"):
+    names = (".hidden", "extra.parquet", "weights/.config.json", "weights/below/.x", "weights/below/extra.bin")
+    for name in names:
         Path(line.FULL.file(name)).parent.mkdir(exist_ok=True)
         Path(line.FULL.file(name)).write_text("")
-    assert [f.detail for f in line.told(line.FULL)] == [
-        "extra.parquet (no file of this artefact)", "weights/below/extra.bin (no file of this artefact)",
-    ]  # fmt: skip
+    assert sorted(f.detail for f in line.told(line.FULL)) == sorted(f"{n} (no file of this artefact)" for n in names)
 
 
 def test_folders_of_no_study_are_listed() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -30,6 +31,7 @@ ASSETS: dict[type[Place], str] = {Report: "distill/report/templates", Browser: "
 UNTRACKED = ("provenance.json", *TIMED)  # inputs that tell how things came about; they re-make nothing
 UNDECLARED = {"kept", "refused", "state"}  # what programs keep for themselves
 SHA256_DIGITS = 64
+_LEFT = re.compile(r"\..*\.tmp|\.nfs.*|\.snakemake.*")
 MISSING, ALTERED, OUT_OF_DATE = "missing", "altered", "out of date"
 
 
@@ -93,7 +95,7 @@ class Audit:
             digest = self.digest(folder / name)
             if digest != stated:
                 yield (MISSING if digest is None else ALTERED), name
-        for name in output_names(folder):
+        for name in [*output_names(folder), *_hidden(folder)]:
             if name not in outputs:
                 yield ALTERED, f"{name} (no file of this artefact)"
         if manifest.get("identity") != json.loads(json.dumps(place.identity)):
@@ -206,6 +208,12 @@ def _files(folder: Path) -> list[Path]:
     """Return the files of an artefact, those of its weights or data among them."""
     inner = [p for name in ("weights", "data") for p in (folder / name).rglob("*") if p.is_file()]
     return _own_files(folder) + inner
+
+
+def _hidden(folder: Path) -> list[str]:
+    """Return the hidden files of an artefact, but what a killed program, Snakemake or NFS has left there."""
+    paths = [*folder.glob(".*"), *(folder / "weights").rglob(".*"), *(folder / "data").rglob(".*")]
+    return sorted(p.relative_to(folder).as_posix() for p in paths if p.is_file() and not _LEFT.fullmatch(p.name))
 
 
 def _own_files(folder: Path) -> list[Path]:
