@@ -5,6 +5,7 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -23,6 +24,7 @@ from distill.config.recipes import GenerateJob, ModelRecipe, StudentRecipe, Teac
 from distill.models.thinking import PRESETS
 from distill.responses import endpoint
 from distill.responses.engines import Completion, Request, load_engine
+from distill.runtime import busy
 from distill.runtime.errors import InputError
 from distill.verdicts.grading import grade
 
@@ -405,3 +407,25 @@ def test_a_thought_that_was_cut_off_without_a_tag(
     assert named == ["<think>\nso \\boxed{1}", "<think>\nso\n</think>\n\n\\boxed{2}"]
     assert "have not opened" not in caplog.text
     assert (grade("1", named[0], "length").verdict, grade("2", named[1]).verdict) == ("cut_off", "correct")
+
+
+def test_a_server_that_answers_with_another_model_is_told_and_recorded(
+    server: ChatServer, model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(busy, "_asked", set())
+    monkeypatch.setattr(busy, "_answered", Counter())
+    assert len(ask(engine(model, server.url), 2)) == 2  # a reply that names no model says nothing
+    choice = {"message": {"content": "7"}, "finish_reason": "stop"}
+
+    def named(name: Any) -> faults.Fault:
+        return faults.body(json.dumps({"model": name, "choices": [choice]}))
+
+    server.plan["Say 0."] = [named(MODEL)]
+    ask(engine(model, server.url), 1)
+    assert "answered_by" not in busy.reading()
+    for i, name in enumerate(["dial-1-2026-01-31", "dial-1-2026-01-31", MODEL, None, ["x"], "\x1b", ""]):
+        server.plan[f"Say {i}."] = [named(name)]
+    assert [c.text for c in ask(engine(model, server.url), 7).values()] == ["7"] * 7
+    lines = [r.getMessage() for r in caplog.records if "was asked for" in r.getMessage()]
+    assert lines == ["the server answers with model 'dial-1-2026-01-31', and 'dial-1' was asked for; are they one?"]
+    assert busy.reading()["answered_by"] == {MODEL: 2, "dial-1-2026-01-31": 2}

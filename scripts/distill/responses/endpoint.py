@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.responses.api_keys import masked, read_key
 from distill.responses.replies import NotAReplyError, PassingError, Reply, UnfitReplyError
+from distill.runtime import busy
 from distill.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ class Endpoint:
             raise _UnreachableError(str(error) or type(error).__name__) from None
         except httpx2.RequestError as error:
             raise BrokenError(f"{type(error).__name__}: {error}") from None
+        busy.note("reply", body.get("model", ""), response.text if response.status_code == 200 else "")
         return self._read(response)
 
     def _read(self, response: "httpx2.Response") -> Reply:
