@@ -5,6 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,44 @@ def test_a_hub_model_is_found_by_its_commit(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"hub model lab/huge at {COMMIT}: cannot be downloaded" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [(403, "GatedRepo", "It is gated: ask for access on its page, and give a token that has it in HF_TOKEN"),
+     (401, "GatedRepo", "It is gated: ask for access"),
+     (404, "RepoNotFound", "There is none of this name, or it is private: give a token that may read it in HF_TOKEN"),
+     (404, "RevisionNotFound", "It has no such commit: `revision` is one of those that its page lists")],
+    ids=["gated", "no token", "missing", "revision"],
+)  # fmt: skip
+@pytest.mark.parametrize("program", ["fetch_model", "fetch_problems"])
+def test_what_the_hub_refuses_is_a_line_that_says_what_to_do(
+    tmp_path: Path, program: str, status: int, code: str, advice: str
+) -> None:
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("X-Error-Code", code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    columns = {} if program == "fetch_model" else {"columns": COLUMNS}
+    command = [sys.executable, REPOSITORY / f"scripts/{program}.py", "--output", tmp_path / "out/table.parquet",
+               "--recipe", recipe(hub="lab/one", revision=COMMIT, **columns)]  # fmt: skip
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        env = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "PATH": "/bin"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
+        hub.shutdown()
+    assert done.returncode == 1
+    assert f"lab/one at {COMMIT}: cannot be downloaded ({status} Client Error. {advice}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.glob("out/**/*") if path.is_file()]
 
 
 def test_a_hub_dataset_is_that_of_its_commit(tmp_path: Path) -> None:

@@ -17,4 +17,18 @@ def snapshot(kind: str, hub: str, revision: str, patterns: Sequence[str] | None)
     try:
         return Path(snapshot_download(hub, repo_type=kind, revision=revision, allow_patterns=patterns))
     except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise InputError(f"hub {kind} {hub} at {revision}: cannot be downloaded ({first_line(error)})") from None
+        raise InputError(f"hub {kind} {hub} at {revision}: cannot be downloaded ({_why(error)})") from None
+
+
+def _why(error: Exception) -> str:
+    """Return what the hub says, and what to do about it."""
+    from huggingface_hub import errors
+
+    said = first_line(error)
+    if isinstance(error, errors.GatedRepoError):
+        return f"{said} It is gated: ask for access on its page, and give a token that has it in HF_TOKEN"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"{said} There is none of this name, or it is private: give a token that may read it in HF_TOKEN"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{said} It has no such commit: `revision` is one of those that its page lists"
+    return said
