@@ -18,6 +18,16 @@ LACKING = next(p for p in ("wandb", "trackio", "tensorboard") if importlib.util.
 REFUSED = {
     "unknown target": ({"lora": {"targets": ["q_proj", "query"]}}, f"no module 'query'; this model has {MODULES}"),
     "pattern": ({"lora": {"targets": r".*\.query"}}, rf"no module '.*\\.query'; this model has {MODULES}"),
+    "broken pattern": (
+        {"lora": {"targets": "(q_proj"}},
+        "is no regular expression (missing ), unterminated subpattern",
+    ),
+    "no target": ({"lora": {"targets": []}}, f"lora.targets: names no module; this model has {MODULES}"),
+    "norm": ({"lora": {"targets": ["input_layernorm"]}}, "'input_layernorm' is a Qwen3RMSNorm, which takes no adapter"),
+    "container": (
+        {"lora": {"targets": ["q_proj", "mlp"]}},
+        "'mlp' is a Qwen3MLP, which takes no adapter; this model has",
+    ),
     "liger": ({"liger": True}, "training: liger needs a GPU, and there is none; leave the key out here"),
     "flash": ({"attention": "flash_attention_2"}, "flash_attention_2 needs a GPU, and there is none"),
     "report_to": ({"report_to": [LACKING]}, f"`report_to: [{LACKING}]` needs the package {LACKING}; install it"),

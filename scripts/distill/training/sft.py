@@ -6,6 +6,7 @@ devices is in the arithmetic, and no update weighs a short row more than a long 
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,17 +113,32 @@ def adapt(model: Any, lora: LoraRecipe) -> Any:
 
 
 def check_targets(model: Any, targets: str | list[str]) -> None:
-    """Raise InputError where `targets` names a module that the model has not (a text may be a regular expression)."""
+    """Raise InputError where `targets`, names or a regular expression, has none in the model, or one without adapters."""
     from peft.tuners.lora import LoraConfig, LoraModel
 
     linear = sorted({name.rsplit(".", 1)[-1] for name, m in model.named_modules() if "Linear" in type(m).__name__})
+    has = f"this model has {', '.join(linear)}, or `all-linear`"
+    if not targets:
+        raise InputError(f"lora.targets: names no module; {has}")
     for target in [targets] if isinstance(targets, str) else targets:
         config = LoraConfig(target_modules=target if isinstance(targets, str) else [target])
-        found = target == "all-linear" or any(
-            LoraModel._check_target_module_exists(config, name) for name, _ in model.named_modules()
-        )
-        if not found:
-            raise InputError(f"lora.targets: no module {target!r}; this model has {', '.join(linear)}, or `all-linear`")
+        try:
+            found = [m for n, m in model.named_modules() if LoraModel._check_target_module_exists(config, n)]
+        except re.error as error:
+            raise InputError(f"lora.targets: {target!r} is no regular expression ({error}); {has}") from None
+        if not found and target != "all-linear":
+            raise InputError(f"lora.targets: no module {target!r}; {has}")
+        if unfit := [type(m).__name__ for m in found if not _takes_adapter(m)]:
+            raise InputError(f"lora.targets: {target!r} is a {unfit[0]}, which takes no adapter; {has}")
+
+
+def _takes_adapter(module: Any) -> bool:
+    """Whether PEFT has adapters for a module."""
+    import torch
+
+    name = type(module).__name__
+    is_known = isinstance(module, (torch.nn.Embedding, torch.nn.MultiheadAttention))
+    return is_known or "Linear" in name or name.startswith("Conv")
 
 
 def build_trainer(
