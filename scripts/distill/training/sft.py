@@ -113,7 +113,7 @@ def adapt(model: Any, lora: LoraRecipe) -> Any:
 
 
 def check_targets(model: Any, targets: str | list[str]) -> None:
-    """Raise InputError where `targets`, names or a regular expression, has none in the model, or one without adapters."""
+    """Raise InputError where `targets` (a text may be a pattern) has none in the model, or one without adapters."""
     from peft.tuners.lora import LoraConfig, LoraModel
 
     linear = sorted({name.rsplit(".", 1)[-1] for name, m in model.named_modules() if "Linear" in type(m).__name__})
