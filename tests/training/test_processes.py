@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,13 @@ if "RANK" in os.environ:
 """
 
 
-@pytest.mark.parametrize("keys", [{}, {"sharding": "fsdp"}], ids=["whole", "fsdp"])
+no_deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+DEEPSPEED = pytest.param({"sharding": "deepspeed"}, marks=no_deepspeed, id="deepspeed")
+
+
+@pytest.mark.parametrize(
+    "keys", [pytest.param({}, id="whole"), pytest.param({"sharding": "fsdp"}, id="fsdp"), DEEPSPEED]
+)
 @pytest.mark.parametrize("kind", ["full", "lora"])
 def test_two_devices_train_as_one_does(
     inputs: Path,  # noqa: F811
@@ -116,10 +123,15 @@ def goes_on(training: Training, inputs: Path, undisturbed: Path, **keys: Any) ->
     assert "state" not in again.left()
 
 
-def test_a_lost_device_ends_all_and_the_next_run_goes_on(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("keys", [pytest.param({"sharding": "fsdp"}, id="fsdp"), DEEPSPEED])
+def test_a_lost_device_ends_all_and_the_next_run_goes_on(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    keys: dict[str, Any],
+) -> None:
     # Norms of cut-up weights are sums in another order, so the undisturbed training is one on two devices as well.
-    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, sharding="fsdp", **LONG)
-    training = Training(inputs, tmp_path / "killed/weights", 2, sharding="fsdp", **LONG)
+    undisturbed = Training(inputs, tmp_path / "whole/weights", 2, **keys, **LONG)
+    training = Training(inputs, tmp_path / "killed/weights", 2, **keys, **LONG)
     training.until_saved()
     first, second = training.ranks()
     os.kill(second, signal.SIGKILL)
@@ -130,7 +142,7 @@ def test_a_lost_device_ends_all_and_the_next_run_goes_on(inputs: Path, tmp_path:
     )
     assert not is_running(first)
     assert undisturbed.ended() == 0
-    goes_on(training, inputs, undisturbed.output, sharding="fsdp")
+    goes_on(training, inputs, undisturbed.output, **keys)
 
 
 def test_no_process_outlives_the_program_and_the_next_run_goes_on(
@@ -240,14 +252,19 @@ def test_nothing_is_cut_up_for_one_process_and_the_log_says_so(
     assert sharding.effective("none", 2) == "none"
 
 
-@pytest.mark.parametrize(("gpu", "words"), [(False, "needs GPUs, and there are none"), (True, "the package deepspeed")])
-def test_deepspeed_without_a_gpu_or_its_package_is_refused(
-    gpu: bool, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("gpu", [False, True])
+def test_deepspeed_without_its_package_is_refused(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match="needs the package deepspeed; install it, or take `sharding: fsdp`"):
         sharding.check("deepspeed", gpu)
     sharding.check("fsdp", gpu)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_deepspeed_holds_weights_in_32_bits(precision: str) -> None:
+    found = sharding.options("deepspeed", precision)
+    assert (found["bf16"], found["deepspeed"]["bf16"]) == (False, {"enabled": False})
+    assert found["deepspeed"]["torch_autocast"]["enabled"] == (precision == "bfloat16")
 
 
 class Prepared:

@@ -106,6 +106,8 @@ def work(task: Callable[[str], None], arguments: Sequence[str]) -> None:
     try:
         task(job)
         execution.tell()
+        sys.stdout.flush()
+        os._exit(0)  # what is left are threads of libraries, which may abort when the interpreter takes them down
     except OSError:
         raise
     except Exception as error:

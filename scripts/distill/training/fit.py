@@ -66,9 +66,10 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     sft.settle(job.seed)
     # A state of cut-up weights is of use to those alone.
     state = job.state if recipe.sharding == "none" else job.state / recipe.sharding
+    sft.check_machine(recipe)
+    model = load_student(job.model, recipe)  # before the arguments, after which DeepSpeed would cut it up at once
     args = sft.arguments(recipe, job.seed, state, len(updates))
     tokenizer = load_tokenizer(job.model)
-    model = load_student(job.model, recipe)
     saved = last_state(state)
     done = int(saved.name.split("-")[1]) if saved else 0
     teacher = TeacherLogprobs.read(job.logprobs, rendered, recipe.distil) if job.logprobs and recipe.distil else None

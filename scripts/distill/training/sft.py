@@ -55,7 +55,7 @@ def options(recipe: TrainJob, seed: int, state: Path, updates: int, gpu: bool) -
         "report_to": list(recipe.report_to) or "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
-        **sharding.options(recipe.sharding),
+        **sharding.options(recipe.sharding, recipe.precision),
     }
 
 
@@ -64,10 +64,20 @@ def arguments(recipe: TrainJob, seed: int, state: Path, updates: int, kind: Any 
 
     Raises InputError for what this machine or environment lacks.
     """
+    from transformers import TrainingArguments
+
+    gpu = check_machine(recipe)
+    args = (kind or TrainingArguments)(**{**options(recipe, seed, state, updates, gpu), **more})
+    args._n_gpu = min(args.n_gpu, 1)  # one process, one device: transformers would split its rows over all it sees
+    sharding.keep_sums_exact(args)
+    return args
+
+
+def check_machine(recipe: TrainJob) -> bool:
+    """Return whether there is a GPU. Raises InputError for what this machine or environment lacks."""
     from importlib.util import find_spec
 
     import torch
-    from transformers import TrainingArguments
 
     gpu = torch.cuda.is_available()
     kernels = {"liger": ("liger_kernel", recipe.liger),
@@ -81,10 +91,7 @@ def arguments(recipe: TrainJob, seed: int, state: Path, updates: int, kind: Any 
         if find_spec(package) is None:
             raise InputError(f"`report_to: [{package}]` needs the package {package}; install it, or leave it out")
     sharding.check(recipe.sharding, gpu)
-    args = (kind or TrainingArguments)(**{**options(recipe, seed, state, updates, gpu), **more})
-    args._n_gpu = min(args.n_gpu, 1)  # one process, one device: transformers would split its rows over all it sees
-    sharding.keep_sums_exact(args)
-    return args
+    return gpu
 
 
 def settle(seed: int) -> None:

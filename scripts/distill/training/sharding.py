@@ -5,11 +5,14 @@ this machine lacks, and `check_in_effect` looks at the prepared model.
 """
 
 import logging
+import os
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "sharding"
 
@@ -23,20 +26,43 @@ def effective(sharding: str, processes: int) -> str:
 
 
 def check(sharding: str, gpu: bool) -> None:
-    """Raise InputError where this machine or environment cannot cut weights up in the way that a recipe asks for."""
+    """Raise InputError where this environment cannot cut weights up in the way that a recipe asks for.
+
+    Without `gpu` DeepSpeed is told to work between processes on processors.
+    """
     if sharding != "deepspeed":
         return
-    if not gpu:
-        raise InputError("`sharding: deepspeed` needs GPUs, and there are none; take `fsdp` or `none` here")
     if find_spec("deepspeed") is None:
         raise InputError("`sharding: deepspeed` needs the package deepspeed; install it, or take `sharding: fsdp`")
+    # It warns of torch's own names at each exchange.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    if not gpu:
+        _use_deepspeed_on_cpu()
 
 
-def options(sharding: str) -> dict[str, Any]:
-    """Return transformers' `TrainingArguments` that ask for it."""
+def _use_deepspeed_on_cpu() -> None:
+    """Begin DeepSpeed's group by gloo: transformers begins one that it does not know of where there are no GPUs."""
+    os.environ |= {"DS_ACCELERATOR": "cpu", "ACCELERATE_USE_DEEPSPEED": "true"}
+    import deepspeed
+    from deepspeed.comm import torch as backend
+
+    if not deepspeed.comm.is_initialized():
+        backend.build_shm_op = lambda: None  # built with a compiler at the start, and gloo does without it
+        deepspeed.init_distributed("gloo", verbose=False)
+
+
+def options(sharding: str, precision: str) -> dict[str, Any]:
+    """Return transformers' `TrainingArguments` that ask for it.
+
+    DeepSpeed's own bfloat16 would hold the weights in 16 bits, and save them so: it casts as the others do (autocast).
+    """
     if sharding == "fsdp":
         return {"fsdp": True, "fsdp_config": str(RESOURCES / "fsdp2.json")}
-    return {"deepspeed": str(RESOURCES / "deepspeed-zero3.json")} if sharding == "deepspeed" else {}
+    if sharding != "deepspeed":
+        return {}
+    config = read_json(RESOURCES / "deepspeed-zero3.json")
+    autocast = {"enabled": precision == "bfloat16", "dtype": "bfloat16"}
+    return {"deepspeed": {**config, "torch_autocast": autocast}, "bf16": False}
 
 
 def keep_sums_exact(args: Any) -> None:
