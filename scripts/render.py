@@ -24,7 +24,7 @@ from distill.models.folders import load_generation_config, load_tokenizer, stop_
 from distill.models.prompts import Prompt
 from distill.models.rendering import REMEDIES, Refusal, Renderer, Unrenderable
 from distill.models.templates import ChatTemplate
-from distill.models.trial import TRIAL, check_written
+from distill.models.trial import check_prompt
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest, text_digest
 from distill.runtime.imports import import_without_torch
@@ -53,14 +53,6 @@ def rendered_rows(train: pa.Table, renderer: Renderer, recipe: RenderJob) -> Ite
             arrays = {"input_ids": np.array(ids, np.int32), "loss_mask": mask, "length": len(ids)}
             yield {**common, "lost": lost, "over": over, "added": rendered.added, "added_tokens": rendered.added_tokens,
                    **arrays}  # fmt: skip
-
-
-def check_system(renderer: Renderer) -> None:
-    """Raise InputError where the student's chat template does not write what its recipe lets the system say."""
-    messages = renderer.prompt.messages(TRIAL)
-    text, who = renderer.template.prompt_text(messages), f"{renderer.tokenizer.name_or_path}: the chat template"
-    for message in messages:
-        check_written(who, text, f"what the {message['role']} says", message["content"])
 
 
 def check_bound(rows: list[dict[str, Any]], bound: float, model: str) -> None:
@@ -123,7 +115,7 @@ def main(argv: list[str] | None = None) -> None:
     template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
     renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
     renderer.check()
-    check_system(renderer)
+    check_prompt(template, renderer.prompt)
     rows = list(rendered_rows(train, renderer, recipe))
     check_bound(rows, recipe.max_unrenderable, tokenizer.name_or_path)
     kept = [r for r in rows if r["lost"] is None]

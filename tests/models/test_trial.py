@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from helpers import PROMPTS, REPOSITORY
-from render import check_system
 
 from distill.models.prompts import Prompt
-from distill.models.rendering import Renderer
 from distill.models.templates import ChatTemplate
-from distill.models.trial import check_template
+from distill.models.trial import check_prompt, check_template
 from distill.runtime.errors import InputError
 
 WHOLE = (
@@ -82,9 +80,9 @@ def test_a_system_text_that_the_template_leaves_out_is_refused() -> None:
     silent = WHOLE.replace("<|{{ m.role }}|>{{ m.content }}", "{% if m.role != 'system' %}{{ m.content }}{% endif %}")
     for source, system in ((WHOLE, "Be brief."), (silent, None), (silent, "Be brief.")):
         tokenizer.chat_template = source
-        renderer = Renderer(ChatTemplate(tokenizer), [0], Prompt(PROMPTS / "plain.jinja", system))
+        template, prompt = ChatTemplate(tokenizer), Prompt(PROMPTS / "plain.jinja", system)
         if source == silent and system:
             with pytest.raises(InputError, match="leaves out or changes what the system says"):
-                check_system(renderer)
+                check_prompt(template, prompt)
         else:
-            check_system(renderer)
+            check_prompt(template, prompt)

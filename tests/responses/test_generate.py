@@ -222,7 +222,25 @@ def test_a_prompt_is_rendered_once(tmp_path: Path, model: Path, monkeypatch: pyt
 
     monkeypatch.setattr(SANDBOX, "render", counted)
     run(tmp_path, model)
-    assert rendered["prompt"] == 1 + 12  # the file is tried once
+    assert rendered["prompt"] == 2 + 12  # the file and the chat template are tried once
+
+
+def test_a_teacher_whose_template_leaves_out_the_system_text_is_not_asked(tmp_path: Path) -> None:
+    shutil.copytree(TOY / "teacher-short", tmp_path / "silent")
+    template = tmp_path / "silent/chat_template.jinja"
+    silent = "{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}"
+    template.write_text(silent + template.read_text())
+    teacher, output = base_model(tmp_path / "base", tmp_path / "silent"), tmp_path / "d/responses.parquet"
+    options = arguments(tmp_path, teacher, PROBLEMS, output)
+    keys = json.loads(options[options.index("--recipe") + 1])
+    for system in ("Be brief.", None):
+        options[options.index("--recipe") + 1] = recipe(**keys, system=system)
+        if system:
+            with pytest.raises(InputError, match="the chat template leaves out or changes what the system says"):
+                generate.main(options)
+            assert not output.exists()
+        else:
+            generate.main(options)
 
 
 def test_shards_together_are_the_corpus(tmp_path: Path, model: Path) -> None:

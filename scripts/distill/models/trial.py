@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from distill.models.prompts import Prompt
 from distill.models.sandbox import SANDBOX
-from distill.models.templates import PROBE
+from distill.models.templates import PROBE, ChatTemplate
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 
@@ -32,6 +33,14 @@ def check_template(folder: Path, source: str | None) -> None:
     if short is None or long is None or PROBE[0]["content"] not in short:
         return
     check_written(f"{folder}: the chat template", long, "what the user says", TRIAL)
+
+
+def check_prompt(template: ChatTemplate, prompt: Prompt) -> None:
+    """Raise InputError where a model's chat template does not write what prompt and system of its recipe say."""
+    messages = prompt.messages(TRIAL)
+    text, who = template.prompt_text(messages), f"{template.tokenizer.name_or_path}: the chat template"
+    for message in messages:
+        check_written(who, text, f"what the {message['role']} says", message["content"])
 
 
 def check_written(who: str, text: str, what: str, said: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from distill import tables
 from distill.config.recipes import GenerateJob, needed_gpus
 from distill.models.prompts import Prompt
+from distill.models.trial import check_prompt
 from distill.responses.engines import Completion, Engine, Request, load_engine
 from distill.responses.kept import Question, find_rows, question, row_seed, shard_seed
 from distill.responses.refusals import FirstRefusals
@@ -34,10 +35,15 @@ class Answerer:
     engine: Engine | None = None
 
     def start(self, seed: int) -> Engine:
-        """Return the loaded model; `seed` is for engines that have one for all rows."""
+        """Return the loaded model; `seed` is for engines that have one for all rows.
+
+        Raises InputError where its chat template leaves out what the prompt or the system says.
+        """
         if self.engine is None:
             take(self.gpus, least=needed_gpus(self.recipe))
             self.engine = load_engine(self.model, self.recipe, seed)
+            if self.engine.template is not None:
+                check_prompt(self.engine.template, self.prompt)
             busy.note("ready")
         return self.engine
 
