@@ -22,7 +22,6 @@ from distill.runtime.devices import take, visible
 from distill.runtime.errors import InputError
 from distill.runtime.ports import claimed
 from distill.runtime.run import run
-from distill.runtime.slurm import STEP
 from distill.runtime.supervisor import Limits, Supervisor
 
 ANY, HERE = "0.0.0.0", "127.0.0.1"
@@ -94,8 +93,6 @@ def main(argv: list[str] | None = None) -> None:
         check(args.model)
         if keys.nodes == 1:
             take(keys.gpus, least=keys.gpus)
-        else:
-            os.environ.update(STEP)
 
     Supervisor(args.folder, words, limits_of(keys), host, listen).run(prepare)
 

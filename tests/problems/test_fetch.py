@@ -213,24 +213,17 @@ def test_a_hub_model_is_found_by_its_commit(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "advice"),
-    [(403, "GatedRepo", "It is gated: ask for access on its page, and give a token that has it in HF_TOKEN"),
-     (401, "GatedRepo", "It is gated: ask for access"),
-     (404, "RepoNotFound", "There is none of this name, or it is private: give a token that may read it in HF_TOKEN"),
-     (404, "RevisionNotFound", "It has no such commit: `revision` is one of those that its page lists")],
-    ids=["gated", "no token", "missing", "revision"],
-)  # fmt: skip
-@pytest.mark.parametrize("program", ["fetch_model", "fetch_problems"])
-def test_what_the_hub_refuses_is_a_line_that_says_what_to_do(
-    tmp_path: Path, program: str, status: int, code: str, advice: str
-) -> None:
+def told_by_a_hub(tmp_path: Path, program: str, status: int, code: str, page: bytes = b"") -> str:
+    """Run a program against a hub that answers everything alike; return what it says, which is no traceback."""
+
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(page)))
             self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(page)
 
         do_HEAD = do_GET  # noqa: N815
 
@@ -246,9 +239,32 @@ def test_what_the_hub_refuses_is_a_line_that_says_what_to_do(
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=env)
         hub.shutdown()
     assert done.returncode == 1
-    assert f"lab/one at {COMMIT}: cannot be downloaded ({status} Client Error. {advice}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not [path for path in tmp_path.glob("out/**/*") if path.is_file()]
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [(403, "GatedRepo", "It is gated: ask for access on its page, and give a token that has it in HF_TOKEN"),
+     (401, "GatedRepo", "It is gated: ask for access"),
+     (404, "RepoNotFound", "There is none of this name, or it is private: give a token that may read it in HF_TOKEN"),
+     (404, "RevisionNotFound", "It has no such commit: `revision` is one of those that its page lists")],
+    ids=["gated", "no token", "missing", "revision"],
+)  # fmt: skip
+@pytest.mark.parametrize("program", ["fetch_model", "fetch_problems"])
+def test_what_the_hub_refuses_is_a_line_that_says_what_to_do(
+    tmp_path: Path, program: str, status: int, code: str, advice: str
+) -> None:
+    said = told_by_a_hub(tmp_path, program, status, code)
+    assert f"lab/one at {COMMIT}: cannot be downloaded ({status} Client Error. {advice}" in said
+
+
+@pytest.mark.parametrize("page", [b"<html>Log in</html>", b"", b"[1]"], ids=["login", "empty", "list"])
+@pytest.mark.parametrize("program", ["fetch_model", "fetch_problems"])
+def test_what_is_no_hub_is_a_line(tmp_path: Path, program: str, page: bytes) -> None:
+    said = told_by_a_hub(tmp_path, program, 200, "", page)
+    assert f"lab/one at {COMMIT}: cannot be downloaded (what answers is no hub: " in said
 
 
 def test_a_hub_dataset_is_that_of_its_commit(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from distill.runtime.errors import InputError, first_line
 
+# What the library ends with where an answer is not the JSON that it takes it for; names that are none are ValueErrors.
+_NO_HUB = (ValueError, KeyError, TypeError, AttributeError)
+
 
 def snapshot(kind: str, hub: str, revision: str, patterns: Sequence[str] | None) -> Path:
     """Return the folder of one commit of a hub repository of a `kind` (`model` or `dataset`), downloaded if needed.
@@ -12,11 +15,11 @@ def snapshot(kind: str, hub: str, revision: str, patterns: Sequence[str] | None)
     `patterns` (globs) limits the files. Raises InputError when it is neither cached nor to be had.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         return Path(snapshot_download(hub, repo_type=kind, revision=revision, allow_patterns=patterns))
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
+    except (OSError, HfHubHTTPError, *_NO_HUB) as error:
         raise InputError(f"hub {kind} {hub} at {revision}: cannot be downloaded ({_why(error)})") from None
 
 
@@ -25,6 +28,8 @@ def _why(error: Exception) -> str:
     from huggingface_hub import errors
 
     said = first_line(error)
+    if isinstance(error, _NO_HUB) and not isinstance(error, errors.HFValidationError):
+        return f"what answers is no hub: {said}; does a proxy ask for a login?"
     if isinstance(error, errors.GatedRepoError):
         return f"{said} It is gated: ask for access on its page, and give a token that has it in HF_TOKEN"
     if isinstance(error, errors.RepositoryNotFoundError):

@@ -13,6 +13,7 @@ from distill.config.recipes import ServeRecipe
 from distill.models.folders import Origin, check_weights, is_served, origin, served_name
 from distill.responses.engines.vllm import lora_rank, precision
 from distill.runtime.errors import InputError
+from distill.runtime.slurm import srun
 
 NAME = "model"  # under which a server has the weights of a folder
 # Every node of a job starts its part; the first is the one that is asked.
@@ -126,6 +127,4 @@ def _on_nodes(keys: ServeRecipe, words: Sequence[str], master: tuple[str, int]) 
         meet, others = ["--dist-init-addr", f"{host}:{port}"], ""
     words = [*words, "--nnodes", str(keys.nodes), *meet]
     every = 'set -- "$@" --node-rank "$SLURM_PROCID"; ' + NODES.format(others=others)
-    nodes = str(keys.nodes)
-    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1",
-            "sh", "-c", every, "node", *words]  # fmt: skip
+    return [*srun(keys.nodes, 1), "sh", "-c", every, "node", *words]

@@ -27,6 +27,7 @@ from typing import Any, Self, get_args
 from distill.runtime import busy, execution
 from distill.runtime.errors import InputError, StepTooLargeError, is_out_of_memory, memory_words
 from distill.runtime.files import write_json
+from distill.runtime.slurm import srun
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def run_group(module: str, job: str, processes: int, nodes: int, place: Path) ->
         command = [sys.executable, "-m", module, job, folder]
         try:
             if nodes > 1:
-                ranks.append(_start([*_srun(nodes, processes), *command], group))
+                ranks.append(_start([*srun(nodes, processes), *command], group))
             else:
                 for rank in range(processes):
                     own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
@@ -147,12 +148,6 @@ def check_devices(processes: int, gpus: int) -> None:
     """Raise InputError for more processes than there are GPUs, where there are any."""
     if 0 < gpus < processes:
         raise InputError(f"--processes {processes}: there are {gpus} GPUs here, and each process needs one")
-
-
-def _srun(nodes: int, processes: int) -> list[str]:
-    """Return what starts the group on the nodes of this SLURM job. Its processes may use all cores of the job."""
-    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes * processes}", f"--ntasks-per-node={processes}",
-            "--kill-on-bad-exit=1", "--overlap", "--cpu-bind=none"]  # fmt: skip
 
 
 def _start(command: Sequence[str], own: Mapping[str, object]) -> subprocess.Popen[bytes]:

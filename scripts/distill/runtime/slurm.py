@@ -23,9 +23,6 @@ REFUSALS = re.compile(
 OPTIONS = {"slurm_partition": "--partition", "slurm_account": "--account", "constraint": "--constraint", "qos": "--qos",
            "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
 GPUS = {"gpu": "--gpus", "gpu_per_node": "--gpus-per-node"}
-# For `srun`, in variables: what it starts on the nodes of a job may use all cores there (of itself it may bind each
-# process to one), beside what else runs in the job, and all of it ends with the first that fails.
-STEP = {"SLURM_CPU_BIND": "none", "SLURM_OVERLAP": "1", "SLURM_KILL_BAD_EXIT": "1"}
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,16 @@ def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partition
             refused.append(f"SLURM would not run {rule}: {said} ({' '.join(words)})")
     if refused:
         raise InputError("\n".join(refused))
+
+
+def srun(nodes: int, processes: int) -> list[str]:
+    """Return what starts a command as so many processes on each of some nodes of this job.
+
+    They may use all cores there (of itself srun may bind each process to one), beside what else runs in the job, and
+    all of them end with the first that fails.
+    """
+    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes * processes}", f"--ntasks-per-node={processes}",
+            "--kill-on-bad-exit=1", "--overlap", "--cpu-bind=none"]  # fmt: skip
 
 
 def options(resources: Mapping[str, Any], threads: int) -> list[str]:
