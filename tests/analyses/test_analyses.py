@@ -222,7 +222,9 @@ def test_time_on_gpus_counts_for_each_of_them(tmp_path: Path) -> None:
     other = hand_made.put(tmp_path, lineage.TrainedModel("s", "t", "d", 2), "train", 90.0)
     files = {"provenance": [each.with_name("provenance.json") for each in (path, other)], "scores": [], "models": []}
     (text,) = hand_made.section(tmp_path, "cost", files)["text"]
-    assert text.startswith("Models took trainings 3.0 hours of GPU and 1.5 minutes of processor time.")
+    assert text.startswith(
+        "Time that jobs with models took: trainings 3.0 hours of GPU and 1.5 minutes of processor. A model"
+    )
 
 
 def test_how_much_trainings_took_at_once(tmp_path: Path) -> None:
@@ -265,8 +267,9 @@ def test_how_long_models_were_at_work(tmp_path: Path) -> None:
     content = hand_made.section(tmp_path, "cost", {"provenance": files, "scores": [], "models": []})
     assert content["blocks"][0]["text"][1].startswith("Models were at work for 73% of the 165 s")
     assert content["text"] == [
-        "Models took teachers' responses 2.5 minutes of processor, trainings 50 seconds of processor and students' "
-        "answers 50 seconds of processor time. Engines behind a server count as long as they were waited for."
+        "Time that jobs with models took: teachers' responses 2.5 minutes of processor, trainings 50 seconds of "
+        "processor and students' answers 50 seconds of processor. A model behind a server counts as long as its "
+        "answers were waited for."
     ]
     assert content["columns"] == ["program", "model", "jobs", "seconds", "busy seconds", "busy share"]
     assert [tuple(row[name] for name in content["columns"]) for row in content["rows"]] == [

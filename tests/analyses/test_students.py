@@ -262,3 +262,19 @@ def test_of_many_students_a_contrast_has_one_sentence_and_theirs_are_folded(tmp_
     content = hand_made.section(tmp_path, "answers", {"gaps": write(tmp_path / "gaps.csv", [*rows[:3], *few])})
     assert content["blocks"] == []
     assert read_json(tmp_path / lineage.Analysis("answers").file("section.json")) == content
+
+
+def test_gains_over_the_untouched_student_stand_under_the_answers(tmp_path: Path) -> None:
+    over = {**GAP, "family": "gains over base", "gap": "gain_over_base", "minus": "base"}
+    content = hand_made.section(tmp_path, "answers", {"gaps": write(tmp_path / "gaps.csv", [GAP, over])})
+    top, gained = content["blocks"]
+    assert top["tables"][0]["rows"] == content["rows"]
+    assert (gained["title"], gained["open"]) == ("Against no training", True)
+    ((row,),) = [table["rows"] for table in gained["tables"]]
+    assert row["student"] == "s"
+    assert row["answer"].startswith("gains: hard +")
+    many = [{**GAP, "student": f"s{number}"} for number in range(4)]
+    content = hand_made.section(tmp_path, "answers", {"gaps": write(tmp_path / "gaps.csv", [*many, over])})
+    assert [(block["title"], block["open"]) for block in content["blocks"][1:]] == [
+        ("Each student", False), ("Against no training", False),
+    ]  # fmt: skip

@@ -9,6 +9,7 @@ from analyses import hand_made
 from distill import analyses, tables
 from distill.analyses import token_shift_tables as made
 from distill.config import lineage
+from distill.config.labels import JOINT
 
 NEEDS = analyses.load("token_shift").NEEDS
 
@@ -34,8 +35,8 @@ def test_shares_of_arms_by_hand(content: dict[str, Any]) -> None:
     # 12 tokens of two responses, by two seeds: 5 shifted, 2 marginal. Of the problems 3 of 8 and 2 of 4 are shifted.
     assert rows[2] == {
         "student": "s", "trained on": "hard", "responses": 4, "tokens": 24, "unshifted": "41.7", "marginal": "16.7",
-        "shifted": "41.7 (0.0 to 100.0)", "nats": "1.000", "of style": "100.0", "of words": "0.0",
-        "of mathematics": "0.0", "of layout": "0.0", "of stop": "100.0",
+        "shifted": "41.7 (0.0 to 100.0)", "nats": "1.000", "of style": "100.0 of 8", "of words": "0.0 of 4",
+        "of mathematics": "0.0 of 8", "of layout": "0.0 of 2", "of stop": "100.0 of 2",
     }  # fmt: skip
     for row in (rows[0], rows[1], rows[3]):
         assert (row["unshifted"], row["marginal"], row["shifted"]) == ("100.0", "0.0", "0.0 (0.0 to 0.0)")
@@ -45,9 +46,9 @@ def test_shares_of_arms_by_hand(content: dict[str, Any]) -> None:
 def test_the_tokens_that_are_shifted_most(content: dict[str, Any]) -> None:
     rows = rows_of(content, 1)
     # Ranks 9, 200 (which counts as 100), 4 and 8; the stop token is shifted twice only.
-    assert rows[2] == {"student": "s", "trained on": "hard", "words and style": "wait 8 of 8 (rank 30.2)",
-                       "mathematics": "", "layout and stop": ""}  # fmt: skip
-    assert rows[0]["words and style"] == ""
+    assert rows[2] == {"student": "s", "trained on": "hard", "style": "“wait” 8 of 8, rank 30.2".replace(" ", JOINT),
+                       "words": "", "mathematics": "", "layout": "", "stop": ""}  # fmt: skip
+    assert rows[0]["style"] == ""
 
 
 def test_the_other_direction(content: dict[str, Any]) -> None:
@@ -68,8 +69,9 @@ def test_the_table_has_every_seed_and_source(content: dict[str, Any]) -> None:
 
 
 def test_what_could_not_be_read_is_told(content: dict[str, Any]) -> None:
-    (said,) = content["blocks"][0]["text"]
-    assert said.startswith("8 of 24 responses could not be read and do not count: failed requests")
+    said, unread = content["blocks"][0]["text"]
+    assert said == "s would not have written so: 41.7 % after hard, 0.0 % after easy; of its own before training 0.0 %."
+    assert unread.startswith("8 of 24 responses could not be read and do not count: failed requests")
 
 
 def test_shards_count_together_and_other_benchmarks_too(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from distill.scores.answers import answers, summaries
+from distill.scores.answers import answers, over_untouched, summaries
 from distill.scores.gaps import by_size
 
 ROW = {"family": "declared", "study": "y", "gap": "g", "student": "s", "training": "t", "measure": "accuracy",
@@ -47,7 +47,7 @@ def said(**changes: Any) -> str:
          "s does worse on a than on one of b, c (-9.0 to -1.0)"),
         ({**BEST, "reading": "undecided"}, "whether a beats the best of b, c is undecided (+1.0 to +9.0)"),
         ({**BEST, "reading": "these models"},
-         "against the best of b, c nothing is said beyond these models (+1.0 to +9.0)"),
+         "against the best of b, c, of these models alone (+1.0 to +9.0)"),
         ({**BEST, "reading": "smaller than 9.5 points"},
          "a and the best of b, c lie apart by smaller than 9.5 points (+1.0 to +9.0)"),
         ({"student": "l - s", "plus": "h of l", "minus": "h of s"},
@@ -109,3 +109,22 @@ def test_students_of_a_contrast_stand_by_size_and_contrasts_as_they_were() -> No
     assert [(row["gap"], row["student"]) for row in found] == [
         (gap, student) for gap in ("z", "g") for student in ("small", "large", "unknown")
     ]
+
+
+def test_what_trainings_gained_over_the_untouched_student_stands_in_one_sentence() -> None:
+    over = {**ROW, "family": "gains over base", "gap": "gain_over_base", "minus": "base"}
+    rows = [
+        {**over, "plus": "x"},
+        {**over, "plus": "y", **DOWN, "reading": "loss, smaller than 6.0 points"},
+        {**over, "plus": "z", "estimate": 0.001, "reading": "undecided"},
+        {**over, "plus": "w", "estimate": 0.1},
+        {**over, "plus": "v", "student": "t", "reading": "these two models"},
+        {**over, "plus": "u", "primary": ""},  # a benchmark under a mean
+        {**over, "plus": "u", "measure": "solution", "family": "gains over base, likelihood of the solutions"},
+        ROW,
+    ]
+    assert over_untouched(rows) == [
+        {"student": "s", "answer": "gains: x +5.0, w +10.0; loses: y -5.0; undecided: z +0.1."},
+        {"student": "t", "answer": "these models alone: v +5.0."},
+    ]
+    assert over_untouched([ROW]) == []

@@ -58,7 +58,10 @@ def _spent(spent: Mapping[str, Iterable[Row]]) -> str:
             parts.append(f"{who} {' and '.join(f'{_amount(each)} of {kind}' for kind, each in sorted(took.items()))}")
     if not parts:
         return "Nothing here was made by a model that ran here."
-    return f"Models took {_listed(parts)} time. Engines behind a server count as long as they were waited for."
+    return (
+        f"Time that jobs with models took: {_listed(parts)}. A model behind a server counts as long as its answers "
+        "were waited for."
+    )
 
 
 def _amount(hours: float) -> str:
@@ -100,7 +103,8 @@ def _share_text(facts: list[Row]) -> str:
     busy, alive = shares
     return (
         f"Models were at work for {busy / alive:.0%} of the {alive:.0f} s that their programs ran; the rest is "
-        "imports, loading and writing: on a GPU its idle time. What a scheduler adds before a start comes on top."
+        "imports, loading and writing: on a GPU its idle time. What a scheduler adds before a start comes on top. Busy "
+        "shares are of this time, which begins before the seconds of a job do."
     )
 
 

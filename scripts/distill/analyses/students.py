@@ -30,7 +30,8 @@ OF_CONTRASTS = (
     "A contrast is the difference in accuracy between two arms of one student on the same problems; a gap between gaps "
     "is that of one student less that of another. Interval (95 %) and p come from one statistic, which knows two "
     "sources of chance: the problems that were asked, and the training, from arms of the same student and training "
-    "that have several seeds (SD, in points).",
+    "that have several seeds (SD, in points). An SD of 0.0 says that their seeds differ by no more than answers do by "
+    "chance; an arm of one seed is judged by that of its fellows. Differences are of the means of all seeds.",
     "A reading is about the data. Gain or loss: p, corrected for all contrasts of the study that can have a reading "
     "(Holm; gains over the untouched student for themselves), is at most 0.05. Smaller than d: the interval lies "
     "within the smallest gap that matters to the study. Undecided: neither, which does not mean that there is no "

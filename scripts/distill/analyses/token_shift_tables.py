@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distill.analyses.arm_names import arm_names
 from distill.analyses.section import Row
 from distill.analyses.student_tables import UNTOUCHED
+from distill.config.labels import JOINT
 from distill.config.lineage import BASE
 from distill.runtime.files import read_json
 
@@ -20,9 +21,11 @@ SHOWN = 8  # tokens of an arm and sort
 LEAST = 3  # times that a token must be shifted to be shown
 SUMS = ("tokens", "marginal", "shifted", "loglikelihood")
 COUNTS = ("count", "marginal", "shifted", "ranks")
+SHARE = 0.1  # of its uses
 OFTEN = (
-    f"Up to {SHOWN} tokens of each sort that were shifted {LEAST} times or more: how often, of how many, and the mean "
-    "rank of all of these (a rank above 100 counts as 100)."
+    f"Up to {SHOWN} tokens of each kind, those shifted most often first: each in quotes, how often it was shifted and "
+    "how often written, and its mean rank over all that was written (above 100 counts as 100). Left out is what was "
+    f"shifted less than {LEAST} times, or in less than {SHARE:.0%} of its uses."
 )
 
 
@@ -157,39 +160,59 @@ def share_rows(shifts: Iterable[Shift]) -> list[Row]:
         row["shifted"] = _percent(shifted.sum(), total)
         row["shifted"] += f" ({low:.1f} to {high:.1f})" if len(tokens) > 1 else ""
         row["nats"] = f"{-nats.sum() / total:.3f}"
-        row |= {f"of {kind}": _percent(part, of) for kind, (of, part) in of_kinds(each.types).items()}
+        kinds = of_kinds(each.types)
+        row |= {f"of {kind}": f"{_percent(part, of)} of {of}" if of else None for kind, (of, part) in kinds.items()}
         rows.append(row)
     return rows
+
+
+def said(arms: Sequence[Shift]) -> list[str]:
+    """Return a sentence per student: between which arms the share of shifted tokens lies."""
+    sentences = []
+    for student in dict.fromkeys(each.student for each in arms):
+        shares = {}
+        for each in arms:
+            if each.student == student:
+                tokens, _, shifted, _ = (each.problems[f"{name}_sum"].to_numpy().sum() for name in SUMS)
+                shares[each.name["trained on"]] = 100 * shifted / tokens
+        before = shares.pop(UNTOUCHED, None)
+        if shares:
+            least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+            itself = "" if before is None else f"; of its own before training {before:.1f} %"
+            between = f"{shares[most]:.1f} % after {most}" + (
+                f", {shares[least]:.1f} % after {least}" if least != most else ""
+            )
+            sentences.append(f"{student} would not have written so: {between}{itself}.")
+    return sentences
 
 
 def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f}" if whole else "none"
+    return f"{100 * part / whole:.1f}"
 
 
 def token_rows(shifts: Iterable[Shift]) -> list[Row]:
-    """Return a row per arm with its most shifted words and its most shifted other tokens."""
+    """Return a row per arm with the tokens of each kind that were shifted most often."""
     rows = []
     for each in shifts:
         row: Row = {"student": each.student, **each.name}
-        row["words and style"] = _most(each.types, ("style", "words"))
-        row["mathematics"] = _most(each.types, ("mathematics",))
-        row["layout and stop"] = _most(each.types, ("layout", "stop"))
+        row |= {kind: _most(each.types, kind) for kind in KINDS}
         rows.append(row)
     return rows
 
 
-def _most(types: "pa.Table", kinds: Sequence[str]) -> str:
-    """Return in words the tokens of some kinds that are shifted most often."""
-    import pyarrow as pa
+def _most(types: "pa.Table", kind: str) -> str:
+    """Return in words the tokens of a kind that are shifted most often."""
     import pyarrow.compute as pc
 
-    own = types.filter(pc.and_(pc.is_in(types["kind"], pa.array(kinds)), pc.greater_equal(types["shifted"], LEAST)))
-    order = [("shifted", "descending"), ("count", "ascending"), ("token", "ascending"), ("kind", "ascending")]
-    listed = own.sort_by(order).slice(0, SHOWN).to_pylist()
-    return ", ".join(
-        f"{_shown(row['token'])} {row['shifted']} of {row['count']} (rank {row['ranks'] / row['count']:.1f})"
+    shares = pc.divide(pc.cast(types["shifted"], "float64"), types["count"])
+    often = pc.and_(pc.greater_equal(types["shifted"], LEAST), pc.greater_equal(shares, SHARE))
+    order = [("shifted", "descending"), ("count", "ascending"), ("token", "ascending")]
+    listed = types.filter(pc.and_(pc.equal(types["kind"], kind), often)).sort_by(order).slice(0, SHOWN).to_pylist()
+    shown = (
+        f"\u201c{_shown(row['token'])}\u201d {row['shifted']} of {row['count']}, rank {row['ranks'] / row['count']:.1f}"
         for row in listed
     )
+    return "; ".join(each.replace(" ", JOINT) for each in shown)
 
 
 def _shown(token: str) -> str:

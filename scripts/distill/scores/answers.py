@@ -6,8 +6,9 @@ what is undecided, smaller than what matters, or not comparable. How sure it is 
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from distill.config.contrasts import BEST_OF
+from distill.config.contrasts import BEST_OF, GAINS
 from distill.config.lineage import BASE
+from distill.scores.measures import ACCURACY
 from distill.scores.numbers import points
 from distill.scores.readings import (
     GAIN,
@@ -27,6 +28,7 @@ from distill.scores.readings import (
 from distill.training.parity import NOT_COMPARABLE
 
 DECLARED = "as declared: "  # how a parity begins that a study has declared
+_OVER_UNTOUCHED = {GAIN: "gains", LOSS: "loses", TWO_MODELS: "these models alone", MODELS: "these models alone"}
 LIKE = 0.05  # loss tokens that differ by less are called alike
 
 
@@ -35,6 +37,20 @@ def answers(rows: Iterable[Row]) -> list[dict[str, str]]:
     return [
         {"contrast": gap, "student": student, "answer": f"{'; '.join([*map(_clause, own), *_fairness(own)])}."}
         for (_, gap, _, student), own in _grouped(rows, "study", "gap", "measure", "student").items()
+    ]
+
+
+def over_untouched(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Return `student` and `answer`: what its trainings gained over it in accuracy, the arms of a reading together."""
+    students: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for row in rows:
+        if row["family"] == ACCURACY.family(GAINS) and row["primary"] == "yes" and row["measure"] == ACCURACY.name:
+            words = students.setdefault((row["study"], row["student"]), {})
+            word = (row["reading"] or UNDECIDED).split(", ")[0]
+            words.setdefault(_OVER_UNTOUCHED.get(word, word), []).append(f"{row['plus']} {amount(row)}")
+    return [
+        {"student": student, "answer": f"{'; '.join(f'{word}: ' + ', '.join(arms) for word, arms in words.items())}."}
+        for (_, student), words in students.items()
     ]
 
 
@@ -115,7 +131,7 @@ def _against_the_best(student: str, plus: str, minus: str, word: str, row: Row) 
         GAIN_OVER_ALL: f"{student} does better on {plus} than on each of {others}",
         LOSS_TO_BEST: f"{student} does worse on {plus} than on one of {others}",
         UNDECIDED: f"whether {plus} beats {minus} is undecided",
-        MODELS: f"against {minus} nothing is said beyond these models",
+        MODELS: f"against {minus}, of these models alone",
     }.get(word, f"{plus} and {minus} lie apart by {word}")
     return f"{said} ({interval(row)})"
 
