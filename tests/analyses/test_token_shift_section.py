@@ -44,11 +44,10 @@ def test_shares_of_arms_by_hand(content: dict[str, Any]) -> None:
 
 
 def test_the_tokens_that_are_shifted_most(content: dict[str, Any]) -> None:
-    rows = rows_of(content, 1)
+    (row,) = rows_of(content, 1)  # nothing else is shifted
     # Ranks 9, 200 (which counts as 100), 4 and 8; the stop token is shifted twice only.
-    assert rows[2] == {"student": "s", "trained on": "hard", "style": "“wait” 8 of 8, rank 30.2".replace(" ", JOINT),
+    assert row == {"student": "s", "trained on": "hard", "style": "“wait” 8 of 8, rank 30.2".replace(" ", JOINT),
                        "words": "", "mathematics": "", "layout": "", "stop": ""}  # fmt: skip
-    assert rows[0]["style"] == ""
 
 
 def test_the_other_direction(content: dict[str, Any]) -> None:
@@ -70,7 +69,7 @@ def test_the_table_has_every_seed_and_source(content: dict[str, Any]) -> None:
 
 def test_what_could_not_be_read_is_told(content: dict[str, Any]) -> None:
     said, unread = content["blocks"][0]["text"]
-    assert said == "s would not have written so: 41.7 % after hard, 0.0 % after easy; of its own before training 0.0 %."
+    assert said == "Of what s writes, 41.7 % after hard, 0.0 % after easy is shifted, and 0.0 % before any training."
     assert unread.startswith("8 of 24 responses could not be read and do not count: failed requests")
 
 

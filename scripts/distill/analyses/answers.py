@@ -16,8 +16,8 @@ ORDER = 5
 LABELLED = True
 FEW = 3  # students; with more a contrast has one sentence, and theirs are folded under it
 TEXT = (
-    "A sentence says what can be said of its contrast, and no more: `gains` and `loses` are of the data. `Had more` "
-    "and `had less` are of the models that were trained, where no second seed says how trainings differ; they hold "
+    "A sentence says what can be said of its contrast, and no more: “gains” and “loses” are of the data. “Had more” "
+    "and “had less” are of the models that were trained, where no second seed says how trainings differ; they hold "
     "of other trainings if the standard deviation (SD) of their accuracy is below the points that are named."
 )
 UNTOUCHED = (
@@ -62,8 +62,7 @@ def _blocks(gaps: Sequence[Row], said: Sequence[Row], gained: Sequence[Row]) -> 
     rows = sorted([*rows, *short], key=lambda row: list(counts).index(row["contrast"]))
     each = Table("Answers by student", [row for row in said if row["contrast"] in many], columns, dense=False)
     untouched = Table("Gains over the untouched student", gained, ("student", "answer"), dense=False)
-    return (
-        *([Block("", tables=(Table("Answers", rows, columns, dense=False),), open=True)] if rows else []),
-        *([Block("Each student", tables=(each,))] if many else []),
-        *([Block("Against no training", text=(UNTOUCHED,), tables=(untouched,), open=not many)] if gained else []),
-    )
+    shown = [Block("", tables=(Table("Answers", rows, columns, dense=False),), open=True)] if rows else []
+    folded = [Block("Each student", tables=(each,))] if many else []
+    over = [Block("Against no training", text=(UNTOUCHED,), tables=(untouched,), open=not many)] if gained else []
+    return (*shown, *folded, *over)

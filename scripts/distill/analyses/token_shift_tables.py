@@ -178,11 +178,10 @@ def said(arms: Sequence[Shift]) -> list[str]:
         before = shares.pop(UNTOUCHED, None)
         if shares:
             least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-            itself = "" if before is None else f"; of its own before training {before:.1f} %"
-            between = f"{shares[most]:.1f} % after {most}" + (
-                f", {shares[least]:.1f} % after {least}" if least != most else ""
-            )
-            sentences.append(f"{student} would not have written so: {between}{itself}.")
+            itself = "" if before is None else f", and {before:.1f} % before any training"
+            between = f"{shares[most]:.1f} % after {most}"
+            between += f", {shares[least]:.1f} % after {least}" if least != most else ""
+            sentences.append(f"Of what {student} writes, {between} is shifted{itself}.")
     return sentences
 
 
@@ -191,12 +190,13 @@ def _percent(part: float, whole: float) -> str:
 
 
 def token_rows(shifts: Iterable[Shift]) -> list[Row]:
-    """Return a row per arm with the tokens of each kind that were shifted most often."""
+    """Return a row per arm with the tokens of each kind that were shifted most often; none where there are no such."""
     rows = []
     for each in shifts:
         row: Row = {"student": each.student, **each.name}
-        row |= {kind: _most(each.types, kind) for kind in KINDS}
-        rows.append(row)
+        most = {kind: _most(each.types, kind) for kind in KINDS}
+        if any(most.values()):
+            rows.append(row | most)
     return rows
 
 
