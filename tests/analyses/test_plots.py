@@ -342,3 +342,9 @@ def test_the_page_has_the_first_seeds_of_many_rows() -> None:
     (table,) = section.first_seeds([{"arm": "s/base", "n": 0}, *rows])
     assert {row["arm"] for row in table.rows} == {"s/base", *(f"s/t/d{n}/seed-9" for n in range(section.MOST))}
     assert section.first_seeds(rows[: section.MOST]) == ()
+
+
+def test_lines_are_told_apart_and_none_looks_like_the_untouched_student() -> None:
+    looks = [plots.look(place) for place in range(40)]
+    assert len({(each["color"], each["marker"]) for each in looks}) == 40
+    assert score_plots.UNTOUCHED["color"] not in {each["color"] for each in looks}

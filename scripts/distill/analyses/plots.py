@@ -137,8 +137,9 @@ def _is_unseen(letter: str) -> bool:
 
 
 def look(place: int) -> dict[str, str]:
-    """Return the colour and the marker of the line at a place of the legend."""
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place // len(COLOURS) % len(MARKERS)]}
+    """Return the colour and the marker of the line at a place of the legend; black is the untouched student's."""
+    lines = len(COLOURS) - 1
+    return {"color": COLOURS[place % lines], "marker": MARKERS[place // lines % len(MARKERS)]}
 
 
 def logarithmic(axis: Any, which: str = "y") -> None:
