@@ -243,7 +243,7 @@ def without_golds(folder: Path, url: str, prompt: str = "correct", agreement: Pa
     known = problems_table(
         folder / "problems.parquet", [{"problem_id": i, "answer": "", "problem": f"What is {i}?"} for i in GOLDS]
     )
-    texts = {"a": r"\boxed{two}", "b": r"\boxed{9}", "c": r"\boxed{two}", "d": "no idea", "e": r"\boxed{two}"}
+    texts = {"a": r"\boxed{V}", "b": r"\boxed{9}", "c": r"\boxed{V}", "d": "no idea", "e": r"\boxed{V}"}
     ends = {"c": "length"}
     rows = [{"problem_id": i, "response": t, "finish_reason": ends.get(i, "stop")} for i, t in texts.items()]
     responses = responses_table(folder / "r.parquet", rows)
@@ -269,7 +269,7 @@ def test_without_golds_the_judge_sees_problem_and_answer_of_every_usable_respons
     assert [(r["problem_id"], r["judgement"]) for r in rows] == [("a", "equal"), ("b", "different"), ("e", "equal")]
     asked = [body["messages"][0]["content"] for body in endpoint.requests]
     assert all("Reference" not in text for text in asked)
-    assert ["Problem: What is a?\n\nGiven answer: two\n" in text for text in asked] == [True, False, False]
+    assert ["Problem: What is a?\n\nGiven answer: V\n" in text for text in asked] == [True, False, False]
     assert manifest(output)["golds"] == {"origin": "judge"}
     files = {"responses": [str(tmp_path / "r.parquet")], "verdicts": [str(tmp_path / "v/verdicts.parquet")]}
     for judged, rows_made, origin in ((True, 2, "judge"), (False, 5, "none")):
