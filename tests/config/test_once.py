@@ -1,6 +1,5 @@
 """What is asked many times is worked out once, and for other things anew."""
 
-
 from distill.config.once import once_each, once_for
 
 

@@ -10,6 +10,7 @@ import pytest
 from helpers import TOY, base_model
 from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
 
+from distill import tables
 from distill.runtime.errors import InputError
 from distill.training.state import state_folder
 
@@ -104,3 +105,37 @@ def test_the_state_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
     assert (tmp_path / "one/checkpoint-8").is_dir()
     assert list(state_folder(tmp_path, "three").iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["three"]
+
+
+def altered(data: Path, folder: Path, **columns: list[Any]) -> Path:
+    """Return a copy of rendered rows and student whose third row has other values in some columns."""
+    shutil.copytree(data, folder)
+    rows = tables.read(folder / "rendered.parquet", tables.RENDERED).to_pylist()
+    rows[2] |= columns
+    tables.write(folder / "rendered.parquet", tables.build(rows, tables.RENDERED), tables.RENDERED)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"input_ids": [], "loss_mask": [], "length": 0}, "no token that is taught"),
+        ({"input_ids": [5], "loss_mask": [1], "length": 1}, "no token that is taught"),
+        ({"input_ids": [5, 6, 7], "loss_mask": [1, 0, 0], "length": 3}, "no token that is taught"),
+        ({"input_ids": [5, 6], "loss_mask": [0, 1, 1], "length": 2}, "2 ids, a loss mask of 3 and the length 2"),
+        ({"input_ids": [5, 6], "loss_mask": [0, 1], "length": 9}, "2 ids, a loss mask of 2 and the length 9"),
+        ({"input_ids": [5, 71], "loss_mask": [0, 1], "length": 2}, "ids from 5 to 71, and the model 71 tokens"),
+        ({"input_ids": [-1, 6], "loss_mask": [0, 1], "length": 2}, "ids from -1 to 6, and the model 71 tokens"),
+    ],
+)
+def test_a_row_that_cannot_be_trained_on_is_named(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    columns: dict[str, Any],
+    words: str,
+) -> None:
+    data = altered(inputs, tmp_path / "data", **columns)
+    said = refused(data, tmp_path / "m/weights")
+    assert said.startswith(f"{data / 'rendered.parquet'}: the row of problem '02' has ")
+    assert words in said
+    assert said.endswith("; render the dataset anew")

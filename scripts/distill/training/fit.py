@@ -23,6 +23,7 @@ from distill.runtime.run import run
 from distill.training import sft, sharding
 from distill.training.distillation import TeacherLogprobs
 from distill.training.outcome import save
+from distill.training.rows import check_ids, check_rows
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Signals, Watch, check_weights
@@ -61,6 +62,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     recipe = TrainJob.parse(job.recipe, job.execution)
     recipe = recipe.model_copy(update={"sharding": sharding.effective(recipe.sharding, processes)})
     rendered = tables.read(job.rendered, tables.RENDERED)
+    check_rows(rendered, job.rendered)
     rows, held_out = split(rendered, recipe)
     updates = plan_updates(rows, recipe, job.seed)
     sft.settle(job.seed)
@@ -68,6 +70,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     state = job.state if recipe.sharding == "none" else job.state / recipe.sharding
     sft.check_machine(recipe)
     model = load_student(job.model, recipe)  # before the arguments, after which DeepSpeed would cut it up at once
+    check_ids(rendered, job.rendered, model.get_input_embeddings().num_embeddings)
     args = sft.arguments(recipe, job.seed, state, len(updates))
     tokenizer = load_tokenizer(job.model)
     saved = last_state(state)
