@@ -139,3 +139,17 @@ def test_a_row_that_cannot_be_trained_on_is_named(
     assert said.startswith(f"{data / 'rendered.parquet'}: the row of problem '02' has ")
     assert words in said
     assert said.endswith("; render the dataset anew")
+
+
+def test_rows_beyond_the_context_of_the_student_are_told(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids = [5, 6] * 300  # the toy reads 512 tokens
+    data = altered(inputs, tmp_path / "data", input_ids=ids, loss_mask=[0] + [1] * 599, length=600)
+    run(data, tmp_path / "m/weights", max_updates=1)
+    assert "1 of 22 rows are longer than the 512 tokens that the student was made for" in caplog.text
+    caplog.clear()
+    run(inputs, tmp_path / "n/weights", max_updates=1)
+    assert "longer than" not in caplog.text

@@ -70,7 +70,8 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
     state = job.state if recipe.sharding == "none" else job.state / recipe.sharding
     sft.check_machine(recipe)
     model = load_student(job.model, recipe)  # before the arguments, after which DeepSpeed would cut it up at once
-    check_ids(rendered, job.rendered, model.get_input_embeddings().num_embeddings)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    check_ids(rendered, job.rendered, model.get_input_embeddings().num_embeddings, context)
     args = sft.arguments(recipe, job.seed, state, len(updates))
     tokenizer = load_tokenizer(job.model)
     saved = last_state(state)

@@ -1,5 +1,7 @@
 """Rendered rows looked at before a training: one that cannot be trained on would end it in the middle."""
 
+import logging
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +28,19 @@ def check_rows(rendered: pa.Table, path: Path) -> None:
             raise _wrong(rendered, place, path, "no token that is taught")
 
 
-def check_ids(rendered: pa.Table, path: Path, vocabulary: int) -> None:
-    """Raise InputError that names the first row with an id which a model of so many tokens does not have."""
+def check_ids(rendered: pa.Table, path: Path, vocabulary: int, context: int | None) -> None:
+    """Raise InputError that names the first row with an id which a model of so many tokens does not have.
+
+    Rows that are longer than its context (None: it has none) are told: a training may stretch it, and may mean to.
+    """
     for place, ids in enumerate(rendered["input_ids"].to_numpy()):
         if ids.min() < 0 or ids.max() >= vocabulary:
-            raise _wrong(
-                rendered, place, path, f"ids from {ids.min()} to {ids.max()}, and the model {vocabulary} tokens"
-            )
+            has = f"ids from {ids.min()} to {ids.max()}, and the model {vocabulary} tokens"
+            raise _wrong(rendered, place, path, has)
+    over = pc.sum(pc.greater(rendered["length"], context or math.inf)).as_py()
+    if over:
+        logging.warning("%d of %d rows are longer than the %d tokens that the student was made for; lower the "
+                        "`cutoff`, unless the training is to stretch that", over, rendered.num_rows, context)  # fmt: skip
 
 
 def _wrong(rendered: pa.Table, place: int, path: Path, has: str) -> InputError:
