@@ -39,8 +39,13 @@ def check_ids(rendered: pa.Table, path: Path, vocabulary: int, context: int | No
             raise _wrong(rendered, place, path, has)
     over = pc.sum(pc.greater(rendered["length"], context or math.inf)).as_py()
     if over:
-        logging.warning("%d of %d rows are longer than the %d tokens that the student was made for; lower the "
-                        "`cutoff`, unless the training is to stretch that", over, rendered.num_rows, context)  # fmt: skip
+        logging.warning(
+            "%d of %d rows are longer than the %d tokens that the student was made for; lower the `cutoff`, unless the "
+            "training is to stretch that",
+            over,
+            rendered.num_rows,
+            context,
+        )
 
 
 def _wrong(rendered: pa.Table, place: int, path: Path, has: str) -> InputError:
