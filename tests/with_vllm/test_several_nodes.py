@@ -34,6 +34,10 @@ class Both(SlurmStudy, Mixed):
         return {**super().environment(), "PYTHONPATH": str(facts.parents[1])}
 
 
+# With a program in vLLM's place tests/slurm/test_served_nodes.py is quick, and part of the continuous integration.
+pytestmark = pytest.mark.skipif(not os.environ.get("VLLM_NODES"), reason="six minutes; VLLM_NODES=1 runs it")
+
+
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason := why_not():
