@@ -11,12 +11,13 @@ from distill.analyses.section import Row
 from distill.analyses.student_tables import UNTOUCHED
 from distill.config.labels import JOINT
 from distill.config.lineage import BASE
+from distill.models.token_shift import TokenKind
 from distill.runtime.files import read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KINDS = ("style", "words", "mathematics", "layout", "stop")
+KINDS = tuple(kind.value for kind in TokenKind)
 SHOWN = 8  # tokens of an arm and sort
 LEAST = 3  # times that a token must be shifted to be shown
 SUMS = ("tokens", "marginal", "shifted", "loglikelihood")
@@ -55,6 +56,13 @@ class File:
 
         table = tables.read(self.path, tables.TOKEN_SHIFT)
         return table.filter(pc.greater(pc.fill_null(table["tokens"], 0), 0))
+
+    @cached_property
+    def types(self) -> "pa.Table":
+        """Return the tokens of these rows by text and kind: COUNTS of each, summed."""
+        import pyarrow as pa
+
+        return _summed(pa.Table.from_struct_array(self.table["types"].combine_chunks().flatten()))
 
 
 @dataclass(frozen=True)
@@ -125,8 +133,7 @@ def types_of(files: Iterable[File]) -> "pa.Table":
     """Return the tokens of tables by text and kind: COUNTS of each, summed."""
     import pyarrow as pa
 
-    parts = [_summed(pa.Table.from_struct_array(file.table["types"].combine_chunks().flatten())) for file in files]
-    return _summed(pa.concat_tables(parts))
+    return _summed(pa.concat_tables([file.types for file in files]))
 
 
 def _summed(rows: "pa.Table") -> "pa.Table":
