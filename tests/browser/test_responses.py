@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from analyses import hand_made
-from browser.looking import figures, open_at, said, settled, table, whole_table, words
+from browser.looking import figures, open_at, said, settled, table, until, whole_table, words
 from report import browsed
 
 from distill.config import lineage
@@ -215,7 +215,7 @@ def test_what_a_model_writes_is_text(page: Any, site: Path) -> None:
         problem_id = f"p{number:02d}"
         open_at(page, site, arm=ARM.path, problem=problem_id, draw="0")
         page.locator(".side .text").first.wait_for(state="attached")
-        page.wait_for_function("document.querySelector('.side .text').textContent.length > 0")
+        until(page, "document.querySelector('.side .text').textContent.length > 0")
         tags, marked = page.evaluate(INSIDE)
         assert not {"script", "img", "svg", "a", "iframe", "style", "link", "b", "i", "object", "embed"} & set(tags)
         assert marked == []
@@ -264,12 +264,12 @@ def test_the_form_and_the_address_say_the_same(page: Any, site: Path) -> None:
     rows = [row for row in rows if row["response_tokens"] >= 3000 and found(row, "p1")]
     assert figures(page)[0] == len(rows)
     page.go_back()
-    page.wait_for_function("!location.hash.includes('search')")
+    until(page, "!location.hash.includes('search')")
     settled(page)
     assert page.locator("[name=search]").input_value() == ""
     assert page.locator("[name=min]").input_value() == "3000"
     page.get_by_role("button", name="Show all").click()
-    page.wait_for_function("!location.hash.includes('counted')")
+    until(page, "!location.hash.includes('counted')")
     settled(page)
     assert figures(page)[0] == browsed.PROBLEMS * browsed.DRAWS
     assert page.locator("[name=arm]").input_value() == ARM.path
@@ -288,7 +288,7 @@ def test_data_that_lacks_is_told_in_a_line(page: Any, site: Path) -> None:
     away = path.rename(path.with_suffix(".away"))
     try:
         page.goto(f"{(site / 'browser/index.html').as_uri()}#arm=all")
-        page.wait_for_function("document.getElementById('count').textContent.includes('cannot be read')")
+        until(page, "document.getElementById('count').textContent.includes('cannot be read')")
         assert page.locator("#count").inner_text() == (
             "data/rows-3.js cannot be read; make the page again: snakemake report"
         )
@@ -307,7 +307,7 @@ def test_keys_alone_lead_to_a_response(page: Any, site: Path) -> None:
     assert outline == "solid"
     first = page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'of-problem'")
+    until(page, "document.activeElement.id === 'of-problem'")
     assert page.evaluate("document.activeElement.textContent") == f"Problem {first}"
 
 
