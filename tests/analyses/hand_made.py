@@ -228,6 +228,7 @@ def results(root: Path, benchmarks: tuple[str, ...] = ("b",)) -> Files:
             path.with_name("provenance.json"),
             recipe={"corpus": "c0", "teachers": ["long", "short"], "shares": SHARES[dataset]},
         )
+    files["dataset_recipes"] = [path.with_name("provenance.json") for path in files["datasets"]]
     whole = {"rows_in": 3, "rows_out": 2, "lost": {"too_long": 1}}
     nothing = {"min": 0, "max": 0, "total": 0, "texts": {}}
     files["rendered"] = [put(root, lineage.Rendered("s", "t", d), "render", rows=2, cutoff=64, truncated=0,

@@ -65,7 +65,8 @@ def results(root: Path, recipe: Row, sizes: list[int], samples: int, updates: in
     files |= shifted(root, recipe, arms)
     files |= {"likelihoods": [], **suited(root, [arm.student for arm in arms], names)}
     files["unrendered"] = [unrendered(root, *pair) for pair in pairs]
-    beside = ("train_logs", "suitability_tables", "train_rows", "unrendered", "token_shift_tables")
+    files["dataset_recipes"] = [path.with_name("provenance.json") for path in files["datasets"]]
+    beside = ("dataset_recipes", "train_logs", "suitability_tables", "train_rows", "unrendered", "token_shift_tables")
     files["provenance"] = [path.with_name("provenance.json") for kind, paths in files.items() if kind not in beside
                            for path in paths]  # fmt: skip
     return files

@@ -10,12 +10,12 @@ from typing import Any
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.analyses.student_tables import primary
 from distill.config.labels import Labels
-from distill.config.lineage import BASE
+from distill.config.lineage import BASE, identity
 from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.numbers import interval, points
 
-NEEDS = ("means", "datasets", "provenance")
+NEEDS = ("means", "datasets", "dataset_recipes")
 ORDER = 33
 LABELLED = True
 LEAST = 3  # shares of a curve: two are a contrast, which stands with the student
@@ -48,7 +48,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on mix shares, from means.csv and the recipes of the datasets."""
     from distill.analyses import share_plots
 
-    found = curves(read_csv(*inputs["means"]), recipes(inputs["datasets"]))
+    found = curves(read_csv(*inputs["means"]), recipes(inputs["dataset_recipes"]))
     rows: list[Row] = [
         {"study": curve.study, "student": curve.student, "training": curve.training, "mix": curve.name, "share": share,
          "accuracy": points(row["accuracy"]), "95 % interval": interval(row), "seeds": row["n_seeds"]}
@@ -63,14 +63,10 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(shown)))
 
 
-def recipes(manifests: Iterable[Path]) -> dict[str, dict[str, Any]]:
+def recipes(provenances: Iterable[Path]) -> dict[str, dict[str, Any]]:
     """Return dataset -> the recipe that it was made by."""
-    found = {}
-    for path in manifests:
-        recipe = read_json(path.with_name("provenance.json")).get("recipe")
-        if recipe:
-            found[read_json(path)["identity"]["dataset"]] = recipe
-    return found
+    made = {identity(path.parent)["dataset"]: read_json(path).get("recipe") for path in provenances}
+    return {dataset: recipe for dataset, recipe in made.items() if recipe}
 
 
 def curves(means: Sequence[Mapping[str, Any]], made: Mapping[str, Mapping[str, Any]]) -> list[Curve]:

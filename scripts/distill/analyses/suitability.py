@@ -10,7 +10,8 @@ from distill.scores.csvs import read_csv
 if TYPE_CHECKING:
     from distill.analyses.suitability_tables import Rated
 
-NEEDS = ("suitability", "suitability_tables", "datasets", "train_rows", "rendered", "unrendered", "gaps")
+NEEDS = ("suitability", "suitability_tables", "datasets", "dataset_recipes", "train_rows", "rendered", "unrendered",
+         "gaps")  # fmt: skip
 ORDER = 36
 LABELLED = True
 TEXT = (

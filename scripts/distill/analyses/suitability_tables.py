@@ -57,7 +57,7 @@ def rated(inputs: Inputs) -> list[Rated]:
     """Return every rendered dataset whose rows were rated by its student, by student and training."""
     from distill.scores.suitability import figures
 
-    keyed, made = read_rated(inputs["suitability_tables"], inputs["suitability"]), recipes(inputs["datasets"])
+    keyed, made = read_rated(inputs["suitability_tables"], inputs["suitability"]), recipes(inputs["dataset_recipes"])
     train = {path.parent.name: path for path in inputs["train_rows"]}
     lost = {path.parent: path for path in inputs["unrendered"]}
     found = []

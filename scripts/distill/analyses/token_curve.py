@@ -15,7 +15,7 @@ from distill.runtime.files import read_json
 from distill.scores.csvs import read_csv
 from distill.scores.numbers import interval, points
 
-NEEDS = ("means", "datasets", "models", "provenance")
+NEEDS = ("means", "datasets", "dataset_recipes", "models")
 ORDER = 34
 LABELLED = True
 LEAST = 2  # budgets of a curve
@@ -47,7 +47,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     """Return the section on the token curve, from means.csv, the models' manifests and the datasets' recipes."""
     from distill.analyses import token_plots
 
-    found = curves(read_csv(*inputs["means"]), recipes(inputs["datasets"]), map(read_json, inputs["models"]))
+    found = curves(read_csv(*inputs["means"]), recipes(inputs["dataset_recipes"]), map(read_json, inputs["models"]))
     rows: list[Row] = [
         {"study": curve.study, "student": curve.student, "curve": curve.name, "dataset": row["dataset"],
          "training": row["training"], "loss tokens": round(tokens), "accuracy": points(row["accuracy"]),

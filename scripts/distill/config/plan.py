@@ -61,7 +61,8 @@ MAIN_FILES: dict[type[Place], str] = {
 # Kinds of files that lie beside the manifests of a stage.
 BESIDE = {"train_logs": ("models", "train_log.parquet"), "suitability_tables": ("suitability", "suitability.parquet"),
           "token_shift_tables": ("token_shift", "token_shift.parquet"),
-          "train_rows": ("datasets", "train.parquet"), "unrendered": ("rendered", "ledger.parquet")}  # fmt: skip
+          "train_rows": ("datasets", "train.parquet"), "dataset_recipes": ("datasets", "provenance.json"),
+          "unrendered": ("rendered", "ledger.parquet")}  # fmt: skip
 
 T = TypeVar("T")
 AnswersT = TypeVar("AnswersT", bound=Answers)
