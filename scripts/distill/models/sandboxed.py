@@ -1,16 +1,11 @@
-"""The process in which templates run: prompts and chat templates are programs that others wrote.
+"""What renders templates in a process with limits: prompts and chat templates are programs that others wrote.
 
-It reads one request a line and writes one reply a line, both JSON. `distill.models.sandbox` starts it as a file, with
-nothing of this project imported, and the kernel ends it at its limits of CPU time and memory: an endless loop, a
-product of 10^10 letters in C code and a deep recursion cost this process only. What a template sees depends on its
-request alone: the clock is pinned or refused, and what draws random numbers is not there.
+`distill.runtime.limits` loads this file with nothing else of this project, and answers with it. What a template sees
+depends on its request alone: the clock is pinned or refused, and what draws random numbers is not there.
 """
 
 import datetime
 import json
-import resource
-import sys
-import time
 from typing import Any
 
 import jinja2
@@ -109,25 +104,3 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # whatever a stranger's program raises
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         return {"error": text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"}
-
-
-def _limit(kind: int, value: int) -> None:
-    """Set a soft limit of the kernel, no higher than the hard one that a cluster may have set."""
-    hard = resource.getrlimit(kind)[1]
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def main() -> None:
-    """Answer requests until there are no more."""
-    _limit(resource.RLIMIT_AS, MEMORY)
-    _limit(resource.RLIMIT_CORE, 0)
-    for line in sys.stdin:
-        request = json.loads(line)
-        # The kernel counts whole seconds, rounded down.
-        _limit(resource.RLIMIT_CPU, int(time.process_time()) + request["seconds"] + 1)
-        sys.stdout.write(json.dumps(answer(request)) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
