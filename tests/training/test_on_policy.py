@@ -24,6 +24,7 @@ from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 from distill.training import on_policy, prompts
 from distill.training.parity import parity, shown_rows, trained_facts
+from distill.training.prompt_trainer import cut
 from distill.training.updates import is_held_out, split
 
 KEYS = {"max_updates": 4, "global_batch": 4, "max_new_tokens": 12, "lr": 1e-3}
@@ -208,20 +209,22 @@ def test_steps_change_rounding_only(home: Home, trained: Path, tmp_path: Path, s
     assert difference(trained, tmp_path / "one") < 1e-4
 
 
-@pytest.mark.parametrize(("micro", "batch", "rows"), [(None, 6, 6), (3, 6, 3), (4, 6, 3), (5, 7, 1), (9, 6, 6)])
-def test_an_update_is_cut_into_equal_steps(micro: int | None, batch: int, rows: int) -> None:
-    job = OnPolicyJob(**{**KEYS, "global_batch": batch}, micro_batch=micro)
-    assert on_policy.step_rows(job) == rows
-    found = on_policy.options(job)
-    assert found["per_device_train_batch_size"] * found["gradient_accumulation_steps"] == batch
+@pytest.mark.parametrize(("micro", "rows"), [(None, [6]), (1, [1] * 6), (3, [3, 3]), (4, [4, 2]), (9, [6])])
+def test_an_update_is_cut_into_steps(home: Home, tmp_path: Path, micro: int | None, rows: list[int]) -> None:
+    args = on_policy.arguments(OnPolicyJob(**{**KEYS, "global_batch": 6}), 1, tmp_path)
+    models = on_policy.load_student(home.start()), load_model(home.teacher("teacher-long"))
+    trainer = on_policy.build_trainer(*models, load_tokenizer(home.start()), [[5, 6]] * 6, args, micro)
+    written = {"completion_ids": torch.arange(12).reshape(6, 2), "num_items_in_batch": torch.tensor(7)}
+    steps = cut(written, trainer.size.most)
+    assert [len(step["completion_ids"]) for step in steps] == rows
+    assert torch.equal(torch.cat([step["completion_ids"] for step in steps]), written["completion_ids"])
+    assert all(step["num_items_in_batch"] == 7 for step in steps)
 
 
-@pytest.mark.parametrize(("devices", "micro", "rows"), [(2, None, 6), (3, None, 4), (2, 4, 3), (4, 2, 1)])
-def test_devices_share_an_update(devices: int, micro: int | None, rows: int) -> None:
-    job = OnPolicyJob(**{**KEYS, "global_batch": 12}, micro_batch=micro)
-    assert on_policy.step_rows(job, devices) == rows
-    found = on_policy.options(job, devices)
-    assert devices * found["per_device_train_batch_size"] * found["gradient_accumulation_steps"] == 12
+@pytest.mark.parametrize(("devices", "rows"), [(1, 12), (2, 6), (3, 4), (4, 3)])
+def test_devices_share_an_update(devices: int, rows: int) -> None:
+    job = OnPolicyJob(**{**KEYS, "global_batch": 12})
+    assert on_policy.options(job, devices)["per_device_train_batch_size"] == rows
 
 
 def test_the_student_samples_its_whole_distribution_and_ends_where_its_base_does(home: Home, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ class InputError(Exception):
 
 
 class StepTooLargeError(InputError):
-    """A step that does not fit into one device of several; `tokens` of a step are what to try next."""
+    """A step that does not fit into one device of several; `most` (tokens, or responses) is what to try next."""
 
-    def __init__(self, text: str, tokens: int):
+    def __init__(self, text: str, most: int):
         super().__init__(text)
-        self.tokens = tokens
+        self.most = most
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -37,10 +37,10 @@ LAST_WORDS = 10.0  # seconds that the others have to end of themselves after one
 
 @dataclass(frozen=True)
 class Job:
-    """What a training reads and writes. state: a folder for its states; step_tokens: the most to begin a step with."""
+    """What a training reads and writes. state: a folder for its states; at_most: the size to begin its steps with."""
 
     state: Path
-    step_tokens: int | None = field(default=None, kw_only=True)
+    at_most: int | None = field(default=None, kw_only=True)
 
     def to_json(self) -> str:
         """Return it as one text, for another process."""
@@ -114,7 +114,7 @@ def work(task: Callable[[str], None], arguments: Sequence[str]) -> None:
     except Exception as error:
         words: dict[str, Any] = {"is_input": True}
         if isinstance(error, StepTooLargeError):
-            words |= {"text": str(error), "tokens": error.tokens}
+            words |= {"text": str(error), "most": error.most}
         elif isinstance(error, InputError):
             words["text"] = str(error)
         elif is_out_of_memory(error):
@@ -204,7 +204,7 @@ def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int
     told = [json.loads(path.read_text()) for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
     for words in told:
         if words["is_input"]:
-            return StepTooLargeError(words["text"], words["tokens"]) if "tokens" in words else InputError(words["text"])
+            return StepTooLargeError(words["text"], words["most"]) if "most" in words else InputError(words["text"])
     if passed:
         return InputError(f"{signal.Signals(passed[0]).name} ended the training before its first update; run again")
     if nodes > 1 and (ends[0] > 128 or not told):  # one was killed, or srun has started none

@@ -6,8 +6,7 @@ several. Only the first process writes and reports; what is between the two is f
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,20 @@ from distill import tables
 from distill.config.recipes import TrainJob
 from distill.models.folders import load_model, load_tokenizer
 from distill.runtime import busy, execution
-from distill.runtime.errors import InputError, is_out_of_memory
+from distill.runtime.errors import InputError
 from distill.runtime.group import Job, group_place, work
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft, sharding
 from distill.training.distillation import TeacherLogprobs
+from distill.training.memory import told
 from distill.training.outcome import save
 from distill.training.rows import check_ids, check_rows
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
 from distill.training.watch import Signals, Watch, check_weights
 
-STATE_BYTES = {"adamw": 8, "adafactor": 0, "sgd": 0}  # per weight that learns; of Adafactor less than 0.1
+REMEDY = "train `lora`, take `optimizer: adafactor`, or more devices with `sharding: fsdp`"
 
 
 @dataclass(frozen=True)
@@ -82,32 +82,15 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
         on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
         watch = Watch(recipe, updates, held_out, on_update, signals)
         trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
-        trainer.begin_with(job.step_tokens)
+        trainer.size.begin(trainer, job.at_most)
         signals.begun = True
         busy.note("ready")
-        with _in_words(trainer, recipe):
+        with told(trainer, recipe.optimizer, REMEDY):
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         watch.check_whole(trainer.state.global_step)
     execution.log()
     check_weights(trainer.model, trainer.state.global_step)
     return trainer, tokenizer
-
-
-@contextmanager
-def _in_words(trainer: Any, recipe: TrainJob) -> Iterator[None]:
-    """Turn an out-of-memory error beside the steps into InputError, with what a training holds between them."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        sizes = [(weight.numel(), weight.requires_grad) for weight in trainer.model.parameters()]
-        held = sum(4 * size + (4 + STATE_BYTES[recipe.optimizer]) * size * learns for size, learns in sizes)
-        raise InputError(
-            f"out of memory at update {trainer.state.global_step + 1}, beside its steps: weights, gradients and the "
-            f"state of `optimizer: {recipe.optimizer}` take {held / 1e9:.2g} GB; train `lora`, take "
-            "`optimizer: adafactor`, or more devices with `sharding: fsdp`"
-        ) from None
 
 
 def load_student(folder: Path, recipe: TrainJob) -> Any:

@@ -1,7 +1,7 @@
 """One training on the devices that it was given: here where there is one, else in a process for each of them.
 
 An update is always finished. Where a step does not fit into one of several devices the others wait for it in vain, so
-all begin again from the last saved state, with steps of half the tokens.
+all begin again from the last saved state, with steps of half the size.
 """
 
 import logging
@@ -31,8 +31,8 @@ def launch(job: Job, fit: Callable[[Any], None], processes: int, nodes: int = 1)
         try:
             run_group(type(job).__module__, job.to_json(), processes, nodes, job.state.parent)
         except StepTooLargeError as error:
-            logging.info("%s: all processes begin again with %d, from the last saved state", error, error.tokens)
-            job = replace(job, step_tokens=error.tokens)
+            logging.info("%s: all processes begin again with %d, from the last saved state", error, error.most)
+            job = replace(job, at_most=error.most)
         else:
             execution.note(halved=halved)
             return

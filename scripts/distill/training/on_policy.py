@@ -24,16 +24,19 @@ from distill.config.recipes import OnPolicyJob
 from distill.models.folders import load_model, load_tokenizer
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime import busy, execution
-from distill.runtime.errors import InputError, is_out_of_memory
+from distill.runtime.errors import InputError
 from distill.runtime.group import Job, group_place, work
 from distill.runtime.progress import Progress
 from distill.runtime.run import run
 from distill.training import sft
+from distill.training.memory import told
 from distill.training.outcome import save
 from distill.training.prompts import fine_tuning, plan_updates, prompts
 from distill.training.state import last_state
 from distill.training.updates import split
 from distill.training.watch import Signals, Watch, check_weights
+
+REMEDY = "start from adapters (`lora`), or give the job more memory: the teacher is in it, too"
 
 
 def check_room(shown: Sequence[Sequence[int]], recipe: OnPolicyJob, models: dict[Path, Any]) -> None:
@@ -46,25 +49,22 @@ def check_room(shown: Sequence[Sequence[int]], recipe: OnPolicyJob, models: dict
                              f"`max_new_tokens` ({recipe.max_new_tokens}) to {max(room - longest, 0)}")  # fmt: skip
 
 
-def step_rows(recipe: OnPolicyJob, devices: int = 1) -> int:
-    """Return the rows of a device's step: the most that `micro_batch` allows and its share can be cut into.
-
-    Raises InputError for a global batch that the devices cannot share.
-    """
+def share(recipe: OnPolicyJob, devices: int = 1) -> int:
+    """Return the responses of an update that each device writes. Raises InputError where they cannot share it."""
     if recipe.global_batch % devices:
         fits = [n for n in range(1, devices) if recipe.global_batch % n == 0]
         raise InputError(f"`global_batch` {recipe.global_batch} cannot be shared evenly by {devices} devices; give "
                          f"{fits[-1]}, or a multiple of {devices} as the batch")  # fmt: skip
-    share = recipe.global_batch // devices
-    return max(n for n in range(1, min(recipe.micro_batch or share, share) + 1) if share % n == 0)
+    return recipe.global_batch // devices
 
 
 def options(recipe: OnPolicyJob, devices: int = 1) -> dict[str, Any]:
-    """Return what TRL's `DistillationConfig` has beyond the keys of any training."""
-    rows = step_rows(recipe, devices)
+    """Return what TRL's `DistillationConfig` has beyond the keys of any training.
+
+    Its batch is all that a device writes of an update; the trainer cuts that into steps.
+    """
     return {
-        "per_device_train_batch_size": rows,
-        "gradient_accumulation_steps": recipe.global_batch // (rows * devices),
+        "per_device_train_batch_size": share(recipe, devices),
         "max_completion_length": recipe.max_new_tokens,
         "temperature": recipe.temperature,
         "top_p": 1.0,  # the student's own distribution, whole
@@ -74,39 +74,19 @@ def options(recipe: OnPolicyJob, devices: int = 1) -> dict[str, Any]:
     }
 
 
-def build_trainer(student: Any, teacher: Any, tokenizer: Any, shown: Sequence[Sequence[int]], args: Any) -> Any:
-    """Return TRL's trainer, which takes the prompts in their order, as many per update as `args` say."""
+def build_trainer(
+    student: Any, teacher: Any, tokenizer: Any, shown: Sequence[Sequence[int]], args: Any, step_rows: int | None = None
+) -> Any:
+    """Return TRL's trainer, which takes the prompts in their order, as many per update as `args` say.
+
+    It learns `step_rows` responses at once at most (absent: all of its own).
+    """
     from transformers import PrinterCallback
-    from trl import DistillationTrainer
 
-    from distill.training.draws import Draws, drawn, numbers
-
-    class PromptTrainer(DistillationTrainer):
-        def _tokenize_prompts(self, prompts: list[list[int]]) -> tuple[list[list[int]], None, dict[str, Any]]:
-            return prompts, None, {}  # tokens already: texts of them might be other tokens
-
-        def _generate_single_turn(self, prompt_ids: list[list[int]], *more: Any) -> Any:
-            """Write this device's responses, whose rows stand beside each other in the update."""
-            first, tokens = self.args.process_index * len(prompt_ids), self.args.max_completion_length
-            places = range(first, first + len(prompt_ids))
-            own = numbers(self.args.seed, self.state.global_step, places, tokens)
-            draws = Draws(own, max(map(len, prompt_ids)), self.args.temperature)
-            with drawn(self.accelerator.unwrap_model(self.model), draws):
-                return super()._generate_single_turn(prompt_ids, *more)
-
-        def _save_rng_state(self, output_dir: str) -> None:
-            """Save it on each device, and wait: `trainer_state.json`, which says that a state is whole, comes after."""
-            super()._save_rng_state(output_dir)
-            self.accelerator.wait_for_everyone()
-
-        def _send_telemetry(self) -> None:
-            """Tell nobody."""
-
-        def create_model_card(self, *_: Any, **__: Any) -> None:
-            """Write none beside a saved state."""
+    from distill.training.prompt_trainer import PromptTrainer
 
     dataset = [{"prompt": list(prompt)} for prompt in shown]
-    trainer = PromptTrainer(student, teacher, args, dataset, processing_class=tokenizer)
+    trainer = PromptTrainer(student, teacher, args, dataset, tokenizer, step_rows)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -169,18 +149,18 @@ def _train(job: OnPolicyFit, signals: Signals) -> tuple[Any, Any]:
     args = arguments(recipe, job.seed, job.state, devices)
     tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
     check_room(shown, recipe, {job.start: student, job.teacher: teacher})
-    trainer = build_trainer(student, teacher, tokenizer, shown, args)
+    trainer = build_trainer(student, teacher, tokenizer, shown, args, recipe.micro_batch)
+    trainer.size.begin(trainer, job.at_most)
     saved = last_state(job.state)
     done = int(saved.name.split("-")[1]) if saved else 0
     reported = Progress(len(updates), unit="updates", desc="train_on_policy", done=done) if rank == 0 else nullcontext()
-    execution.note(rows_per_step=step_rows(recipe, devices), processes=devices)
     with reported as progress:
         on_update = (lambda tokens: progress.update(1, tokens)) if progress else lambda _tokens: None
         watch = OnPolicyWatch(common, updates, [], on_update, signals)
         trainer.add_callback(watch.callback(trainer, recipe.global_batch))
         signals.begun = True
         busy.note("ready")
-        with _in_words(trainer, recipe, devices):
+        with told(trainer, "adamw", REMEDY), _in_words(trainer, recipe):
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         watch.check_whole(trainer.state.global_step)
     execution.log()
@@ -207,23 +187,15 @@ def load_student(folder: Path) -> Any:
 
 
 @contextmanager
-def _in_words(trainer: Any, recipe: OnPolicyJob, devices: int) -> Iterator[None]:
-    """Turn errors of torch that a recipe can cause into InputError."""
+def _in_words(trainer: Any, recipe: OnPolicyJob) -> Iterator[None]:
+    """Turn torch's error of a student whose probabilities are no numbers into InputError."""
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        update = trainer.state.global_step + 1
-        if "probability tensor" in str(error):
-            raise InputError(f"update {update}: the student's probabilities are no numbers, so the training has "
-                             f"diverged and stops; lower `lr` ({recipe.lr})") from None  # fmt: skip
-        if is_out_of_memory(error):
-            rows = step_rows(recipe, devices)
-            raise InputError(
-                f"out of memory at update {update}, with {rows} responses per step; lower `micro_batch`, "
-                "`max_new_tokens` or `global_batch` (all responses of an update are written at once), or set "
-                "`gradient_checkpointing: true`"
-            ) from None
-        raise
+    except RuntimeError as error:
+        if "probability tensor" not in str(error):
+            raise
+        raise InputError(f"update {trainer.state.global_step + 1}: the student's probabilities are no numbers, so the "
+                         f"training has diverged and stops; lower `lr` ({recipe.lr})") from None  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,5 @@
 """transformers' Trainer, whose batches are planned updates. Imports torch and transformers; `sft` builds it."""
 
-import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -10,11 +9,10 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 
 from distill.config.recipes import TrainJob
-from distill.runtime import execution
-from distill.runtime.errors import InputError, StepTooLargeError, is_out_of_memory
 from distill.training import sharding
 from distill.training.distillation import Taught, TeacherLogprobs
 from distill.training.loss import Head, summed_loss
+from distill.training.memory import Size, fitted
 from distill.training.steps import Layout, Tokens, attention_share, cheaper, lay_out, of_device, tensors
 from distill.training.updates import Update
 from distill.training.watch import check_finite
@@ -35,16 +33,11 @@ class UpdateTrainer(Trainer):
     ):  # fmt: skip
         self._tokens, self._updates, self._recipe, self._pad, self._teacher = tokens, updates, recipe, pad, teacher
         self._share = attention_share(model) if args.use_cpu else 0.0
-        self.step_tokens = CPU_TOKENS if args.use_cpu else GPU_TOKENS
+        self.size = Size(CPU_TOKENS if args.use_cpu else GPU_TOKENS, "tokens per step", "step_tokens")
         super().__init__(model, args)
-        longest = max(self.step_tokens, *tokens.lengths(range(len(tokens.ids))))
+        longest = max(self.size.most, *tokens.lengths(range(len(tokens.ids))))
         # Weights that are cut up are whole in the model's own forward alone.
         self._head = Head.of(model, longest, self.accelerator.autocast) if recipe.sharding == "none" else None
-
-    def begin_with(self, step_tokens: int | None) -> None:
-        """Begin with steps of at most so many tokens, where more have not fitted before."""
-        self.step_tokens = min(self.step_tokens, step_tokens or self.step_tokens)
-        execution.note(step_tokens=self.step_tokens, halved=0, processes=self.args.world_size)
 
     def create_accelerator_and_postprocess(self) -> None:
         """Let FSDP be in effect without GPUs, too."""
@@ -67,12 +60,13 @@ class UpdateTrainer(Trainer):
     def training_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """Return the loss of an update, its gradients added; with half the tokens a step where they do not fit."""
         model.train()
-        while True:
-            try:
-                loss = self._backward(model, inputs["rows"])
-                break
-            except (RuntimeError, MemoryError) as error:
-                self._take_less(error, inputs["rows"])
+        rows = inputs["rows"]
+        longest = max(self._tokens.lengths(rows))
+        remedy = (
+            f" (the longest row has {longest}); lower the `cutoff`, set `gradient_checkpointing: true`, train `lora`, "
+            "or take more devices with `sharding`"
+        )
+        loss = fitted(lambda: self._backward(model, rows), self.size, self, lambda: self._less(rows), remedy)
         check_finite("loss", float(loss), self.state.global_step + 1, self._recipe)
         return loss
 
@@ -80,8 +74,8 @@ class UpdateTrainer(Trainer):
         """Return the steps of an update's rows."""
         lengths, recipe = self._tokens.lengths(rows), self._recipe
         if recipe.packing:
-            return cheaper(rows, lengths, self.step_tokens, recipe.micro_batch, self._share)
-        return Layout(lay_out(rows, lengths, self.step_tokens, recipe.micro_batch, packing=False), packed=False)
+            return cheaper(rows, lengths, self.size.most, recipe.micro_batch, self._share)
+        return Layout(lay_out(rows, lengths, self.size.most, recipe.micro_batch, packing=False), packed=False)
 
     def inputs(self, step: Sequence[int], packed: bool) -> dict[str, Any]:
         """Return the inputs of a step on its device."""
@@ -108,30 +102,11 @@ class UpdateTrainer(Trainer):
             total += loss.detach()
         return total
 
-    def _take_less(self, error: Exception, rows: Sequence[int]) -> None:
-        """Halve the tokens of a step after an out-of-memory error, or raise another one.
-
-        Raises StepTooLargeError where several devices train, InputError where a single row does not fit, and what is no
-        out-of-memory error again.
-        """
-        if not is_out_of_memory(error):
-            raise error
-        lengths = self._tokens.lengths(rows)
-        less = min(self.step_tokens, sum(lengths)) // 2
+    def _less(self, rows: Sequence[int]) -> int:
+        """Return how many tokens a step has at most that is smaller than those of these rows, 0 where there is none."""
         if all(len(step) <= 1 for step in self.layout(rows).steps):
-            raise InputError(
-                f"out of memory at {self.step_tokens} tokens per step (the longest row has {max(lengths)}); lower the "
-                "`cutoff`, set `gradient_checkpointing: true`, train `lora`, or take more devices with `sharding`"
-            ) from None
-        if self.args.world_size > 1:  # the others wait for the gradients of this one
-            raise StepTooLargeError(f"out of memory at {self.step_tokens} tokens per step", less) from None
-        self.step_tokens = less
-        logging.info("out of memory: going on with %d tokens per step", self.step_tokens)
-        execution.note(step_tokens=self.step_tokens)
-        execution.count("halved")
-        self.model.zero_grad()  # accelerate's optimiser keeps gradients in the middle of an update
-        if not self.args.use_cpu:
-            torch.cuda.empty_cache()
+            return 0
+        return min(self.size.most, sum(self._tokens.lengths(rows))) // 2
 
     def held_out_loss(self, rows: Sequence[int]) -> float:
         """Return the mean cross-entropy of rows that are not trained on, in nats per token."""

@@ -66,6 +66,14 @@ def written(recipe: OnPolicy) -> Any:
     return found["completion_ids"], loss
 
 
+def at_once(recipe: OnPolicy) -> Any:
+    """The responses that the trainer learns at once."""
+    models = [load_model(Path("models", name), dtype="float32") for name in ("base-xs", "base-m")]
+    args = on_policy.arguments(job(recipe), 1, scratch())
+    tokenizer = load_tokenizer(Path("models/base-xs"))
+    return on_policy.build_trainer(*models, tokenizer, [[5, 6]] * 4, args, job(recipe).micro_batch).size.most
+
+
 def divergence(recipe: OnPolicy) -> Any:
     """The divergence of fixed responses."""
     import torch
@@ -110,7 +118,7 @@ def _training(*passed: Any) -> dict[str, Any]:
         "warmup": key(0.5, *seen(arguments)),
         "precision": key("bfloat16", *seen(arguments)),
         "gradient_checkpointing": key(True, *seen(arguments)),
-        "micro_batch": key(2, *seen(arguments), **({} if passed else {"same": planned})),
+        "micro_batch": key(2, *seen(at_once), **({} if passed else {"same": planned})),
         "threads": key(3, *(passed or (lambda recipe: recipe.execution(),))),
         "save_every": key(7, *seen(arguments)),
         "report_to": key(["tensorboard"], *seen(words, arguments)),

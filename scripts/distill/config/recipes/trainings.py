@@ -183,7 +183,7 @@ class OnPolicy(Recipe):
     gradient_checkpointing: bool = Field(False, description="Recompute activations to save memory.")
     micro_batch: Positive | None = Field(
         None,
-        description="Most responses per step of an update; absent: all. All of an update are written at once.",
+        description="Most responses per step of an update; absent: what fits. All are written at once, if they fit.",
         json_schema_extra=EXECUTION,
     )
     threads: Positive | None = Field(
