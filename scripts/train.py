@@ -16,6 +16,7 @@ Run as: python scripts/train.py --rendered results/rendered/S/T/D/rendered.parqu
 """
 
 import argparse
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ from distill.training.updates import plan_updates, split, summary
 def train(args: argparse.Namespace, recipe: TrainJob, rendered: pa.Table, state: Path) -> dict[str, Any]:
     """Train, write weights, log and ledger; return the manifest."""
     rows, held_out = split(rendered, recipe)
+    if recipe.hard_teacher is not None and not rows.hard.any():
+        logging.warning(
+            "order: easy_first: no row is of the hard teacher %s, so all are shuffled; they are of %s",
+            recipe.hard_teacher,
+            ", ".join(sorted(set(rendered["teacher"].to_pylist()))),
+        )
     updates = plan_updates(rows, recipe, args.seed)
     nodes = nodes_of(recipe.nodes)
     taken = take(args.gpus // nodes)

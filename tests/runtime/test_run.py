@@ -46,6 +46,34 @@ def test_the_log_stays_of_what_failed_and_of_nothing_else(tmp_path: Path, end: s
     assert all(path.name.startswith("job.2") and path.suffix == ".log" for path in kept)
 
 
+RECIPES = {
+    '{"lr": 1, "order": "easy_first"}': (
+        "`order: easy_first` and `hard_teacher`, whose rows come last, go together; give both"
+    ),
+    '{"lr": 0, "lorra": 1}': "lr: input should be greater than 0; lorra: extra inputs are not permitted",
+    '{"lr": 1, "lora": {"rank": 0}}': "lora.rank: input should be greater than or equal to 1",
+    "{}": "lr: field required",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_that_is_none_is_a_line(tmp_path: Path, recipe: str) -> None:
+    work = f"from distill.config.recipes import TrainJob; TrainJob.parse({recipe!r})"
+    assert run(tmp_path, work) == 1
+    assert (tmp_path / "job.log").read_text().splitlines()[1:] == [
+        f"-c: error: the recipe is no TrainJob: {RECIPES[recipe]}"
+    ]
+
+
+def test_a_recipe_that_is_no_json_is_a_line_and_a_broken_file_is_a_bug(tmp_path: Path) -> None:
+    read = "import json; sys.argv.append('{\"lr\":'); json.loads(TEXT)"
+    assert run(tmp_path, read.replace("TEXT", "sys.argv[-1]")) == 1
+    (line,) = (tmp_path / "job.log").read_text().splitlines()[1:]
+    assert line == "-c: error: not JSON (Expecting value: line 1 column 7 (char 6)): '{\"lr\":'"
+    assert run(tmp_path, read.replace("TEXT", "'['")) == 1
+    assert "Traceback" in (tmp_path / "job.log").read_text()
+
+
 @pytest.mark.parametrize(("work", "said"), [
     ("raise RuntimeError(\"[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes\\nmore\")",
      "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from helpers import TOY, base_model
+from pydantic import ValidationError
 from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
@@ -95,6 +96,28 @@ def test_a_student_without_a_tokenizer(inputs: Path, tmp_path: Path, files: list
     for file in files:
         (source / file).unlink()
     assert "tokenizer" in refused(data, tmp_path / "m/weights")
+
+
+@pytest.mark.parametrize("keys", [{"order": "easy_first"}, {"hard_teacher": "odd"}], ids=str)
+def test_easy_first_names_the_hard_teacher(inputs: Path, tmp_path: Path, keys: dict[str, Any]) -> None:  # noqa: F811
+    with pytest.raises(ValidationError, match=r"`order: easy_first` and `hard_teacher`, .* go together; give both"):
+        run(inputs, tmp_path / "m/weights", **keys)
+    assert not (tmp_path / "m/weights").exists()
+
+
+def test_the_rows_of_the_hard_teacher_come_last(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys = {"order": "easy_first", "global_batch": 11, "max_updates": 1}
+    facts = run(inputs, tmp_path / "m/weights", hard_teacher="odd", **keys)
+    assert facts["trained_on"] == {"even": 11}
+    assert "hard teacher" not in caplog.text
+    run(inputs, tmp_path / "n/weights", hard_teacher="od", **keys)
+    assert (
+        "order: easy_first: no row is of the hard teacher od, so all are shuffled; they are of even, odd" in caplog.text
+    )
 
 
 def test_the_state_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:

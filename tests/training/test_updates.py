@@ -19,7 +19,8 @@ def rows(lengths: list[int], hard: list[bool] | None = None) -> Rows:
 
 
 def job(**keys: object) -> TrainJob:
-    return TrainJob(**{"lr": 1.0, "global_batch": 2, "epochs": 1, **keys})
+    hard = {"hard_teacher": "b"} if keys.get("order") == "easy_first" else {}
+    return TrainJob(**{"lr": 1.0, "global_batch": 2, "epochs": 1, **hard, **keys})
 
 
 def sizes(updates: list) -> list[int]:
@@ -91,7 +92,7 @@ def test_the_same_problems_are_held_out_in_every_arm() -> None:
     assert out < {i for i in ids if is_held_out(i, 0.2)}
     some = table(ids[:50], ["a", "b"] * 25)
     ids = some["problem_id"].to_pylist()
-    kept, held = split(some, job(held_out=0.1, hard_teacher="b"))
+    kept, held = split(some, job(held_out=0.1, order="easy_first", hard_teacher="b"))
     assert {ids[i] for i in held} == out & set(ids)
     assert sorted([*kept.index, *held]) == list(range(50))
     assert kept.hard.tolist() == [some["teacher"][i].as_py() == "b" for i in kept.index]

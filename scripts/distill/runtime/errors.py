@@ -1,5 +1,9 @@
 """Errors that a user can act on."""
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
 
 class InputError(Exception):
     """Bad input: the message names the file, the key or row, what was expected and what to do."""
@@ -27,3 +31,21 @@ def memory_words(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without its file name."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def recipe_words(error: ValueError, arguments: Sequence[str]) -> str | None:
+    """Return in one line what is wrong with a recipe on a program's command line; None for any other error.
+
+    pydantic's error is known by its name, as few programs that fail have imported it.
+    """
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON ({error}): {error.doc!r}"[:500] if error.doc in arguments else None
+    if type(error).__name__ != "ValidationError":
+        return None
+    found: Any = error
+    words = []
+    for each in found.errors():
+        place = ".".join(map(str, each["loc"]))
+        said = each["msg"].removeprefix("Value error, ")
+        words.append(f"{place}: {said[0].lower()}{said[1:]}" if place else said)
+    return f"the recipe is no {found.title}: {'; '.join(words)}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from distill.runtime.errors import InputError, is_out_of_memory, memory_words
+from distill.runtime.errors import InputError, is_out_of_memory, memory_words, recipe_words
 
 # Objects between two rounds of the garbage collector: with the usual 700, importing torch and transformers and ending
 # again takes 1.4 s of processor time more.
@@ -28,7 +28,8 @@ OUTSIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno
 def run(main: Callable[[], None]) -> None:
     """Run a program's `main` with logging to stderr.
 
-    Bad input, what a file system refuses and too little memory end in one line and exit code 1.
+    Bad input (a recipe that is none, too), what a file system refuses and too little memory end in one line and exit
+    code 1.
 
     Whose standard output nobody reads any more (`| head`) ends without a word, with what a shell says of that.
     """
@@ -42,6 +43,11 @@ def run(main: Callable[[], None]) -> None:
         gc.freeze()  # else the interpreter, as it ends, looks once more at all that torch has made
     except InputError as error:
         sys.exit(f"{program}: error: {error}")
+    except ValueError as error:
+        words = recipe_words(error, sys.argv)
+        if words is None:
+            raise
+        sys.exit(f"{program}: error: {words}")
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             sys.exit(READER_GONE)

@@ -60,7 +60,8 @@ def arguments(recipe: TrainJob) -> Any:
 
 def planned(recipe: TrainJob) -> Any:
     """The rows of each update, and those held out."""
-    job = TrainJob(**{**recipe.model_dump(), "hard_teacher": getattr(recipe, "hard_teacher", None) or "t0"})
+    hard = "t0" if recipe.order == "easy_first" else None
+    job = TrainJob(**{**recipe.model_dump(), "hard_teacher": getattr(recipe, "hard_teacher", None) or hard})
     rows, held_out = split(rendered(), job)
     return plan_updates(rows, job, 1), held_out
 
@@ -280,6 +281,7 @@ KEYS = {
     FineTuning: Keys({"lr": 1.0, "global_batch": 2}, _training()),
     TrainJob: Keys({"lr": 1.0, "global_batch": 2}, {
         **_training(),
+        "hard_last_share": key(0.5, planned, order="easy_first", hard_teacher="t0"),
         "hard_teacher": key("t1", planned, order="easy_first", hard_teacher="t0"),
     }),
     TrainingRecipe: Keys({"lr": 1.0, "cutoff": 64}, {

@@ -158,6 +158,12 @@ class TrainJob(FineTuning):
 
     hard_teacher: str | None = Field(None, description="Whose rows `order: easy_first` shows last.")
 
+    @model_validator(mode="after")
+    def _hard_is_named(self) -> "TrainJob":
+        if (self.order == "easy_first") != (self.hard_teacher is not None):
+            raise ValueError("`order: easy_first` and `hard_teacher`, whose rows come last, go together; give both")
+        return self
+
 
 class OnPolicy(Recipe):
     """What an on-policy training depends on besides its start, its prompts and its teacher.
