@@ -30,7 +30,7 @@ from distill.models.folders import model_digest
 from distill.runtime.devices import take
 from distill.runtime.group import nodes_of
 from distill.runtime.record import Record
-from distill.runtime.run import run
+from distill.runtime.run import number, run, seed
 from distill.training.distillation import check_logprobs
 from distill.training.fit import Fit, fit
 from distill.training.kept import find_training, keep, training_key
@@ -71,15 +71,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="model folder with a manifest.json")
     parser.add_argument("--teacher-logprobs", type=Path, help="table of the rows; goes with `distil` of the recipe")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=seed, required=True)
     parser.add_argument("--recipe", required=True)
     parser.add_argument(
         "--execution", default="{}", help='keys of the recipe that change no result: {"micro_batch": 4}'
     )
     parser.add_argument(
-        "--gpus", type=int, default=0, help="GPUs to take for this program alone, on all nodes; 0 changes nothing"
+        "--gpus", type=number, default=0, help="GPUs to take for this program alone, on all nodes; 0 changes nothing"
     )
-    parser.add_argument("--processes", type=int, default=0, help="processes on each node; as many as GPUs if 0")
+    parser.add_argument("--processes", type=number, default=0, help="processes on each node; as many as GPUs if 0")
     parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)

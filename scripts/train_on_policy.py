@@ -29,7 +29,7 @@ from distill.runtime.devices import take
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.runtime.record import Record
-from distill.runtime.run import run
+from distill.runtime.run import number, run, seed
 from distill.training.kept import find_training, keep, training_key
 from distill.training.launch import launch
 from distill.training.on_policy import OnPolicyFit, fit
@@ -83,13 +83,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="folder of the trained student, with a manifest.json")
     parser.add_argument("--teacher", type=Path, required=True, help="model folder with a manifest.json")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=seed, required=True)
     parser.add_argument("--recipe", required=True)
     parser.add_argument(
         "--execution", default="{}", help='keys of the recipe that change no result: {"micro_batch": 4}'
     )
-    parser.add_argument("--gpus", type=int, default=0, help="GPUs to take for this program alone; 0 changes nothing")
-    parser.add_argument("--processes", type=int, default=0, help="processes; as many as GPUs if 0")
+    parser.add_argument("--gpus", type=number, default=0, help="GPUs to take for this program alone; 0 changes nothing")
+    parser.add_argument("--processes", type=number, default=0, help="processes; as many as GPUs if 0")
     parser.add_argument("--refusal", type=Path, help="where the comparison of plans names arms that it refuses")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)

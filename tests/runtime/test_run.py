@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from helpers import REPOSITORY
+
+from distill.runtime.run import number, seed
 
 PROGRAM = """
 import os, signal, sys
@@ -53,6 +56,8 @@ RECIPES = {
     '{"lr": 0, "lorra": 1}': "lr: input should be greater than 0; lorra: extra inputs are not permitted",
     '{"lr": 1, "lora": {"rank": 0}}': "lora.rank: input should be greater than or equal to 1",
     "{}": "lr: field required",
+    "[1]": "input should be a valid dictionary or instance of TrainJob",
+    "7": "input should be a valid dictionary or instance of TrainJob",
 }
 
 
@@ -72,6 +77,23 @@ def test_a_recipe_that_is_no_json_is_a_line_and_a_broken_file_is_a_bug(tmp_path:
     assert line == "-c: error: not JSON (Expecting value: line 1 column 7 (char 6)): '{\"lr\":'"
     assert run(tmp_path, read.replace("TEXT", "'['")) == 1
     assert "Traceback" in (tmp_path / "job.log").read_text()
+
+
+def test_a_folder_where_a_file_is_wanted_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for work, words in (("open('.')", ".: is a directory"), ("open('file/x')", "file/x: not a directory")):
+        assert run(tmp_path, f"os.chdir({str(tmp_path)!r}); {work}") == 1
+        (line,) = (tmp_path / "job.log").read_text().splitlines()[1:]
+        assert line == f"-c: error: {words}; nothing was replaced"
+
+
+@pytest.mark.parametrize("text", ["-1", "4294967296", "1.5", "", "x"])
+def test_a_seed_is_a_whole_number_that_every_library_takes(text: str) -> None:
+    assert seed("0") == 0
+    assert seed("4294967295") == 2**32 - 1
+    with pytest.raises(ArgumentTypeError, match="a whole number from 0 to 4294967295 is wanted"):
+        seed(text)
+    assert number("4294967") == 4294967
 
 
 @pytest.mark.parametrize(("work", "said"), [

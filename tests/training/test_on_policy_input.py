@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import train_on_policy
 from helpers import TOY, base_model
-from test_on_policy import Home, home, inputs, trained  # noqa: F401  # fixtures
+from test_on_policy import Home, difference, home, inputs, trained  # noqa: F401  # fixtures
+from test_training_input import altered
 
 from distill.config.lineage import TrainedModel
 from distill.models.teaching import check_same_vocabulary
 from distill.runtime.errors import InputError
 
 
-def altered(students: Home, folder: Path, change: Callable[[dict[str, Any]], None], file: str) -> Path:
+def altered_teacher(students: Home, folder: Path, change: Callable[[dict[str, Any]], None], file: str) -> Path:
     """A teacher with another tokenizer or configuration."""
     shutil.copytree(TOY / "teacher-long", folder / "files")
     path = folder / "files" / file
@@ -54,7 +55,7 @@ def test_a_teacher_of_another_vocabulary_is_refused(
     file: str,
     words: str,
 ) -> None:
-    teacher = altered(home, tmp_path / f"teacher-{change.__name__}", change, file)
+    teacher = altered_teacher(home, tmp_path / f"teacher-{change.__name__}", change, file)
     with pytest.raises(InputError, match=words) as caught:
         home.train(tmp_path / "out", teacher.name)
     assert "\n" not in str(caught.value)
@@ -108,3 +109,34 @@ def test_probabilities_that_are_no_numbers_in_words(
     monkeypatch.setattr("torch.isin", broken)  # as the responses have been written
     with pytest.raises(InputError, match="update 1: the student's probabilities are no numbers"):
         home.train(tmp_path)
+
+
+def test_rows_are_looked_at_as_before_any_training(home: Home, tmp_path: Path) -> None:  # noqa: F811
+    for number, (columns, words) in enumerate((
+        ({"loss_mask": [1] * 4}, "has no token before its response; render the dataset anew"),
+        ({"loss_mask": [0] * 4}, "has no token that is taught"),
+        ({"loss_mask": [0, 1]}, "has 4 ids, a loss mask of 2 and the length 4"),
+        ({"input_ids": [5, 71, 6, 7]}, "has ids from 5 to 71, and the model 71 tokens"),
+    )):  # fmt: skip
+        row = {"input_ids": [5, 6, 7, 8], "loss_mask": [0, 0, 1, 1], "length": 4, **columns}
+        other = Home(altered(home.data, tmp_path / str(number), **row), home.folder)
+        with pytest.raises(InputError, match=f"the row of problem '02' {words}"):
+            other.train(tmp_path / "out", max_updates=6)
+        assert not (tmp_path / "out/weights").exists()
+
+
+@pytest.mark.parametrize("targets", [["embed_tokens"], ["lm_head", "q_proj"]], ids=str)
+def test_an_adapter_is_trained_on_wherever_it_is_or_refused(
+    home: Home,  # noqa: F811
+    tmp_path: Path,
+    targets: list[str],
+) -> None:
+    name = targets[0].replace("_", "-")
+    home.start(name, lora={"rank": 2, "targets": targets})
+    if name == "embed-tokens":
+        home.train(tmp_path, start=name)
+        assert difference(tmp_path, home.folder / name) > 1e-5
+        return
+    with pytest.raises(InputError, match="it has an adapter on its output layer, which TRL's trainer does not train"):
+        home.train(tmp_path, start=name)
+    assert not (tmp_path / "weights").exists()

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import train
+import train_on_policy
 from helpers import TOY, base_model
 from pydantic import ValidationError
-from test_train import inputs, run  # noqa: F401  # `inputs` is a fixture
+from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.models.folders import load_model
 from distill.runtime.errors import InputError
 from distill.training.state import state_folder
 
@@ -162,6 +165,58 @@ def test_a_row_that_cannot_be_trained_on_is_named(
     assert said.startswith(f"{data / 'rendered.parquet'}: the row of problem '02' has ")
     assert words in said
     assert said.endswith("; render the dataset anew")
+
+
+def test_a_row_without_a_prompt_is_planned_as_it_is_trained_on(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    ids = [5, 6, 7, 8]
+    data = altered(inputs, tmp_path / "data", input_ids=ids, loss_mask=[1] * 4, length=4)
+    facts = run(data, tmp_path / "m/weights", epochs=1)  # else planned and ran would differ by a loss token
+    counted = [sum(m[1:]) for m in tables.read(data / "rendered.parquet", tables.RENDERED)["loss_mask"].to_pylist()]
+    assert facts["loss_tokens"] == sum(counted)
+
+
+@pytest.mark.parametrize("option", ["--seed", "--processes", "--gpus"])
+def test_a_number_below_nothing_is_refused(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    option: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for program, more in ((train, []), (train_on_policy, ["--start", "s", "--teacher", "t"])):
+        with pytest.raises(SystemExit):
+            program.main([*options(inputs, tmp_path / "m/weights"), *more, f"{option}=-1"])
+        assert f"argument {option}: a whole number from 0 to" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
+
+
+def students_file(folder: Path, **keys: Any) -> Path:
+    """Return a model folder of a toy student whose config.json says something else."""
+    shutil.copytree(TOY / "base-xs", folder / "source")
+    path = folder / "source/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+    return base_model(folder / "base", folder / "source")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"model_type": "bert"},
+            r"of a BertLMHeadModel \d+ weights are not there \(bert.* and would be random numbers",
+        ),
+        ({"hidden_size": 64}, "its weights have not the shapes that its config.json says; get both anew"),
+        ({"vocab_size": 40}, "its weights have not the shapes that its config.json says; get both anew"),
+        ({"num_attention_heads": 0}, "its weights cannot be loaded"),
+        ({"num_hidden_layers": 9}, r"`num_hidden_layers` \(9\) must be equal to the number of `layer_types` \(2\)"),
+        ({"num_hidden_layers": 3, "layer_types": None}, r"of a Qwen3ForCausalLM \d+ weights are not there \(model"),
+        ({"model_type": "nosuch"}, "has model type `nosuch` but Transformers does not recognize"),
+    ],
+    ids=str,
+)
+def test_weights_that_are_not_those_of_the_model_are_refused(tmp_path: Path, keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        load_model(students_file(tmp_path, **keys))
+    assert "\n" not in str(caught.value)
 
 
 def test_rows_beyond_the_context_of_the_student_are_told(

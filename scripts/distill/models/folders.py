@@ -174,14 +174,15 @@ def load_tokenizer(folder: Path) -> Any:
 
     Raises InputError when the files cannot be read or there is no chat template.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
 
     at = origin(folder)
     _check_tokenizer(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{at.location}: its tokenizer cannot be loaded ({error})") from None
+    except (OSError, ValueError, StrictDataclassError) as error:
+        raise InputError(f"{at.location}: its tokenizer cannot be loaded ({_one_line(error)})") from None
     if at.chat_template is not None:
         tokenizer.chat_template = at.chat_template
     if not tokenizer.chat_template:
@@ -196,6 +197,7 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True, atten
 
     `dtype` overrides the recipe's, `attention` names a kernel. Raises InputError when the files cannot be read.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -205,15 +207,31 @@ def load_model(folder: Path, dtype: str | None = None, merge: bool = True, atten
     check_text_only(at)
     kernel = {"attn_implementation": attention} if attention else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(at.location, dtype=dtype or at.dtype, **at.where, **kernel)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{at.location}: its weights cannot be loaded ({error})") from None
+        model, found = AutoModelForCausalLM.from_pretrained(
+            at.location, dtype=dtype or at.dtype, output_loading_info=True, **at.where, **kernel
+        )
+    except (OSError, ValueError, ArithmeticError, StrictDataclassError) as error:
+        raise InputError(f"{at.location}: its weights cannot be loaded ({_one_line(error)})") from None
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        words = "its weights have not the shapes that its config.json says; get both anew"
+        raise InputError(f"{at.location}: {words}") from None
+    if lacking := sorted(found["missing_keys"]):
+        raise InputError(
+            f"{at.location}: of a {type(model).__name__} {len(lacking)} weights are not there ({lacking[0]} ...), and "
+            "would be random numbers; take a model that writes text, whole"
+        )
     if at.adapter is not None:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, str(at.adapter))
         model = model.merge_and_unload() if merge else model
     return model
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def check_text_only(at: Origin) -> None:

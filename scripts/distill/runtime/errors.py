@@ -47,5 +47,5 @@ def recipe_words(error: ValueError, arguments: Sequence[str]) -> str | None:
     for each in found.errors():
         place = ".".join(map(str, each["loc"]))
         said = each["msg"].removeprefix("Value error, ")
-        words.append(f"{place}: {said[0].lower()}{said[1:]}" if place else said)
+        words.append(f"{place}: " * bool(place) + said[0].lower() + said[1:])
     return f"the recipe is no {found.title}: {'; '.join(words)}"

@@ -1,5 +1,6 @@
 """The frame in which every program runs."""
 
+import argparse
 import errno
 import gc
 import logging
@@ -21,8 +22,10 @@ GC_THRESHOLD = 100_000
 STDERR = 2
 READER_GONE = 128 + signal.SIGPIPE  # what a shell says of programs that end at once where nobody reads on
 FULL = (errno.ENOSPC, errno.EDQUOT)
-# Of a file: no right, a file system that is read only or has gone, a limit of the shell's or the disk's.
-OUTSIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG)
+# Of a file: no right, a file system that is read only or has gone, a limit of the shell's or the disk's, a folder in
+# its place, or a file in that of a folder.
+OUTSIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG,
+           errno.EISDIR, errno.ENOTDIR)  # fmt: skip
 
 
 def run(main: Callable[[], None]) -> None:
@@ -97,3 +100,19 @@ def _second_name(file: int) -> Path | None:
                 os.link(log, second)
                 return second
     return None
+
+
+def seed(text: str) -> int:
+    """Return a seed that a program is given; for argparse, which tells what else it raises."""
+    return _whole(text, 2**32)
+
+
+def number(text: str) -> int:
+    """Return how many of something a program is given, 0 or more."""
+    return _whole(text, 2**31)
+
+
+def _whole(text: str, above: int) -> int:
+    if not (text.isdecimal() and int(text) < above):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {above - 1} is wanted, not {text!r}")
+    return int(text)

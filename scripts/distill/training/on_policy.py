@@ -32,6 +32,7 @@ from distill.training import sft
 from distill.training.memory import told
 from distill.training.outcome import save
 from distill.training.prompts import fine_tuning, plan_updates, prompts
+from distill.training.rows import check_ids, check_prompts, check_rows
 from distill.training.state import last_state
 from distill.training.updates import split
 from distill.training.watch import Signals, Watch, check_weights
@@ -47,6 +48,15 @@ def check_room(shown: Sequence[Sequence[int]], recipe: OnPolicyJob, models: dict
         if longest + recipe.max_new_tokens > room:
             raise InputError(f"{folder} reads {room} tokens, and the longest prompt has {longest}: lower "
                              f"`max_new_tokens` ({recipe.max_new_tokens}) to {max(room - longest, 0)}")  # fmt: skip
+
+
+def check_head(student: Any, folder: Path) -> None:
+    """Raise InputError where adapters are on the student's output layer, which TRL's trainer does not train."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    if isinstance(student.get_output_embeddings(), BaseTunerLayer):
+        raise InputError(f"{folder}: it has an adapter on its output layer, which TRL's trainer does not train; start "
+                         "from a training whose `lora.targets` leave out that layer")  # fmt: skip
 
 
 def share(recipe: OnPolicyJob, devices: int = 1) -> int:
@@ -141,14 +151,19 @@ def _train(job: OnPolicyFit, signals: Signals) -> tuple[Any, Any]:
     recipe = OnPolicyJob.parse(job.recipe, job.execution)
     common = fine_tuning(recipe)
     rendered = tables.read(job.rendered, tables.RENDERED)
+    check_rows(rendered, job.rendered)
     rows, _ = split(rendered, common)
     updates = plan_updates(rows, recipe, job.seed)
-    shown = prompts(rendered, list(chain.from_iterable(update.rows for update in updates)))
+    places = list(chain.from_iterable(update.rows for update in updates))
+    shown = prompts(rendered, places)
+    check_prompts(shown, rendered, places, job.rendered)
     check_same_vocabulary(job.teacher, job.start)
     sft.settle(job.seed)
     args = arguments(recipe, job.seed, job.state, devices)
     tokenizer, student, teacher = load_tokenizer(job.start), load_student(job.start), load_model(job.teacher)
+    check_ids(rendered, job.rendered, len(student.get_input_embeddings().weight), None)
     check_room(shown, recipe, {job.start: student, job.teacher: teacher})
+    check_head(student, job.start)
     trainer = build_trainer(student, teacher, tokenizer, shown, args, recipe.micro_batch)
     trainer.size.begin(trainer, job.at_most)
     saved = last_state(job.state)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,13 @@ def check_ids(rendered: pa.Table, path: Path, vocabulary: int, context: int | No
             rendered.num_rows,
             context,
         )
+
+
+def check_prompts(shown: Sequence[Sequence[int]], rendered: pa.Table, places: Sequence[int], path: Path) -> None:
+    """Raise InputError that names the first row, of those at `places`, whose prompt has no token to be shown."""
+    for prompt, place in zip(shown, places, strict=True):
+        if not prompt:
+            raise _wrong(rendered, place, path, "no token before its response")
 
 
 def _wrong(rendered: pa.Table, place: int, path: Path, has: str) -> InputError:

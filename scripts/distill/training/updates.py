@@ -60,7 +60,7 @@ def split(rendered: pa.Table, recipe: TrainJob) -> tuple[Rows, list[int]]:
         raise InputError(f"held_out {recipe.held_out:g} of {len(ids)} rows leaves {len(index)} to train on and "
                          f"{len(out)} held out; give more rows, or another share")  # fmt: skip
     lengths = rendered["length"].to_numpy()
-    loss_tokens = np.array([int(np.sum(mask)) for mask in rendered["loss_mask"].to_numpy()], np.int64)
+    loss_tokens = np.array([int(np.sum(mask[1:])) for mask in rendered["loss_mask"].to_numpy()], np.int64)
     is_hard = np.array([teacher == recipe.hard_teacher for teacher in rendered["teacher"].to_pylist()], bool)
     return Rows(index, lengths[index], loss_tokens[index], is_hard[index], _digest(ids[i] for i in index)), out
 

@@ -139,7 +139,9 @@ class Recipe(BaseModel):
     @classmethod
     def parse(cls, text: str, execution: str = "{}") -> Self:
         """Put a recipe together again from its canonical text and the JSON of its `execution` keys."""
-        return cls.model_validate(_merged(json.loads(text), json.loads(execution)))
+        content, keys = json.loads(text), json.loads(execution)
+        both = isinstance(content, dict) and isinstance(keys, dict)
+        return cls.model_validate(_merged(content, keys) if both else keys if isinstance(content, dict) else content)
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         content, execution = self.model_dump(mode="json"), {}
