@@ -79,6 +79,7 @@ def test_what_cannot_be_is_refused_in_a_line(home: Home, trained: Path, tmp_path
         ("further", {}, "not a student that was trained on a teacher's rows"),
         ("start", {"held_out": 0.3}, "not the problems that .* was trained on; give its own rows"),
         ("start", {"lr": 1e30}, "has diverged and stops"),
+        ("start", {"lr": 1e300, "max_updates": 1}, r"^update 1: .* holds numbers that are not finite"),
     ):
         with pytest.raises(InputError, match=words) as caught:
             home.train(tmp_path / "out", start=start, **keys)

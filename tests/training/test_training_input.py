@@ -16,7 +16,7 @@ from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixtu
 from distill import tables
 from distill.models.folders import load_model
 from distill.runtime.errors import InputError
-from distill.training.state import state_folder
+from distill.training.state import last_state, state_folder
 
 MODULES = "down_proj, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj, or `all-linear`"
 LACKING = next(p for p in ("wandb", "trackio", "tensorboard") if importlib.util.find_spec(p) is None)
@@ -131,6 +131,17 @@ def test_the_state_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
     assert (tmp_path / "one/checkpoint-8").is_dir()
     assert list(state_folder(tmp_path, "three").iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["three"]
+
+
+def test_a_training_goes_on_from_the_last_whole_state(tmp_path: Path) -> None:
+    assert last_state(tmp_path) is None
+    for update in (8, 16, 120):
+        (tmp_path / f"checkpoint-{update}").mkdir()
+        (tmp_path / f"checkpoint-{update}/trainer_state.json").write_text(json.dumps({"global_step": update}))
+    assert last_state(tmp_path) == tmp_path / "checkpoint-120"
+    (tmp_path / "checkpoint-120/trainer_state.json").write_text('{"glo')
+    assert last_state(tmp_path) == tmp_path / "checkpoint-16"
+    assert not (tmp_path / "checkpoint-120").exists()
 
 
 def altered(data: Path, folder: Path, **columns: list[Any]) -> Path:

@@ -42,8 +42,12 @@ def test_an_epoch_shows_every_row_once_and_its_last_update_may_be_smaller() -> N
     assert first != second
 
 
-@pytest.mark.parametrize(("keys", "number"), [({"epochs": 1.5}, 5), ({"epochs": 0.01}, 1), ({"epochs": 0.7}, 3),
-                                              ({"max_updates": 7}, 7), ({"max_tokens": 21}, 3)], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("keys", "number"),
+    [({"epochs": 1.5}, 5), ({"epochs": 0.01}, 1), ({"epochs": 0.7}, 3), ({"max_updates": 7}, 7),
+     ({"max_tokens": 20}, 2), ({"max_tokens": 21}, 3)],
+    ids=str,
+)  # fmt: skip
 def test_where_the_updates_end(keys: dict, number: int) -> None:
     assert len(plan_updates(rows([5] * 5), job(**keys), 1)) == number  # three updates an epoch, of 10, 10 and 5 tokens
 
@@ -67,6 +71,18 @@ def test_batches_of_packs() -> None:
     )  # fmt: skip
     with pytest.raises(InputError, match="`pack_tokens` 10 is below the longest row, 11 tokens"):
         plan_updates(rows([11, 4]), job(batch_unit="packs", pack_tokens=10), 1)
+
+
+def test_packs_are_shuffled_anew_in_each_epoch() -> None:
+    job_of_packs = job(global_batch=1, batch_unit="packs", pack_tokens=10, epochs=2)
+    found = [u.rows for u in plan_updates(rows([10] * 8), job_of_packs, 1)]
+    first, second = found[:8], found[8:]
+    assert sorted(first) == sorted(second) == [(i,) for i in range(8)]
+    assert first != second
+    # Best fit alone would begin with the longest packs.
+    sizes_of = [sum([9, 8, 7, 6, 5, 4][r] for r in u.rows) for u in plan_updates(rows([9, 8, 7, 6, 5, 4]), job(
+        global_batch=1, batch_unit="packs", pack_tokens=9, epochs=4), 1)]  # fmt: skip
+    assert sizes_of[:5] != sorted(sizes_of[:5], reverse=True)
 
 
 def test_orders() -> None:

@@ -1,6 +1,7 @@
 """A training watched: the loss of what is held out, the cost of saved states, and what a processor does not tell."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,6 +49,36 @@ def test_the_held_out_loss_is_that_of_rows_nobody_trained_on(
     assert log["held_out_loss"][-1] == pytest.approx(expected, rel=1e-4)
     assert facts["held_out_loss"] == round(log["held_out_loss"][-1], 6)
     assert manifest(output)["tokens"] == 4 * sum(row["length"] for row in rows if row not in out)
+
+
+def test_the_held_out_loss_is_taken_without_dropout(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    output = tmp_path / "m/weights"
+    run(inputs, output, held_out=0.2, max_updates=2, lora={"rank": 4, "alpha": 8, "dropout": 0.9}, lr=0.05)
+    rows = tables.read(inputs / "rendered.parquet", tables.RENDERED).to_pylist()
+    out = [row for row in rows if is_held_out(row["problem_id"], 0.2)]
+    network = load_model(output.parent, dtype="float32").eval()
+    expected = sum(summed(network, row) for row in out) / sum(sum(row["loss_mask"][1:]) for row in out)
+    log = tables.read(output.with_name("train_log.parquet"), tables.TRAIN_LOG).to_pydict()
+    assert log["held_out_loss"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "processes", "share"),
+    [
+        ("NVIDIA H100 80GB HBM3", 1, 6 * 24 / 989e12),
+        ("NVIDIA A100-SXM4-80GB", 4, 6 * 24 / (4 * 312e12)),
+        ("NVIDIA L40S", 1, 6 * 24 / 362e12),
+        ("NVIDIA GeForce RTX 3060", 1, None),
+    ],
+)
+def test_the_share_of_the_peak_by_hand(
+    monkeypatch: pytest.MonkeyPatch, name: str, processes: int, share: float | None
+) -> None:
+    """Six operations per weight and token, of all devices' peak together; this many per token and second."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: name)
+    args = SimpleNamespace(use_cpu=False, world_size=processes)
+    trainer = SimpleNamespace(args=args, model=torch.nn.Linear(5, 4))  # 24 weights
+    assert Watch(TrainJob(lr=1), [], [], lambda _: None).flops(trainer) == (share and pytest.approx(share))
 
 
 @pytest.mark.parametrize(("updates", "at"), [(1, {1}), (3, {1, 2, 3}), (25, {3, 5, 8, 10, 13, 15, 18, 20, 23, 25})])
