@@ -34,7 +34,10 @@ REFUSED = {
         "'mlp' is a Qwen3MLP, which takes no adapter; this model has",
     ),
     "liger": ({"liger": True}, "training: liger needs a GPU, and there is none; leave the key out here"),
-    "flash": ({"attention": "flash_attention_2"}, "flash_attention_2 needs a GPU, and there is none"),
+    "flash": (
+        {"attention": "flash_attention_2", "precision": "bfloat16"},
+        "flash_attention_2 needs a GPU, and there is none",
+    ),
     "report_to": ({"report_to": [LACKING]}, f"`report_to: [{LACKING}]` needs the package {LACKING}; install it"),
     "held_out": ({"held_out": 0.001}, "held_out 0.001 of 22 rows leaves 22 to train on and 0 held out"),
     "pack_tokens": ({"batch_unit": "packs", "pack_tokens": 10}, "`pack_tokens` 10 is below the longest row"),

@@ -67,7 +67,9 @@ def test_the_held_out_loss_is_taken_without_dropout(inputs: Path, tmp_path: Path
     [
         ("NVIDIA H100 80GB HBM3", 1, 6 * 24 / 989e12),
         ("NVIDIA A100-SXM4-80GB", 4, 6 * 24 / (4 * 312e12)),
+        ("NVIDIA H100 PCIe", 1, 6 * 24 / 756e12),
         ("NVIDIA L40S", 1, 6 * 24 / 362e12),
+        ("NVIDIA A10G", 1, 6 * 24 / 70e12),
         ("NVIDIA GeForce RTX 3060", 1, None),
     ],
 )
@@ -78,7 +80,10 @@ def test_the_share_of_the_peak_by_hand(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: name)
     args = SimpleNamespace(use_cpu=False, world_size=processes)
     trainer = SimpleNamespace(args=args, model=torch.nn.Linear(5, 4))  # 24 weights
-    assert Watch(TrainJob(lr=1), [], [], lambda _: None).flops(trainer) == (share and pytest.approx(share))
+    watched = Watch(TrainJob(lr=1), [], [], lambda _: None)
+    assert watched.flops(trainer) == (share and pytest.approx(share))
+    trainer.model.weight.requires_grad_(False)  # 20 that do not learn, of 24
+    assert watched.flops(trainer) == (share and pytest.approx(share * (20 * 4 + 4 * 6) / (24 * 6)))
 
 
 @pytest.mark.parametrize(("updates", "at"), [(1, {1}), (3, {1, 2, 3}), (25, {3, 5, 8, 10, 13, 15, 18, 20, 23, 25})])

@@ -45,7 +45,7 @@ class Head:
         ids = torch.arange(2, 10, device=next(model.parameters()).device)[None]
         was_training = model.training
         model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self._autocast():  # flash-attention has no float32
             whole = model(input_ids=ids, use_cache=False).logits
             with self.left_out():
                 hidden = model(input_ids=ids, use_cache=False).logits

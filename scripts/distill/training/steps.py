@@ -66,11 +66,14 @@ class Layout:
     packed: bool
 
 
-def attention_share(model: Any) -> float:
+def attention_share(model: Any, attention: str) -> float:
     """Return what a token costs a layer per token that it looks at, in units of the layer's weights; 0 if unknown.
 
-    A weight is a multiplication per token; a key and its value are one each per dimension of all heads.
+    A weight is a multiplication per token; a key and its value are one each per dimension of all heads. With
+    flash-attention it is 0: that cuts a pack at its rows, where the mask of others is dense, on a GPU too.
     """
+    if attention == "flash_attention_2":
+        return 0.0
     config = model.config.get_text_config()
     heads, layers = (getattr(config, name, None) for name in ("num_attention_heads", "num_hidden_layers"))
     if not heads or not layers:
@@ -107,10 +110,10 @@ def side_by_side(
 
 
 def cheaper(rows: Sequence[int], lengths: Sequence[int], tokens: int, most_rows: int | None, share: float) -> Layout:
-    """Return rows packed, or side by side without a mask, as a processor has less to do; `share`: of the attention.
+    """Return rows packed, or side by side without a mask, as there is less to do; `share`: of the attention.
 
     There each token of a pack looks at the whole pack; of rows side by side at half of its row, but padding counts.
-    Without a share (a GPU cuts a pack at its rows) packs are cheaper.
+    Without a share (flash-attention cuts a pack at its rows) packs are cheaper.
     """
     at, packed = dict(zip(rows, lengths, strict=True)), lay_out(rows, lengths, tokens, most_rows, packing=True)
     if not share:
@@ -155,7 +158,23 @@ def _padded(rows: list[np.ndarray], filler: int) -> np.ndarray:
 
 
 def check_isolation(model: Any, tokens: Tokens) -> None:
-    """Raise InputError where a row sees others of its pack, before or behind it: its logits are not those alone."""
+    """Raise InputError where a row sees others of its pack, before or behind it: its logits are not those alone.
+
+    flash-attention takes the same bounds from the positions, but runs on a GPU alone, where the model is not yet: SDPA
+    stands in for it.
+    """
+    kernel = model.config._attn_implementation
+    if kernel != "flash_attention_2":
+        _check_isolation(model, tokens)
+        return
+    model.set_attn_implementation("sdpa")
+    try:
+        _check_isolation(model, tokens)
+    finally:
+        model.set_attn_implementation(kernel)
+
+
+def _check_isolation(model: Any, tokens: Tokens) -> None:
     import torch
 
     if len(tokens.ids) < 2:

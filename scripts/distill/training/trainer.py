@@ -18,7 +18,8 @@ from distill.training.updates import Update
 from distill.training.watch import check_finite
 
 CPU_TOKENS = 512  # per step: the mask of a pack is dense on a CPU, so twice the length costs four times the attention
-GPU_TOKENS = 32768  # halved where that does not fit
+GPU_TOKENS = 32768  # with flash-attention; halved where that does not fit
+MASKED_GPU_TOKENS = 8192  # the mask of a pack is dense, in bytes the square of its tokens for each layer
 
 
 class UpdateTrainer(Trainer):
@@ -32,8 +33,9 @@ class UpdateTrainer(Trainer):
         teacher: TeacherLogprobs | None,
     ):  # fmt: skip
         self._tokens, self._updates, self._recipe, self._pad, self._teacher = tokens, updates, recipe, pad, teacher
-        self._share = attention_share(model) if args.use_cpu else 0.0
-        self.size = Size(CPU_TOKENS if args.use_cpu else GPU_TOKENS, "tokens per step", "step_tokens")
+        self._share = attention_share(model, recipe.attention)
+        on_gpu = GPU_TOKENS if recipe.attention == "flash_attention_2" else MASKED_GPU_TOKENS
+        self.size = Size(CPU_TOKENS if args.use_cpu else on_gpu, "tokens per step", "step_tokens")
         super().__init__(model, args)
         longest = max(self.size.most, *tokens.lengths(range(len(tokens.ids))))
         # Weights that are cut up are whole in the model's own forward alone.

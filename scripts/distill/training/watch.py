@@ -21,8 +21,9 @@ SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates befor
 SAVED_SHARE = 0.05  # of the time goes into saved states at most
 FIRST_SAVE = 30.0  # seconds before the first state is saved, whose cost is not known yet
 HELD_OUT_TIMES = 10  # the held-out loss is taken so often, and at the end
-# Dense bfloat16 FLOP/s without sparsity, by what the GPU's name holds; NVIDIA's data sheets.
-PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10": 125e12}
+# Dense bfloat16 FLOP/s without sparsity, by what the GPU's name holds, the first that it holds; NVIDIA's data sheets.
+PEAK_FLOPS = {"H200": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12,
+              "L40": 181e12, "L4": 121e12, "A10G": 70e12, "A10": 125e12}  # fmt: skip
 
 
 @dataclass
@@ -175,9 +176,10 @@ def _anywhere(flags: Sequence[bool], args: Any) -> list[bool]:
 
 
 def _flops(trainer: Any) -> float | None:
-    """Return the share of all devices' peak that one token per second needs (6 FLOPs per weight), None where unknown.
+    """Return the share of all devices' peak that one token per second needs, None where unknown.
 
-    6 FLOPs per weight and token: Kaplan et al. 2020, arXiv 2001.08361, section 2.1; attention is not counted.
+    6 FLOPs per weight and token: Kaplan et al. 2020, arXiv 2001.08361, section 2.1; attention is not counted. A weight
+    that does not learn takes 4, as it has no gradient of its own.
     """
     if trainer.args.use_cpu:
         return None
@@ -185,8 +187,8 @@ def _flops(trainer: Any) -> float | None:
 
     name = torch.cuda.get_device_name()
     peak = next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
-    weights = sum(p.numel() for p in trainer.model.parameters())
-    return None if peak is None else 6 * weights / (peak * trainer.args.world_size)
+    flops = sum((6 if weight.requires_grad else 4) * weight.numel() for weight in trainer.model.parameters())
+    return None if peak is None else flops / (peak * trainer.args.world_size)
 
 
 def check_finite(name: str, value: float, update: int, recipe: TrainJob) -> None:

@@ -138,6 +138,8 @@ class FineTuning(Recipe):
             raise ValueError("`pack_tokens` goes with `batch_unit: packs`, and with nothing else")
         if self.batch_unit == "packs" and self.order != "shuffled":
             raise ValueError("packs are shuffled; `order` does not go with `batch_unit: packs`")
+        if self.attention == "flash_attention_2" and self.precision != "bfloat16":
+            raise ValueError("`attention: flash_attention_2` has no float32; set `precision: bfloat16`")
         if self.hard_last_share != 1 and self.order != "easy_first":
             raise ValueError("`hard_last_share` goes with `order: easy_first`")
         adamw = [
