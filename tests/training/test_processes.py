@@ -18,9 +18,10 @@ from test_signals import interrupted
 from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
+from distill.config.recipes import TrainJob
 from distill.runtime import group
 from distill.runtime.errors import InputError
-from distill.training import sharding
+from distill.training import sft, sharding, watch
 
 LORA = {"lora": {"rank": 2, "alpha": 4}}
 LOGGED = ("loss", "grad_norm", "held_out_loss")
@@ -287,6 +288,27 @@ def test_weights_that_lie_otherwise_than_asked_for_are_an_error() -> None:
         sharding.check_in_effect(Prepared(model, 1), "fsdp")
     with pytest.raises(RuntimeError, match="a Linear that no other device knows of"):
         sharding.check_in_effect(Prepared(model, 2), "none")
+
+
+def test_fsdp_computes_in_bfloat16_and_sums_in_float32(tmp_path: Path) -> None:
+    import torch
+
+    args = sft.arguments(TrainJob(lr=1, sharding="fsdp", precision="bfloat16"), 1, tmp_path, 3)
+    policy = args.fsdp_plugin_args["mixed_precision_policy"]
+    assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.float32)
+    whole = sft.arguments(TrainJob(lr=1, sharding="fsdp"), 1, tmp_path, 3)
+    assert whole.fsdp_plugin_args.get("mixed_precision_policy") is None
+
+
+def test_a_training_looks_how_its_weights_lie(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(watch, "check_in_effect", lambda _trainer, sharding: asked.append(sharding))
+    run(inputs, tmp_path / "m/weights", max_updates=1)
+    assert asked == ["none"]
 
 
 def test_the_files_of_sharding_are_there() -> None:
