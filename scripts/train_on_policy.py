@@ -61,7 +61,7 @@ def read_start(args: argparse.Namespace, recipe: OnPolicyJob, rendered: pa.Table
     manifest = read_json(args.start / "manifest.json")
     if manifest.get("kind") != "trained" or "start" in manifest:
         raise InputError(f"--start {args.start}: not a student that was trained on a teacher's rows; train one first")
-    if manifest["problems"] != split(rendered, fine_tuning(recipe))[0].problems:
+    if manifest.get("problems") != split(rendered, fine_tuning(recipe))[0].problems:
         raise InputError(f"{args.rendered}: not the problems that {args.start} was trained on; give its own rows")
     return manifest
 

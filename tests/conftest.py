@@ -21,7 +21,8 @@ with suppress(ImportError):  # the tests with vLLM run without it
 # The files that take longest are begun first, so that no process has one of them left to do alone; of the first three
 # only one wants the finished study, so that no process waits for it. xdist keeps this order where it is told to
 # (`--no-loadscope-reorder`); of itself it begins with the files that have the most tests.
-SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "training/test_processes.py", "rules/test_study_runs.py",
+SLOW = ("rules/test_study.py", "rules/test_goldless_runs.py", "training/test_processes.py", "training/test_kills.py",
+        "rules/test_study_runs.py",
         "training/test_signals.py", "rules/test_publish_runs.py", "rules/test_served_runs.py",
         "rules/test_likelihood_runs.py", "rules/test_on_policy_runs.py", "rules/test_distillation_runs.py",
         "rules/test_published.py", "config/keys/test_every_key.py", "responses/test_generate_kills.py",

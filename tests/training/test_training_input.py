@@ -136,6 +136,19 @@ def test_the_state_of_another_recipe_is_not_taken_up(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["three"]
 
 
+def test_adapters_of_another_training_are_no_student(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    run(inputs, tmp_path / "adapter/weights", max_updates=1, lora={"rank": 2, "alpha": 4})
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(inputs / "rendered.parquet", data)
+    (data / "base").symlink_to(tmp_path / "adapter")
+    assert "its weights are adapters on another model" in refused(data, tmp_path / "m/weights", lora=None)
+    run(inputs, tmp_path / "whole/weights", max_updates=1)
+    (data / "base").unlink()
+    (data / "base").symlink_to(tmp_path / "whole")
+    assert run(data, tmp_path / "n/weights", max_updates=1)["updates"] == 1
+
+
 def test_a_training_goes_on_from_the_last_whole_state(tmp_path: Path) -> None:
     assert last_state(tmp_path) is None
     for update in (8, 16, 120):

@@ -79,10 +79,12 @@ def test_packs_are_shuffled_anew_in_each_epoch() -> None:
     first, second = found[:8], found[8:]
     assert sorted(first) == sorted(second) == [(i,) for i in range(8)]
     assert first != second
-    # Best fit alone would begin with the longest packs.
-    sizes_of = [sum([9, 8, 7, 6, 5, 4][r] for r in u.rows) for u in plan_updates(rows([9, 8, 7, 6, 5, 4]), job(
-        global_batch=1, batch_unit="packs", pack_tokens=9, epochs=4), 1)]  # fmt: skip
-    assert sizes_of[:5] != sorted(sizes_of[:5], reverse=True)
+    # Best fit alone would begin each epoch with the longest.
+    lengths = [9, 8, 7, 6, 5]
+    updates = plan_updates(rows(lengths), job(global_batch=1, batch_unit="packs", pack_tokens=9, epochs=4), 1)
+    packed = [lengths[row] for update in updates for row in update.rows]
+    assert len(packed) == 20
+    assert packed != lengths * 4
 
 
 def test_orders() -> None:
@@ -156,3 +158,44 @@ def test_two_epochs_show_every_row_twice_whatever_a_batch_counts(
     assert min(sizes(updates)) > 0
     assert updates == plan_updates(rows(lengths), recipe, seed)
     assert updates[-1].epoch == 2
+
+
+LENGTHS = st.lists(st.integers(2, 40), min_size=1, max_size=40)
+UNITS = st.sampled_from(["rows", "loss_tokens", "packs"])
+
+
+@given(LENGTHS, UNITS, st.integers(1, 50), st.integers(1, 4000), st.integers(0, 5))
+@settings(max_examples=200, deadline=None)
+def test_max_tokens_end_with_the_first_update_that_reaches_them(
+    lengths: list[int], unit: str, size: int, most: int, seed: int
+) -> None:
+    packs_of = {"pack_tokens": 40} if unit == "packs" else {}
+    recipe = job(max_tokens=most, epochs=0.1, global_batch=size, batch_unit=unit, **packs_of)
+    tokens = [sum(lengths[row] for row in update.rows) for update in plan_updates(rows(lengths), recipe, seed)]
+    assert sum(tokens[:-1]) < most <= sum(tokens)
+    # Every pass shows every row once before any comes again.
+    shown = [row for update in plan_updates(rows(lengths), recipe, seed) for row in update.rows]
+    whole = len(shown) // len(lengths) * len(lengths)
+    for start in range(0, whole, len(lengths)):
+        assert sorted(shown[start : start + len(lengths)]) == list(range(len(lengths)))
+
+
+@given(LENGTHS, st.integers(1, 50), st.sampled_from(["rows", "loss_tokens"]), st.integers(0, 5))
+@settings(max_examples=200, deadline=None)
+def test_short_rows_come_first_in_every_epoch(lengths: list[int], size: int, unit: str, seed: int) -> None:
+    recipe = job(order="short_first", epochs=2, global_batch=size, batch_unit=unit)
+    shown = [row for update in plan_updates(rows(lengths), recipe, seed) for row in update.rows]
+    for epoch in (shown[: len(lengths)], shown[len(lengths) :]):
+        assert [lengths[row] for row in epoch] == sorted(lengths)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 20), st.integers(1, 9), st.integers(0, 5))
+@settings(max_examples=200, deadline=None)
+def test_a_share_of_the_hard_rows_comes_last(hard: list[bool], share: int, size: int, seed: int) -> None:
+    recipe = job(order="easy_first", hard_last_share=share / 20, epochs=2, global_batch=size)
+    shown = [row for u in plan_updates(rows([5] * len(hard), hard), recipe, seed) for row in u.rows]
+    last = (2 * sum(hard) * share + 20) // 40  # rounded half up
+    for epoch in (shown[: len(hard)], shown[len(hard) :]):
+        assert sorted(epoch) == list(range(len(hard)))
+        assert all(hard[row] for row in epoch[len(hard) - last :])
+        assert sum(hard[row] for row in epoch[: len(hard) - last]) == sum(hard) - last

@@ -96,16 +96,20 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
 def load_student(folder: Path, recipe: TrainJob) -> Any:
     """Load a student. Its weights are float32 while they are trained; `precision` is that of the arithmetic.
 
-    Raises InputError for a kernel of the attention that it does not support.
+    Raises InputError for a kernel of the attention that it does not support, and for adapters.
     """
     try:
-        return load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
+        model = load_model(folder, dtype="float32", merge=False, attention=recipe.attention)
     except InputError as error:
         found = re.search(r"(\w+) does not support (an attention|Flash)", str(error))
         if found is None:
             raise
         raise InputError(f"{folder}: a {found[1]} does not support `attention: {recipe.attention}`; take "
                          "`attention: eager`") from None  # fmt: skip
+    if hasattr(model, "peft_config"):
+        raise InputError(f"{folder}: its weights are adapters on another model, which are trained on by "
+                         "train_on_policy.py alone; name a model with weights of its own")  # fmt: skip
+    return model
 
 
 def main(argv: list[str] | None = None) -> None:
