@@ -21,7 +21,7 @@ from distill import tables
 from distill.config.recipes import TrainJob
 from distill.runtime import group
 from distill.runtime.errors import InputError
-from distill.training import sft, sharding, watch
+from distill.training import fit, sft, sharding, watch
 
 LORA = {"lora": {"rank": 2, "alpha": 4}}
 LOGGED = ("loss", "grad_norm", "held_out_loss")
@@ -298,6 +298,29 @@ def test_fsdp_computes_in_bfloat16_and_sums_in_float32(tmp_path: Path) -> None:
     assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.float32)
     whole = sft.arguments(TrainJob(lr=1, sharding="fsdp"), 1, tmp_path, 3)
     assert whole.fsdp_plugin_args.get("mixed_precision_policy") is None
+
+
+@pytest.mark.parametrize(("kind", "below"), [("none", ""), ("fsdp", "fsdp")])
+def test_states_of_cut_up_weights_lie_apart(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    below: str,
+) -> None:
+    """Weights that lie otherwise could not be read from them."""
+    asked: list[Path] = []
+
+    def ended(state: Path) -> None:
+        asked.append(state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sharding, "effective", lambda sharding, _processes: sharding)
+    monkeypatch.setattr(fit, "last_state", ended)
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, tmp_path / "m/weights", sharding=kind)
+    (key,) = (tmp_path / "m/state").iterdir()
+    assert asked == [key / below]
 
 
 def test_a_training_looks_how_its_weights_lie(
