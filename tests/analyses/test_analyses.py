@@ -243,6 +243,10 @@ def test_how_much_trainings_took_at_once(tmp_path: Path) -> None:
     ]
     assert sentences(whole) == ["Trainings took 512 tokens at once; for want of memory 0 of 1 had halved them."]
     assert sentences({}) == []
+    own, of_before = ({"execution": {"rows_per_step": 4, "halved": 1}}, {"execution": {"rows_per_step": 16}})
+    assert sentences(own, of_before) == [
+        "On-policy trainings took 4 or 16 responses at once; for want of memory 1 of 2 had halved them."
+    ]
 
 
 def test_how_long_models_were_at_work(tmp_path: Path) -> None:

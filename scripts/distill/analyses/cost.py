@@ -109,13 +109,17 @@ def _share_text(facts: list[Row]) -> str:
 
 
 def _steps_text(facts: list[Row]) -> str:
-    """Return how many tokens the trainings took at once, and how many had to take less than they began with."""
-    known = [each["execution"] for each in facts if "step_tokens" in each.get("execution", {})]
-    if not known:
-        return ""
-    tokens = " or ".join(map(str, sorted({each["step_tokens"] for each in known})))
-    halved = sum(each["halved"] > 0 for each in known)
-    return f"Trainings took {tokens} tokens at once; for want of memory {halved} of {len(known)} had halved them."
+    """Return how much the trainings took at once, and how many had to take less than they began with."""
+    laid_out = [each["execution"] for each in facts if "execution" in each]
+    units = {"step_tokens": ("Trainings", "tokens"), "rows_per_step": ("On-policy trainings", "responses")}
+    sentences = []
+    for fact, (who, unit) in units.items():
+        if known := [each for each in laid_out if fact in each]:
+            most = " or ".join(map(str, sorted({each[fact] for each in known})))
+            halved = sum(each.get("halved", 0) > 0 for each in known)
+            less = f"for want of memory {halved} of {len(known)} had halved them"
+            sentences.append(f"{who} took {most} {unit} at once; {less}.")
+    return " ".join(sentences)
 
 
 def _rows(name: str, models: dict[str, list[Row]]) -> list[Row]:
