@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_steps import MODELS, TOKENS, model
 from test_train import inputs, options, run, weights  # noqa: F401  # `inputs` is a fixture
+from test_training_input import altered
 
 from distill import tables
 from distill.config.lineage import Arm, TrainedModel
@@ -286,6 +287,13 @@ def test_a_table_and_the_recipe_go_together(inputs: Path, long: Path, tmp_path: 
             train.main([*options(inputs, tmp_path / "w", **SHORT, distil={**distil, name: value}), "--teacher-logprobs",
                         table])  # fmt: skip
     assert not (tmp_path / "w").exists()
+
+
+def test_a_row_without_a_prompt_has_no_teacher_of_its_first_token(inputs: Path, tmp_path: Path) -> None:  # noqa: F811
+    data = altered(inputs, tmp_path / "data", input_ids=[5, 6, 7, 8], loss_mask=[1] * 4, length=4)
+    output = distilled(data, tmp_path / "m", max_updates=None, epochs=1)
+    counted = [sum(m[1:]) for m in tables.read(data / "rendered.parquet", tables.RENDERED)["loss_mask"].to_pylist()]
+    assert manifest(output)["loss_tokens"] == sum(counted)
 
 
 def test_a_table_of_other_rows_is_refused(inputs: Path, long: Path, tmp_path: Path) -> None:  # noqa: F811

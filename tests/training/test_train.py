@@ -1,6 +1,7 @@
 """train.py: what the loss sees, equal bytes for equal inputs, LoRA, and students from scratch."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,20 @@ def test_a_trained_model_stops_where_its_base_does(inputs: Path, trained: Path) 
     assert stop_ids(tokenizer, load_generation_config(trained.parent)) == stops
 
 
+def test_every_stop_of_the_base_is_kept(inputs: Path, tmp_path: Path) -> None:
+    data, source = tmp_path / "data", tmp_path / "source"
+    shutil.copytree(TOY / "base-xs", source)
+    data.mkdir()
+    shutil.copy(inputs / "rendered.parquet", data)
+    path = source / "generation_config.json"
+    config = json.loads(path.read_text()) if path.is_file() else {}
+    stops = sorted({load_tokenizer(inputs / "base").eos_token_id, 9})
+    path.write_text(json.dumps({**config, "eos_token_id": stops}))
+    base_model(data / "base", source)
+    run(data, tmp_path / "m/weights", max_updates=1)
+    assert json.loads((tmp_path / "m/weights/generation_config.json").read_text())["eos_token_id"] == stops
+
+
 def test_the_first_loss_is_the_mean_over_the_masked_tokens(inputs: Path, tmp_path: Path) -> None:
     import torch
 
@@ -138,6 +153,9 @@ def test_lora_writes_an_adapter_that_is_merged_when_it_is_used(inputs: Path, tmp
     changed = {n for n in base if not np.array_equal(base[n].numpy(), merged[n].numpy())}
     assert changed
     assert all("proj" in n for n in changed)
+    names = json.loads((tmp_path / "m/weights/adapter_config.json").read_text())["target_modules"]
+    assert names == sorted(names)  # of a set, whose order is another one in each process
+    assert len(names) > 7
 
 
 def test_max_updates_ends_early_and_the_ledger_names_the_rows_it_did_not_reach(inputs: Path, tmp_path: Path) -> None:
