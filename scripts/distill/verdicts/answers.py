@@ -92,7 +92,9 @@ _SIGNS = {
     "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
     "°": r"^\circ ", "º": r"^\circ ", "⁄": "/", "∕": "/", "ϕ": r"\phi ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
     "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "…": r"\ldots ", "’": "'", "′": "'", "√": r"\surd ",
-    "∠": r"\angle ", "。": ".", "、": ",", "∖": r"\setminus ",
+    "∠": r"\angle ", "≡": r"\equiv ", "∉": r"\notin ", "⊂": r"\subset ", "⊆": r"\subseteq ", "∥": r"\parallel ",
+    "⊥": r"\perp ", "→": r"\to ", "⇒": r"\Rightarrow ", "∴": r"\therefore ", "≅": r"\cong ",
+    "。": ".", "、": ",", "∖": r"\setminus ",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "Δ": r"\Delta ",
 }  # fmt: skip
 _SIGNS |= {
@@ -271,7 +273,7 @@ _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": 
            "trillion": "10^{12}"}  # fmt: skip
 _SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})\b ?")
 _CLOCK = re.compile(r"(?<=\d)(?::00)? ?(?:\\text\{ ?([aApP])\.? ?[mM]\.? ?\}|([aApP])\.? ?[mM]\.?)$")
-_NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|[ap]m)\b")
+_NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|power|[ap]m)\b")
 _TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{((?:[^{}]|\^\{-?\d\})*)\}(?:\^(?:\d|\{-?\d\}))?(?=$|,)")
 _NUMBER = r"-?[\d.,/]*\d"
 _BARE_UNIT = re.compile(

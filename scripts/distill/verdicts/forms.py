@@ -9,8 +9,13 @@ from fractions import Fraction
 from distill.verdicts.values import read, same_value
 
 _CLOCK = re.compile(r"(\d{1,2})((?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
-_RESIDUE = re.compile(r"(?:[a-zA-Z]\\equiv(?=.*mod)|(?=.*pmod))(-?\d{1,30})\(?\\(?:pmod|mod|bmod) ?\{?(\d{1,30})\}?\)?")
+_MOD = r"\(?\\?(?:(?:text|mathrm|operatorname)\{ ?)?\(?[pb]?mod ?\}? ?\{?(\d{1,30})\}?\)?\}?"
+_RESIDUE = re.compile(
+    rf"(?:[a-zA-Z]\\equiv ?(?=.*mod)|(?=.*(?:pmod|\(.*mod)))(-?\d{{1,30}}(?:,-?\d{{1,30}}){{0,20}}) ?{_MOD}"
+)
+_STEPS = re.compile(r"(?:([a-zA-Z])=)?(\d{0,30})([a-z])([+-]\d{1,30})?(?:,?\(?\3\\in ?\\mathbb\{Z\}\)?)?")  # 3k+1
 _GOES_ON = re.compile(r"(?:,|^|(?<=\\\{))(?:\\[lc]?dots|\.\.\.)(?![a-zA-Z])")
+_ENDLESS = re.compile(r"-?\d+(?:\.\.\.|\\[lc]?dots)")  # 7... is no number, 3.14... may be
 _OPENS = re.compile(r"\\\{|\\\}")
 _ORDERED, _SET = re.compile(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]"), re.compile(r"\\\{[^{}()]*,[^{}()]*\\\}")
 _VECTOR = re.compile(r"\\begin\{[pbBvV]?matrix\}(.*)\\end\{[pbBvV]?matrix\}")
@@ -73,17 +78,34 @@ def same_ratio(gold: str, answer: str) -> bool | None:
 
 
 def same_residue(gold: str, answer: str) -> bool | None:
-    """Residues: `x\\equiv3\\pmod7` is `10\\pmod7`, and not the number 3."""
-    one, other = _RESIDUE.fullmatch(gold), _RESIDUE.fullmatch(answer)
-    if not one or not other:
-        return False if one and read(answer) is not None else None
-    modulus = int(one[2])
-    return modulus == int(other[2]) != 0 and (int(one[1]) - int(other[1])) % modulus == 0
+    """Residues: `x\\equiv3\\pmod7` is `10\\pmod7` and `x=7k+3`, and not the number 3."""
+    one, other = _residues(gold), _residues(answer)
+    if one and other:
+        return one == other
+    if not one and not other:
+        return None
+    known, text = (one, answer) if one else (other, gold)
+    steps = _STEPS.fullmatch(text)
+    if steps and steps[2] and int(steps[2]) and steps[1] != steps[3]:
+        modulus = int(steps[2])
+        return known == (modulus, {int(steps[4] or 0) % modulus})
+    return False if one and read(answer) is not None else None
+
+
+def _residues(text: str) -> tuple[int, set[int]] | None:
+    """Return the modulus and the residues of an answer, None for what is of another form."""
+    match = _RESIDUE.fullmatch(text)
+    if match is None or not int(match[2]):
+        return None
+    modulus = int(match[2])
+    return modulus, {int(residue) % modulus for residue in match[1].split(",")}
 
 
 def same_list(gold: str, answer: str) -> bool | None:
     """Lists that go on (`1,3,\\ldots`) or name a value twice, and sets of sets: mathematics sees their members."""
     if len(_GOES_ON.findall(gold)) != len(_GOES_ON.findall(answer)):
+        return False
+    if bool(_ENDLESS.fullmatch(gold)) != bool(_ENDLESS.fullmatch(answer)):
         return False
     depths = [_depth(text) for text in (gold, answer)]
     if max(depths) > 1 and depths[0] != depths[1]:
@@ -129,6 +151,7 @@ def same_name(gold: str, answer: str) -> bool | None:
 def same_kind(gold: str, answer: str) -> bool | None:
     """An equation with a sum on its left (x + y = 0) is not answered by its right-hand side alone."""
     left, equals, _ = gold.partition("=")
+    left = re.sub(r"_\{[^{}]*\}", "", left)
     has_relation = re.search(r"[=<>]|\\(?:le|ge|in|ne)(?![a-zA-Z])", answer)
     if equals and re.search(r"[+-]", left) and re.search(r"[a-zA-Z]", left) and not has_relation:
         return False

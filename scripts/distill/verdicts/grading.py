@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from distill.models.thinking import after_think
 from distill.tables.words import FinishReason, Verdict
-from distill.verdicts import forms, labelled, quantities, relations, sayings, symbolic
+from distill.verdicts import choices, counting, forms, labelled, quantities, relations, sayings, symbolic
 from distill.verdicts.answers import MAX_ANSWER, MAX_DEPTH, clean, depth, last_box, normalise, plain
 from distill.verdicts.limits import ExpiredError, cpu_limit
 from distill.verdicts.units import clash
@@ -116,6 +116,7 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
     gold_text = last_box(gold) or gold
     converted = _converted(gold_text, extracted)
     gold_answer, answer = converted or (_gold(gold), answer)
+    gold_answer, answer = counting.as_numbers(gold_answer, answer) or (gold_answer, answer)
     comparison = decide(gold_answer, answer)
     if (same := sayings.same_date(gold_text, extracted)) is not None:
         comparison = Comparison(Verdict.CORRECT if same else Verdict.WRONG, "words")
@@ -139,7 +140,8 @@ def _units_differ(gold: str, answer: str) -> bool:
     """Whether both answers state a unit or a direction, and these are not the same."""
     if max(len(gold), len(answer)) > MAX_ANSWER:
         return False
-    return clash(plain(gold), plain(answer)) or sayings.are_opposed(gold, answer)
+    texts = plain(gold), plain(answer)
+    return clash(*texts) or quantities.differ(gold, answer) or sayings.are_opposed(gold, answer)
 
 
 def stated_answer(response: str | None) -> str | None:
@@ -162,7 +164,7 @@ def is_verifiable(gold: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> bool:
     text = _gold(gold)
     if not text or len(text) > MAX_ANSWER or depth(text) > MAX_DEPTH or _is_prose(text):
         return False
-    if _number(text) or _BASED.fullmatch(text) or forms.is_clock(text) or _words(text):
+    if _number(text) or _BASED.fullmatch(text) or forms.is_clock(text) or choices.words(text):
         return True
     return compare(text, text, timeout_seconds).verdict == Verdict.CORRECT
 
@@ -188,16 +190,11 @@ _BASED = re.compile(r"-?(?=[0-9A-Z.]|[a-z]*\d)([0-9A-Za-z.]+)_(?:\{\(?(?:\\text\
 _BASE_WORDS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
                "nine": "9", "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _DIGITS = re.compile(r"-?[0-9A-Z.]+")
-_CHOICE = re.compile(r"(?:\\text\{)?\(([A-Z])\)(\}?)(.*)", re.DOTALL)
-_TOLD_CHOICE = re.compile(r"(?:\\text\{)?(?:\(([a-e])\)|([a-e])|([A-Z])[.):] ?[^=]*)\}?", re.DOTALL)  # (b), b, B. 20
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
 _MIXED = re.compile(r"(-?)(\d{1,200})\\frac\{(\d{1,200})\}\{([1-9]\d{0,199})\}(\\%)?")
 _DECIMAL = re.compile(r"-?\d{0,200}\.\d{1,200}")
 _PRECISION = Fraction(1, 10**6)  # math-verify rounds to six decimals where one side is a decimal
-_FUNCTIONS = frozenset("sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln exp sqrt max min gcd lcm "
-                       "mod det deg dim ker lim inf sup sign floor ceil".split())  # fmt: skip
-_LETTERS = re.compile(r"[A-Za-z]+")
 _DOMAIN = re.compile(r"([^,]+?),?(?:\\text\{,? ?(?:where|for|with) ?\})?\(?(([a-zA-Z])\\in\\mathbb\{[ZN]\})\)?")
 
 
@@ -278,54 +275,21 @@ def _are_apart(gold: str, answer: str) -> bool:
         return abs(short - long) >= Decimal(1).scaleb(short.as_tuple().exponent)
 
 
-def _words(text: str) -> tuple[str, ...] | None:
-    """Read plain words or a list of choices as something to compare: letters and digits only, choices sorted."""
-    if re.fullmatch(r"[A-Z](?:,[A-Z])+", text):
-        return tuple(sorted(text.split(",")))
-    inner = re.fullmatch(r"\\text\{([^{}\\]*)\}", text)
-    plain = inner[1] if inner else text
-    if not inner:  # bare letters are words only where they are no product of variables and no function
-        words_held = _LETTERS.findall(plain)
-        bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9 .,:'-]*", plain)
-        words = bare and any(len(w) > 3 for w in words_held) and not _FUNCTIONS.intersection(words_held)
-        if not words and not re.fullmatch(r"\d?\d:\d\d ?[a-zA-Z.]+", plain):  # a time of day is words, too
-            return None
-    plain = re.sub(r"^(?:an?|the) (?=[a-z]{2})", "", plain.lower())
-    letters = "".join(char for char in plain if char.isalnum())
-    return (letters,) if letters else None
-
-
-def _same_words(gold: str, answer: str) -> bool | None:
-    """Words and choices: letters only, so capitals and spacing do not count, but their order does."""
-    if (choice := _CHOICE.fullmatch(answer)) and re.fullmatch("[A-Z]", gold):
-        others = set(re.findall(r"\(([A-Z])\)", choice[3])) - {choice[1]}  # (C) is wrong, so (D)
-        return choice[1] == gold and not others  # the choice with its text: (C) 20
-    if re.fullmatch("[A-E]", gold) and (choice := _TOLD_CHOICE.fullmatch(answer)):
-        return next(filter(None, choice.groups())).upper() == gold
-    left, right = _words(gold), _words(answer)
-    if left is None and right is None:
-        return None
-    if left is not None and right is not None:
-        return left == right
-    other = answer if right is None else gold  # one side is words: equal letters in the other count, too
-    return "".join(_LETTERS.findall(other)).lower() == (left or right)[0] and not re.search(r"[\\^=]", other)
-
-
 _RULES: tuple[tuple[str, Callable[[str, str], bool | None]], ...] = (
     ("base", _same_base), ("base", forms.same_clock), ("number", _same_number), ("words", sayings.same_saying),
-    ("words", forms.same_name), ("words", _same_words), ("form", forms.same_list), ("form", forms.same_ratio),
+    ("words", forms.same_name), ("words", choices.same_words), ("form", forms.same_list), ("form", forms.same_ratio),
     ("form", forms.same_residue), ("form", forms.same_function), ("value", same_value), ("equation", forms.same_kind),
 )  # fmt: skip
 
 
 def _is_prose(text: str) -> bool:
     """Whether mathematics is mixed with a sentence: two bare words, or one of four letters or more."""
-    if _words(text) is not None:
+    if choices.words(text) is not None:
         return False
     bare = re.findall(
         r"(?<![\\a-zA-Z])[a-zA-Z]{3,}", re.sub(r"\\(?:begin|end|operatorname|mathbb)\{[^{}]*\}", "", text)
     )
-    words = [word for word in bare if word.lower() not in _FUNCTIONS and not word.isupper()]
+    words = [word for word in bare if word.lower() not in choices.FUNCTIONS and not word.isupper()]
     return len(words) > 1 or any(len(word) > 3 for word in words)
 
 
@@ -360,7 +324,7 @@ def _symbolic(gold: str, answer: str) -> Comparison:
     gold_value = None if _is_prose(gold) else symbolic.parse(gold)
     if gold_value is None:
         return Comparison(Verdict.UNVERIFIABLE, "literal")
-    choice = _CHOICE.fullmatch(answer)
+    choice = choices.CHOICE.fullmatch(answer)
     if choice and choice[0].startswith("\\text") and choice[3]:
         answer = normalise(choice[3])  # \text{(C)}20 against the value of the choice
     answer_value = symbolic.parse(answer)

@@ -21,6 +21,16 @@ _MINUTES = re.compile(r"(-?)(\d+) ?\^ ?\{? ?\\circ ?\}? ?(\d+(?:\.\d+)?) ?'(?: ?
 _RADIANS = re.compile(r"(.*?) ?(?<![a-zA-Z])rad(?:ian)?s?")
 _DOLLARS = re.compile(r"(-?)(?:US ?)?\\?\$ ?(-?[\d.,]*\d)(?: ?USD)?")
 _TERM = re.compile(r"(\d+(?:\.\d+)?|\d* ?\\frac ?\{\d+\} ?\{\d+\}) ?([A-Za-z]{2,})\.?(?: and|,)? ?")
+_SCALE = re.compile(r"\^ ?\{? ?(?:\\circ|\\degree) ?\}? ?([CF])(?![a-zA-Z])")
+_MINUTES_ALONE = re.compile(r"[^'a-zA-Z]*\d ?(?:'|\^ ?\{? ?\\prime ?\}?)")
+_CURRENCIES = {
+    name: re.compile(signs)
+    for name, signs in (
+        ("dollar", r"\\\$|^\$ ?[\d.,]+$|\bUSD\b|\bdollars?\b"), ("euro", r"€|\\euro?\b|\bEUR\b|\beuros?\b"),
+        ("pound", r"£|\\pounds\b|\bGBP\b"), ("yen", r"¥|\b(?:JPY|CNY|yen|yuan)\b"),
+        ("rupee", r"₹|\b(?:INR|Rs|rupees?)\b"), ("cent", r"¢|\bcents?\b"),
+    )
+}  # fmt: skip
 _ANGLE = (Fraction(1), frozenset([("angle", 1)]))
 _DOLLAR = (Fraction(1), frozenset([("$", 1)]))
 
@@ -66,6 +76,21 @@ def alike(gold: str, answer: str) -> tuple[str, str] | None:
         return None
     return (",".join(normalise(one.in_unit_of(other)) for one, other in pairs),
             ",".join(normalise(other.value) for other in answers))  # fmt: skip
+
+
+def differ(gold: str, answer: str) -> bool:
+    """Whether two answers state currencies, scales of temperature, or parts of a degree, and these are not the same."""
+    if max(len(gold), len(answer)) > LONGEST:
+        return False
+    money = [{name for name, signs in _CURRENCIES.items() if signs.search(text)} for text in (gold, answer)]
+    if all(money) and not money[0] & money[1]:
+        return True
+    told = [opened(text) for text in (gold, answer)]
+    scales = [set(_SCALE.findall(text)) for text in told]
+    if all(scales) and scales[0] != scales[1]:
+        return True
+    degrees, minutes = ([form.fullmatch(text) is not None for text in told] for form in (_DEGREES, _MINUTES_ALONE))
+    return (degrees[0] and minutes[1]) or (degrees[1] and minutes[0])
 
 
 def _bare_angle(text: str, gold: _Quantity) -> _Quantity | None:

@@ -52,7 +52,7 @@ _TOKEN = re.compile(
     r"|(?P<open>[({])|(?P<close>[)}])|(?P<name>[a-zA-Z]+|\\Omega(?![a-zA-Z])|\\AA(?![a-zA-Z]))"
 )
 _BETWEEN = r"(?:\s|~|\\[,;:! ]|\\q?quad|\\cdot|\\times|\*)*"
-_START = re.compile(rf"(?<=[\w)\]}}%!]){_BETWEEN}(?={_UPRIGHT}|\\[dt]?frac|(?<![a-zA-Z])[a-zA-Z])")
+_START = re.compile(rf"(?<=[\w)\]}}%!]){_BETWEEN}(?={_UPRIGHT}|\\[dt]?frac|\\Omega(?![a-zA-Z])|(?<![a-zA-Z])[a-zA-Z])")
 _OPERATOR = re.compile(r"[/^*]|\\(?:cdot|times|[dt]?frac)(?![a-zA-Z])|\bper\b")
 
 

@@ -4,9 +4,10 @@ Each rule leaves the answer as it is and takes off or respells what stands besid
 """
 
 import re
+import unicodedata
 from typing import Any
 
-_ANSWER_IS = r"(?:[Tt]he )?(?:[Ff]inal )?[Aa]nswer(?: is ?:?| ?:)"
+_ANSWER_IS = r"(?:[Tt]he )?(?:[Ff]inal )?[Aa]ns(?:wer|\.)?(?: is ?:?| ?[:=]|(?<=\.))"
 _OPENS = r"(?:^|(?<=[\s=(,{])|(?<=\\left)|(?<=\\cup)|(?<=\\cap)|(?<=\\in))"
 _ENDPOINTS = r"[^\[\]();,]{1,80},[^\[\]();,]{1,80}"
 _RELATION = re.compile(r"[<>]|\\(?:leq?|geq?|neq?|in)(?![a-zA-Z])")
@@ -17,6 +18,20 @@ _BUILDER = re.compile(
 _BAR = r"\\(?:overline|bar) ?(?:\{ ?(\d{1,20}) ?\}|(\d)(?!\d))"
 _DOTS = r"\\dot ?\{? ?(\d) ?\}?(?:(\d{0,20})\\dot ?\{? ?(\d) ?\}?)?"
 _REPEATING = re.compile(rf"(?<![\w.}}])(\d{{0,20}})\.(\d{{0,20}})(?:{_BAR}|{_DOTS})(?![\d.])")
+_AGAIN = re.compile(
+    r"(?<![\w.}])(\d{0,20})\.(\d{0,20}?)(\d{1,6}?)\3{2,20}(?:\.\.\.|\\[lc]?dots(?![a-zA-Z]))"
+)  # 0.333...
+_ACCENTS = {'"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", "c": "\u0327", "v": "\u030c",
+            "u": "\u0306", "H": "\u030b", "r": "\u030a"}  # fmt: skip
+_ACCENTED = r"\\(?:([\"'`^~]) ?(?:\{([a-zA-Z])\}|([a-zA-Z]))|([cvuHr]) ?\{([a-zA-Z])\})"
+_ACCENT = re.compile(rf"(?<=[\w{{\s]){_ACCENTED}|^{_ACCENTED}(?=[a-z]{{2}})")
+_GAP = r"(?:\s|~|\\[,;: ]|\\q?quad(?![a-zA-Z]))*"
+_BASE = r"(?:in )?[bB]ase[- ]?"
+_ANGLE = (
+    r"(?:\((?P<inner>[^()]{1,40})\)|(?P<bare>\d+(?:\.\d+)?(?: ?\^ ?\{? ?\\circ ?\}?)?|"
+    r"\\[dt]?frac ?\{[^{}]*\} ?\{[^{}]*\}(?:\\pi)?))"
+)
+_CIS = re.compile(rf"(?:\\(?:operatorname|text|mathrm) ?\{{ ?cis ?\}}|\\?(?<![a-zA-Z])cis){_GAP}(?:\\left)?{_ANGLE}$")
 
 
 def _repeating(match: re.Match[str]) -> str:
@@ -28,6 +43,21 @@ def _repeating(match: re.Match[str]) -> str:
     return rf"\frac{{{top}}}{{{nines * 10 ** len(fixed)}}}"
 
 
+def _accented(match: re.Match[str]) -> str:
+    """Write a letter with an accent of TeX as one sign."""
+    accent, letter = (part for part in match.groups() if part)
+    return unicodedata.normalize("NFC", letter + _ACCENTS[accent])
+
+
+def _column(match: re.Match[str]) -> str:
+    return rf"\begin{{pmatrix}}{match[1].replace(',', chr(92) * 2)}\end{{pmatrix}}"
+
+
+def _on_the_circle(match: re.Match[str]) -> str:
+    angle = match["inner"] or match["bare"]
+    return rf"(\cos({angle})+i\sin({angle}))"
+
+
 def _power_of_ten(match: re.Match[str]) -> str:
     return rf"{match[1]}\cdot 10^{{{int(match[2])}}}"
 
@@ -37,14 +67,22 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
     for pattern, replacement in (
         # colours, sizes, frames, marks
         (r"\\(?:textcolor|color|bbox) ?(?:\[[^\[\]{}]*\])? ?(?:\{[^{}]*\} ?(?=\{|\S)|(?=\{))", ""),
-        (r"\\(?:tiny|small|normalsize|[lL]arge|LARGE|[hH]uge)(?![a-zA-Z])", " "),
-        (r"(?<=\S) ?\\(?:square|blacksquare|Box|qed|checkmark)$", ""),
-        (r"^\\underline ?\{([^{}]*)\}$", r"\1"),
+        (r"\\(?:(?:text|script|scriptscript)style|emph|tiny|small|normalsize|[lL]arge|LARGE|[hH]uge)(?![a-zA-Z])", " "),
+        (rf"(?<=[^\s\\]){_GAP}\\(?:square|blacksquare|Box|qed|checkmark)$", ""),
+        (rf"{_GAP}\\(?:tag\*?|label) ?\{{[^{{}}]*\}}$", ""),
+        (r"\\(?:boldsymbol|bm|pmb|ensuremath) ?(?=\{ ?(?:[-+]?[\d(]|\\(?:[dt]?frac|sqrt)))", ""),
+        (r"^`([^`]*)`$", r"\1"),
+        (r"(?<=[\w)}\]])\s*\?$", ""),
+        (r"^\\(?:underline|framebox) ?\{([^{}]*)\}$", r"\1"),
+        (r"^(?:\s*(?:\\(?:[rR]ightarrow|to|therefore|implies)(?![a-zA-Z])|[:&]))+\s*(?=\S)", ""),
+        (r"^[*_\"'“«]{1,2}([-+]?\d[\d.,/]*)[*_\"'”»]{1,2}$", r"\1"),
+        (r"^(\d{1,6})(st|nd|rd|th)$", r"\1\\text{\2}"),
         (r"(?<=[^\\])(?:\\\\\s*)+$", ""),
         # prose
         (rf"^\\text ?\{{ ?{_ANSWER_IS} ?\}}\s*(?=\S)", ""),
         (rf"^\\text ?\{{ ?{_ANSWER_IS} ?(?=[^\s}}])", r"\\text{"),
         (rf"^{_ANSWER_IS}\s*(?=\S)", ""),
+        (rf"^\*\*{_ANSWER_IS}? ?\*\*:?\s*(?=[^\s*])", ""),
         (r"^(?:\\text(?:bf)? ?\{ ?)?(?:[Oo]ption|[Cc]hoice) ?\(?([A-Z])\)?\.? ?\}?$", r"\1"),
         # signs
         (r"\\backslash(?![a-zA-Z])", r"\\setminus "),
@@ -52,7 +90,34 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
         (r"\\log_ ?(\d) ?(?=\d)", r"\\log_{\1}"),
         (r"\\langle ?([^<>|\\]*,[^<>|\\]*)\\rangle", r"(\1)"),
         (r"(?<=\d) ?[xX] ?(?=10\^)", r"\\times "),
-        (r"(?:\{\})?_\{?(\d{1,4})\}? ?C_\{?(\d{1,4})\}?$", r"\\binom{\1}{\2}"),
+        (r"(?<![\w)])(?:\{\})?[_^]\{?(\d{1,4})\}? ?C_ ?\{?(\d{1,4})\}?$", r"\\binom{\1}{\2}"),
+        (r"(?<![\w)])(?:\{\})?[_^]\{?(\d{1,4})\}? ?P_ ?\{?(\d{1,4})\}?$", r"P_{\1}^{\2}"),
+        (r"\\(?:nice|s|x)frac(?![a-zA-Z])", r"\\frac"),
+        (r"\\lg(?![a-zA-Z])", r"\\log_{10}"),
+        (r"(?<![a-zA-Z\\])([fgh])\^ ?\{? ?-1 ?\}?(?= ?\(\w)", r"\1_{-1}"),
+        (
+            r"\\(?:hat|widehat|vec) ?\{ ?(?:\\(?:math|text)(?:bf|rm|it) ?\{ ?([ijk]) ?\}|\\?([ijk])(?:math)?) ?\}",
+            r"\1\2",
+        ),
+        (r"\\(?:hat|widehat|vec)(?: ([ijk])| ?\\([ij])math)(?![a-zA-Z])", r"\1\2"),
+        (r"((?:\[|\]|\()[^\[\]();,]{1,80});(?=[^\[\]();,]{1,80}[\[\])])", r"\1,"),
+        (r"\\text ?\{ ?-{1,3} ?\}", "-"),
+        (r"(?<=\d)\^ ?\{? ?(?:\\(?:text|mathrm) ?\{ ?)?(st|nd|rd|th) ?\}?\}?$", r"\\text{\1}"),
+        (r"^\(([^()]*,[^()]*)\) ?\^ ?\{? ?(?:T|\\(?:top|intercal|mathrm ?\{ ?T ?\}|text ?\{ ?T ?\})) ?\}?$", _column),
+        (
+            r"(?:(?:\\left ?)?\( ?)?\\begin ?\{smallmatrix\}(.*?)\\end ?\{smallmatrix\}(?: ?(?:\\right ?)?\))?",
+            r"\\begin{pmatrix}\1\\end{pmatrix}",
+        ),
+        (r"(?<=[)\]RZ}]) ?- ?(?=\\\{)", r"\\setminus "),
+        (rf"(?<=\d){_GAP}\\Omega$", r"\\text{ \\Omega}"),
+        # bases and times of day
+        (r"\\overline ?\{ ?(\w{1,40}) ?\}(?=_)", r"\1"),
+        (
+            rf"(?<=[0-9A-F]){_GAP}(?:\\text ?\{{ ?)?\(? ?{_BASE}(?:\}} ?)?\{{?(\d\d?|[a-z]{{3,7}})\}}?\)? ?\}}?$",
+            r"_{\1}",
+        ),
+        (rf"^(?:12(?::00)?{_GAP}(?:\\text ?\{{ ?)?|\\text ?\{{ ?)[nN]oon ?\}}?$", r"12\\text{pm}"),
+        (rf"^(?:12(?::00)?{_GAP}(?:\\text ?\{{ ?)?|\\text ?\{{ ?)[mM]idnight ?\}}?$", r"12\\text{am}"),
         (r"\\sqrt ?(\[[^\[\]{}]*\]) ?([0-9a-zA-Z])", r"\\sqrt\1{\2}"),
         (r"\bUS ?(?=\\?\$)", ""),
         (r"(?<![a-zA-Z])\{ ?: ?\}", ":"),
@@ -71,7 +136,8 @@ def reworded(text: str) -> str:
     """Return an answer in plain signs without what stands around it, and in the usual signs."""
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
-    text = _REPEATING.sub(_repeating, text)
+    text = _AGAIN.sub(_repeating, _REPEATING.sub(_repeating, _ACCENT.sub(_accented, text)))
+    text = _CIS.sub(_on_the_circle, text)
     builder = _BUILDER.fullmatch(text)  # {x | x > 2} is x > 2
     if builder and _RELATION.search(builder[2]) and re.search(rf"(?<![a-zA-Z\\]){builder[1]}(?![a-zA-Z])", builder[2]):
         text = builder[2]
