@@ -60,6 +60,7 @@ test-real: $(VENV)/test.done ## A short study with real weights; skipped where t
 
 lint: $(VENV)/test.done ## ruff, snakefmt, snakemake --lint.
 	ruff check .
+	ruff check --preview --select PLW1514 scripts benchmarks workflow # text files are UTF-8 in every locale
 	ruff format --check .
 	snakefmt --check workflow
 	snakemake --lint

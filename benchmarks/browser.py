@@ -71,7 +71,7 @@ def write_tables(recipe: dict[str, Any], problems: int, characters: int) -> None
         for place in (group.responses[0], group.verdicts[0], model_place(group.arm.model_path)):
             path = Path(place.file("provenance.json"))
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"program": "made", "code": "", "recipe": {}, "versions": {}}))
+            path.write_text(json.dumps({"program": "made", "code": "", "recipe": {}, "versions": {}}), encoding="utf-8")
 
 
 def timed(page: Path, repeats: int) -> dict[str, list[float]]:

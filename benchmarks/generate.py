@@ -75,7 +75,7 @@ def measure(args: argparse.Namespace, way: str) -> dict[str, Any]:
     """Run one way in this process."""
     import fetch_model
 
-    lines = (ROOT / "resources/toy/train.jsonl").read_text().splitlines()[: args.rows]
+    lines = (ROOT / "resources/toy/train.jsonl").read_text(encoding="utf-8").splitlines()[: args.rows]
     prompt = Prompt(ROOT / "config/prompts/plain.jinja")
     requests = [Request(prompt.messages(json.loads(line)["problem"]), 0) for line in lines]
     with tempfile.TemporaryDirectory() as name:

@@ -81,7 +81,7 @@ def main() -> None:
     add_check(parser)
     args = parser.parse_args()
 
-    known = [json.loads(line)["problem"] for line in args.problems.read_text().splitlines()]
+    known = [json.loads(line)["problem"] for line in args.problems.read_text(encoding="utf-8").splitlines()]
     problems = [known[i % len(known)] for i in range(args.rows)]
     keys = {"engine": "vllm", "vllm": json.loads(args.vllm), "decoding": {"max_new_tokens": args.max_new_tokens}}
     with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,9 @@ class Times:
 
 def prepare(root: Path, rows: int) -> None:
     """Write the statements of five corpora and the model's folder below `root`."""
-    problems = [json.loads(line) for line in (ROOT / "resources/toy/test.jsonl").read_text().splitlines()]
+    problems = [
+        json.loads(line) for line in (ROOT / "resources/toy/test.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     for number, corpus in enumerate(BENCHMARKS):
         some = [{"problem_id": f"{number}-{i}", "problem": problems[i % len(problems)]["problem"]} for i in range(rows)]
         path = root / Statements(corpus, SHARD).file("statements.parquet")
@@ -72,7 +74,7 @@ def prepare(root: Path, rows: int) -> None:
 def run(arguments: list[str], folder: Path, python: str = sys.executable) -> float:
     """Run a Python program, which must succeed; return its seconds."""
     begun = time.monotonic()
-    done = subprocess.run([python, *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([python, *arguments], cwd=folder, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     return time.monotonic() - begun

@@ -56,7 +56,7 @@ def run(*command: object) -> tuple[float, float]:
     code += "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     done = subprocess.run([sys.executable, "-c", code, str(SCRIPTS), *map(str, command)], check=True, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")  # fmt: skip
     return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
 
 

@@ -41,7 +41,7 @@ def snakemake(folder: Path, total: str, *options: str) -> tuple[int, float]:
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "1", *options]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=3600,
-                          env={**os.environ, "HF_HUB_OFFLINE": "1"})  # fmt: skip
+                          env={**os.environ, "HF_HUB_OFFLINE": "1"}, encoding="utf-8")  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     jobs = re.search(rf"^{total} +(\d+)", done.stdout + done.stderr, re.MULTILINE)
     if done.returncode or not jobs:
@@ -92,7 +92,7 @@ def main() -> None:
         ten_thousand = planned(home, "--config", f"studies={','.join(some)}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "start").touch()
-        (Path(folder) / "Snakefile").write_text(BARE.format(jobs=everything[0]))
+        (Path(folder) / "Snakefile").write_text(BARE.format(jobs=everything[0]), encoding="utf-8")
         bare = planned(Path(folder))
     print("| graph | jobs | CPU seconds | ms per job |\n|---|---|---|---|")
     rows = {f"all {len(names)} studies: `snakemake plan`": told, "their dry run": everything,

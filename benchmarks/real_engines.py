@@ -50,7 +50,9 @@ def cpu_seconds(model: Path) -> float:
     """Return what this process, its children and the servers of the model have taken."""
     import psutil
 
-    lines = [line for path in model.glob("serving/*/starts.txt") for line in path.read_text().splitlines()]
+    lines = [
+        line for path in model.glob("serving/*/starts.txt") for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     roots = [psutil.Process(pid) for pid in (os.getpid(), *(int(line.split()[3]) for line in lines))]
     tree = {each for root in roots for each in (root, *root.children(recursive=True))}
     return sum(times.user + times.system for times in (each.cpu_times() for each in tree))
@@ -81,7 +83,7 @@ def in_own_process(engine: str, model: Path, args: argparse.Namespace) -> dict[s
     """Return what `answer` says, from a process that has the memory for itself."""
     command = [sys.executable, __file__, str(model), "--engine", engine, "--problems", str(args.problems),
                "--max-new-tokens", str(args.max_new_tokens), "--command", args.command]  # fmt: skip
-    with tempfile.NamedTemporaryFile("r") as said:
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as said:
         wanted = Presence(model / "serving/wanted.json", left=1)
         try:
             subprocess.run(command, check=True, env={**os.environ, "SAID": said.name})
@@ -89,7 +91,7 @@ def in_own_process(engine: str, model: Path, args: argparse.Namespace) -> dict[s
             wanted.close(left=0)
         while any(model.glob("serving/*/keeper.json")):  # the server leaves when nobody wants it
             time.sleep(0.2)
-        return json.loads(Path(said.name).read_text())
+        return json.loads(Path(said.name).read_text(encoding="utf-8"))
 
 
 def first_other(one: str, other: str) -> int:
@@ -111,10 +113,10 @@ def main() -> None:
     add_check(parser)
     args = parser.parse_args()
     if args.engine:
-        lines = (ROOT / "resources/real/easy.jsonl").read_text().splitlines()[: args.problems]
+        lines = (ROOT / "resources/real/easy.jsonl").read_text(encoding="utf-8").splitlines()[: args.problems]
         problems = [json.loads(line)["problem"] for line in lines]
         found = answer(args.engine, args.model, problems, args.max_new_tokens, args.command)
-        Path(os.environ["SAID"]).write_text(json.dumps(found))
+        Path(os.environ["SAID"]).write_text(json.dumps(found), encoding="utf-8")
         return
 
     engines = args.engines or (ENGINES if args.command else ENGINES[:2])
@@ -128,7 +130,7 @@ def main() -> None:
         fetch_model.main(["--recipe", model, "--output", f"{folder}/manifest.json"])
         said = [in_own_process(engine, Path(folder), args) for engine in engines]
     if args.keep:
-        args.keep.write_text(json.dumps(said))
+        args.keep.write_text(json.dumps(said), encoding="utf-8")
     machine = ", ".join(f"{name} {fact}" for name, fact in hardware().items())
     load = ", ".join(f"{each:.0f}" for each in os.getloadavg())
     print(f"\n{args.model}, {args.dtype}, {args.problems} problems, on {machine}; load {load}\n")

@@ -39,7 +39,7 @@ FILES = {  # file -> how its responses are read
 
 
 def read(path: Path) -> dict[str, Any]:
-    return json.loads((path.parent / "manifest.json").read_text())
+    return json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
 
 
 def corpus(data: Path, folder: Path) -> tuple[Path, Path]:

@@ -44,7 +44,9 @@ def start(folder: Path, snakefile: Path, rule: str, wildcards: str) -> float:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--target-jobs", f"{rule}:{wildcards}",
                "--allowed-rules", rule, *ARGUMENTS, "--dry-run", "--printshellcmds"]  # fmt: skip
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, encoding="utf-8"
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}")
@@ -72,7 +74,7 @@ def parts() -> dict[str, float]:
     from distill.config.load import load
     from distill.runtime.codehash import code_hash
 
-    settings = __import__("yaml").safe_load(Path("config/config.yaml").read_text())
+    settings = __import__("yaml").safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     measure("read and check the catalogue", lambda: load(Path("config"), settings))
     measure("code hash of fetch_problems", lambda: code_hash(SCRIPTS / "fetch_problems.py"))
     measure("code hashes of all programs", lambda: [code_hash(path) for path in sorted(SCRIPTS.glob("*.py"))])
@@ -96,7 +98,7 @@ def main() -> None:
         one, other = Path(name) / "bare", Path(name) / "ours"
         for folder in (one, other):
             folder.mkdir()
-        (one / "Snakefile").write_text(BARE)
+        (one / "Snakefile").write_text(BARE, encoding="utf-8")
         for linked in ("config", "resources", "profiles"):
             (other / linked).symlink_to(ROOT / linked)
         for _ in range(args.runs + 1):

@@ -93,7 +93,8 @@ def main(argv: list[str] | None = None) -> None:
     record = Record(
         __file__, args.recipe, {str(p): p for p in args.problems}, args.output.parent, identity(args.output.parent)
     )
-    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None
+    # `run` sees to UTF-8; an encoding here would change the hash, and make all students of users anew.
+    template = Path(recipe.chat_template).read_text() if recipe.chat_template else None  # noqa: PLW1514
     tokenizer = build_tokenizer(args.problems, recipe.scratch.vocabulary)
     model = build_model(recipe.scratch, tokenizer)
     with replacing_folder(args.output) as folder:

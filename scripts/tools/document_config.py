@@ -156,8 +156,8 @@ def main(argv: list[str] | None = None) -> None:
         path = CONFIG / name
         if not args.check:
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-        elif not path.is_file() or path.read_text() != text:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             sys.exit(f"{path} is not what the recipes say; run `make config-docs`")
 
 

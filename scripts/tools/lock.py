@@ -90,12 +90,14 @@ def main() -> None:
         shutil.copytree(ENVS, folder, dirs_exist_ok=True)
     for name, arguments in LISTS.items():
         lock(arguments, folder / f"{name}.txt", options.upgrade)
-    torch = packages((folder / "torch-cpu.txt").read_text())
+    torch = packages((folder / "torch-cpu.txt").read_text(encoding="utf-8"))
     for name, arguments in STAGES.items():
         path = folder / f"pylock.{name}.toml"
         lock(("--format", "pylock.toml", *arguments), path)
         on_cpu = torch if name.endswith("-cpu") else []
-        (folder / f"{name}.yaml").write_text(environment(own_files(path.read_text()), on_cpu))
+        (folder / f"{name}.yaml").write_text(
+            environment(own_files(path.read_text(encoding="utf-8")), on_cpu), encoding="utf-8"
+        )
         path.unlink()
 
 

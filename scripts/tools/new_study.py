@@ -59,13 +59,13 @@ def copy_template(name: str, folder: Path) -> list[Path]:
         raise InputError(f"{there[0]} stands there already; take another name, or edit it")
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.read_text().replace(WORD, name))
+        path.write_text(template.read_text(encoding="utf-8").replace(WORD, name), encoding="utf-8")
     return list(files)
 
 
 def check(name: str, folder: Path) -> None:
     """Raise InputError with a line per mistake of the configuration with a study, or per file that is not there."""
-    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     plan = Plan(load(folder, {**settings, "studies": [name], "folder": str(folder)}))
     if unusable := unusable_files(plan):
         raise InputError("\n".join(unusable))

@@ -49,7 +49,7 @@ def model_threads(kind):
 def site_partitions():
     """Return the partitions that the plugin chooses from, with commas; an empty text where SLURM's default is taken."""
     path = workflow.executor_settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
-    return ",".join(yaml.safe_load(Path(path).read_text())["partitions"]) if path else ""
+    return ",".join(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["partitions"]) if path else ""
 
 
 def answered_together(wildcards):

@@ -33,8 +33,10 @@ from distill.runtime.codehash import code_hashes
 from distill.runtime.devices import DRIVER, visible
 from distill.runtime.errors import InputError
 from distill.runtime.files import file_digest
+from distill.runtime.run import in_utf8
 from distill.training.parity import refusal_file
 
+in_utf8()  # before anything is locked: else files with names beyond ASCII are not found, and recipes do not reach jobs
 # What jobs inherit; on a cluster each job reads this file again. Torch and oneDNN keep what they have prepared for each
 # new shape of a step: without limits a training of 135M parameters grew from 3.9 GB to 5.7, at the same speed.
 INHERITED = {"LRU_CACHE_CAPACITY": "32", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}

@@ -230,7 +230,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except OSError:
         return None
 

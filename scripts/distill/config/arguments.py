@@ -20,7 +20,7 @@ from distill.config.recipes.engines import NEVER, OF_THE_SERVER, OF_THE_WORKFLOW
 
 CLOSE = 0.9  # of difflib: one letter of ten
 TABLE = Path(__file__).with_suffix(".yaml")
-_KNOWN = {kind: set(names.split()) for kind, names in yaml.safe_load(TABLE.read_text()).items()}
+_KNOWN = {kind: set(names.split()) for kind, names in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
 REQUEST = {*SAID, *NEVER} | _KNOWN["request"]
 VLLM = OF_THE_WORKFLOW | _KNOWN["vllm"]
 SERVER = VLLM | OF_THE_SERVER | _KNOWN["server"]

@@ -200,7 +200,7 @@ class References:
             return
         folder = self._root / "prompts" / "judges"
         try:
-            names = read_names(Environment().parse((folder / f"{prompt}.jinja").read_text()))
+            names = read_names(Environment().parse((folder / f"{prompt}.jinja").read_text(encoding="utf-8")))
         except (OSError, ValueError, TemplateError):
             return  # it is not there, or no template: told where prompts are checked, or by the judge
         if "gold" in names:

@@ -41,7 +41,7 @@ def _parameters_of_files(folder: Path) -> float | None:
     """Return a local model's parameters by the size of its weights and the precision that they are saved in."""
     size = sum(path.stat().st_size for end in ("safetensors", "bin") for path in folder.glob(f"*.{end}"))
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         wide = "float32" in (config.get("dtype"), config.get("torch_dtype"))
     except (OSError, ValueError, AttributeError):
         wide = False

@@ -31,7 +31,7 @@ def fingerprint(recipe: CorpusRecipe, code: str, cache: Path) -> dict[str, str]:
         return dict.fromkeys(names, text_digest(recipe.canonical() + code))
     key = text_digest(json.dumps([recipe.canonical(), recipe.shards, code, *map(_stamp, recipe.local_files())]))
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(cache.read_text())
+        kept = json.loads(cache.read_text(encoding="utf-8"))
         if kept["key"] == key:
             return kept["shards"]
     try:
@@ -76,5 +76,5 @@ def _keep(cache: Path, facts: dict[str, Any]) -> None:
     temporary = cache.with_name(f".{cache.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(facts))
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
         os.replace(temporary, cache)

@@ -73,5 +73,5 @@ def reading() -> dict[str, Any]:
 
 def _alive() -> float:
     """Return the seconds since the process was started, imports and interpreter included (proc(5), starttime)."""
-    started = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    started = int(Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")

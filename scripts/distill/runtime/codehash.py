@@ -113,7 +113,7 @@ class _Tree:
     def module(self, path: Path) -> "_Module":
         if path not in self._modules:
             inside = path.relative_to(self.root) if path.is_relative_to(self.root) else Path(path.name)
-            self._modules[path] = _parse(path.read_text(), ".".join(inside.parent.parts))
+            self._modules[path] = _parse(path.read_text(encoding="utf-8"), ".".join(inside.parent.parts))
         return self._modules[path]
 
     def _used(self, path: Path, name: str) -> Iterator[Target]:

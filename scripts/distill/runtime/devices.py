@@ -88,7 +88,9 @@ def _name(text: str, uuids: list[str]) -> str:
 def _uuids() -> list[str]:
     """Return the UUIDs of this machine's GPUs by number; empty texts where only the driver tells how many."""
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True).stdout
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return ["" for _ in DRIVER.iterdir()] if DRIVER.is_dir() else []
     return _LISTED.findall(listed)

@@ -201,7 +201,10 @@ def _reason(ends: Sequence[int], folder: Path, passed: Sequence[int], nodes: int
 
     The others only say that they lost it, so what they say comes last.
     """
-    told = [json.loads(path.read_text()) for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
+    told = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    ]
     for words in told:
         if words["is_input"]:
             return StepTooLargeError(words["text"], words["most"]) if "most" in words else InputError(words["text"])

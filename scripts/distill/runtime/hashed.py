@@ -49,7 +49,7 @@ def sources_digest(root: Path) -> str:
 def _kept(path: Path, sources: str) -> dict[str, str]:
     """Return program -> hash; nothing where the file is of other sources, or is none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         if content["sources"] == sources:
             return {str(key): str(value) for key, value in content["hashes"].items()}
     return {}
@@ -60,5 +60,5 @@ def _keep(path: Path, sources: str, hashes: dict[str, str]) -> None:
     own = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with suppress(OSError):
         own.parent.mkdir(exist_ok=True)
-        own.write_text(json.dumps({"sources": sources, "hashes": hashes}))
+        own.write_text(json.dumps({"sources": sources, "hashes": hashes}), encoding="utf-8")
         own.replace(path)

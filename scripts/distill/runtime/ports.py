@@ -46,7 +46,7 @@ def claimed(port: int, listen: str) -> Port:
 
 def _numbers() -> range:
     with suppress(OSError, ValueError, IndexError):
-        kernels = int(KERNELS.read_text().split()[0])
+        kernels = int(KERNELS.read_text(encoding="utf-8").split()[0])
         if kernels > LOWEST + TRIES:
             return range(LOWEST, kernels)
     return range(LOWEST, 32_768)

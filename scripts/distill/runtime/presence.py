@@ -67,7 +67,7 @@ class Presence:
 def facts_of(path: Path) -> dict[str, Any]:
     """Return what a process says in its file, nothing where there is none."""
     try:
-        said = json.loads(path.read_text())
+        said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
@@ -96,7 +96,7 @@ def age(path: Path) -> float:
 def _born(pid: int | None) -> str | None:
     """Return when a process of this machine started, in the kernel's ticks and for this boot; None if it has ended."""
     with suppress(OSError, IndexError):
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         if after_name[0] not in "ZX":
-            return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {after_name[19]}"
+            return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='utf-8').strip()} {after_name[19]}"
     return None

@@ -137,7 +137,7 @@ class Progress:
             return
         temporary = self._file.with_name(f".{self._file.name}.tmp")
         with contextlib.suppress(OSError):
-            temporary.write_text(self.reading().to_json() + "\n")
+            temporary.write_text(self.reading().to_json() + "\n", encoding="utf-8")
             os.replace(temporary, self._file)
 
 

@@ -149,5 +149,6 @@ def hardware() -> dict[str, Any]:
 def _processor() -> str:
     """Return the processor's name where Linux tells it, else its kind."""
     info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    names = [line for line in lines if line.startswith("model name")]
     return names[0].split(":", 1)[1].strip() if names else platform.machine()

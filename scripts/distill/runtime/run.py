@@ -36,6 +36,7 @@ def run(main: Callable[[], None]) -> None:
 
     Whose standard output nobody reads any more (`| head`) ends without a word, with what a shell says of that.
     """
+    in_utf8()
     gc.set_threshold(GC_THRESHOLD)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     program = Path(sys.argv[0]).name
@@ -65,6 +66,16 @@ def run(main: Callable[[], None]) -> None:
         if not is_out_of_memory(error):
             raise
         sys.exit(f"{program}: error: {memory_words(error)}")
+
+
+def in_utf8() -> None:
+    """Start this program, or Snakemake, again in Python's UTF-8 mode where its encoding is another (`LC_ALL=C`, say).
+
+    Names of files, arguments, what is printed and what libraries read are UTF-8 then; nothing else makes all so.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def _reader_is_gone() -> bool:

@@ -116,7 +116,7 @@ class Server:
         job = self._folder / "job.txt"
         if not job.exists():
             return False
-        number = job.read_text().strip()
+        number = job.read_text(encoding="utf-8").strip()
         asked = _client("squeue", "--noheader", f"--jobs={number}", "--format=%T")
         if asked.returncode == 0 and asked.stdout.strip() in QUEUED:
             self._not_before = time.monotonic() + QUEUE_SECONDS
@@ -149,6 +149,6 @@ class Server:
 def _client(*command: str) -> "subprocess.CompletedProcess[str]":
     """Run one of SLURM's clients. InputError where there is none, or it hangs."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{command[0]}: {error}") from None

@@ -111,7 +111,7 @@ def _named(job: Left) -> str:
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a client; a stuck one is an InputError."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_SECONDS)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=CLIENT_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"{command[0]}: {error}") from None
 

@@ -139,7 +139,7 @@ class Supervisor:
             raise InputError(f"the server cannot be started: {words[0]}: {error.strerror}") from None
         watch = ["sh", "-c", WATCH, "watch", str(self._server.pid)]
         self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
-        with open(self._folder / "starts.txt", "a") as file:
+        with open(self._folder / "starts.txt", "a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {self._host} {self._port.number} {self._server.pid}\n")
 
     def _await_ready(self) -> str | None:
@@ -202,7 +202,7 @@ class Supervisor:
         return how + when + self._last_words()
 
     def _said_now(self) -> str:
-        with open(self._folder / "server.log", errors="replace") as file:
+        with open(self._folder / "server.log", encoding="utf-8", errors="replace") as file:
             file.seek(self._said)
             return file.read()
 

@@ -24,8 +24,8 @@ _RULE = re.compile(r"^rule (\w+):", re.MULTILINE)
 def stages_of(workflow: Path) -> dict[str, str]:
     """Return rule -> stage, in data-flow order: each rules file is a stage, but for the rule that names the stage."""
     found = {}
-    for stage in _INCLUDED.findall((workflow / "Snakefile").read_text()):
-        rules = _RULE.findall((workflow / f"rules/{stage}.smk").read_text())
+    for stage in _INCLUDED.findall((workflow / "Snakefile").read_text(encoding="utf-8")):
+        rules = _RULE.findall((workflow / f"rules/{stage}.smk").read_text(encoding="utf-8"))
         found |= {rule: stage for rule in rules if rule != stage}
     return found
 
