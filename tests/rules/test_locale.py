@@ -11,9 +11,9 @@ import pytest
 from helpers import REPOSITORY, jsonl
 from study import Study
 
-ROWS = [{"problem": f"Combien font {i}+1 à l’école ?", "answer": str(i + 1), "source": "été"} for i in range(3)]
+ROWS = [{"problem": f"Combien font {i}+1 à l'école ?", "answer": str(i + 1), "source": "été"} for i in range(3)]
 CORPUS = {"path": "données/où.jsonl", "where": {"source": "été"},
-          "rewrites": [{"pattern": "à l’école", "replacement": "à Zürich"}]}  # fmt: skip
+          "rewrites": [{"pattern": "à l'école", "replacement": "à Zürich"}]}  # fmt: skip
 ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
