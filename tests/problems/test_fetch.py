@@ -91,7 +91,7 @@ def test_a_problem_without_gold_is_a_ledger_entry_where_the_recipe_allows_it(tmp
         ([*ROWS, {"id": "x", "question": " ", "gold": "1"}], {}, "row 4 has an empty 'question'"),
         (ROWS, {"path": "missing.jsonl"}, "missing.jsonl: no such file"),
         (ROWS, {"path": __file__}, r"expected a \.parquet, \.jsonl, \.json or \.csv"),
-        (ROWS, {"start": 9}, "no problems between row 9 and None"),
+        (ROWS, {"start": 9}, "no problems between row 9 and the last"),
     ],
 )
 def test_bad_corpora(tmp_path: Path, rows: list[dict[str, Any]], keys: dict[str, Any], message: str) -> None:

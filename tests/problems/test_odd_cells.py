@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,34 @@ def test_a_list_that_is_spelled_as_text_is_no_response_and_no_statement(tmp_path
         read_corpus(CorpusRecipe(path=source))
 
 
+OTHERS_SPELLED = {
+    "object": (
+        '{"role": "assistant", "content": "\\\\boxed{1}"}',
+        "an object",
+        r"take a part of it, as in `\w+.content`",
+    ),
+    "Python object": ("{'role': 'assistant', 'content': '\\\\boxed{1}'}", "an object", "save the column as JSON"),
+    "bytes": ("b'so \\\\boxed{1}'", "bytes", "save the column as text"),
+}
+
+
+@pytest.mark.parametrize(("text", "kind", "remedy"), OTHERS_SPELLED.values(), ids=OTHERS_SPELLED)
+def test_an_object_or_bytes_spelled_as_text_are_no_response_and_no_statement(
+    tmp_path: Path, text: str, kind: str, remedy: str
+) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"id": "a", "problem": text, "answer": "1", "response": text}]))
+    with pytest.raises(InputError, match=rf"column 'response' holds {kind}.* spelled as text .*; {remedy}"):
+        read_traces(PublishedRecipe.model_validate({"path": source, "columns": {"problem_id": "id"}}))
+    with pytest.raises(InputError, match=rf"row 0, column 'problem' holds {kind}.* spelled as text .*; {remedy}"):
+        read_corpus(CorpusRecipe(path=source))
+
+
+@pytest.mark.parametrize("text", ["{1: 2}", "{x | x > 1}", "b'", "{'a'", '{"a": 1}', "b + 'c'"])
+def test_braces_of_a_statement_are_no_object(tmp_path: Path, text: str) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": text, "answer": "1"}]))
+    assert read_corpus(CorpusRecipe(path=source)).rows[0]["problem"] == text
+
+
 def test_one_answer_that_is_a_list_ends_nothing(tmp_path: Path) -> None:
     """A model may answer with a list of words; a response of it costs no other."""
     rows = [{"id": i, "response": text} for i, text in zip("abcd", ['["x", "y"]', "7", '["z"]', "8"], strict=True)]
@@ -160,3 +189,51 @@ def test_a_null_in_place_of_a_list_of_draws_holds_none(tmp_path: Path) -> None:
 )
 def test_dollars_are_taken_off_only_where_they_are_a_pair(text: str, gold: str) -> None:
     assert gold_answer(text, "bare") == gold
+
+
+def published(tmp_path: Path, row: dict[str, Any], **columns: str) -> Any:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"id": "a", "response": "x", **row}]))
+    recipe = {"path": source, "columns": {"problem_id": "id", **columns}}
+    return read_traces(PublishedRecipe.model_validate(recipe)).traces[0]
+
+
+@pytest.mark.parametrize("cell", [float("nan"), None, "", [float("nan")]], ids=repr)
+def test_what_is_missing_says_nothing_of_the_end_and_nothing_of_the_label(tmp_path: Path, cell: Any) -> None:
+    trace = published(tmp_path, {"end": cell, "right": cell}, finish_reason="end", label="right")
+    assert (trace.finish_reason, trace.label) == ("stop", None)
+
+
+@pytest.mark.parametrize("role", ["Assistant", "GPT", "assistant"])
+def test_a_role_is_found_however_it_is_written(tmp_path: Path, role: str) -> None:
+    row = {"talk": [{"role": "User", "content": "a?"}, {"role": role, "content": "7"}]}
+    assert published(tmp_path, row, response="talk[assistant].content").response == "7"
+
+
+def test_the_remedy_names_the_part_that_holds_the_text(tmp_path: Path) -> None:
+    row = {"talk": [{"role": "assistant", "content": [{"type": "text", "text": "7"}]}]}
+    with pytest.raises(InputError, match=r"take a part of it, as in `talk\[assistant\]\.content\.text`"):
+        published(tmp_path, row, response="talk[assistant].content")
+
+
+def test_a_template_whose_box_would_have_no_braces_is_refused() -> None:
+    columns = {"problem_id": "id", "response_template": "{a}\n\\boxed{b}"}
+    with pytest.raises(ValueError, match=r"becomes a box without braces; write `\\boxed\{\{\{b\}\}\}`"):
+        PublishedRecipe.model_validate({"path": "a.jsonl", "columns": columns})
+
+
+def test_a_number_of_where_is_found_however_a_csv_file_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("problem,level\na,1.0\nb,1\nc,01\nd,1.5\ne,x\nf,\n", encoding="utf-8")
+    rows = read_rows(Rows(path=str(tmp_path / "a.csv"), where={"level": 1}), ["problem"])
+    assert [row.text("problem") for row in rows] == ["a", "b", "c"]
+    rows = read_rows(Rows(path=str(tmp_path / "a.csv"), where={"level": "1"}), ["problem"])
+    assert [row.text("problem") for row in rows] == ["b"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("loop.jsonl", "no such file"), ("pipe.jsonl", "is no file that can"),
+                                            ("folder.jsonl", "is a folder; name its files")])  # fmt: skip
+def test_what_is_no_file_is_told(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(InputError, match=said):
+        read_rows(Rows(path=str(tmp_path / name)), ["x"])

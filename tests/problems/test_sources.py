@@ -103,13 +103,14 @@ def test_what_is_no_text_is_refused_with_a_remedy(cell: Any, message: str) -> No
 @pytest.mark.parametrize(
     ("cell", "truth"),
     [(True, True), (False, False), (None, None), ([True], True), (1, True), (0, False), (1.0, True), ("True", True),
-     (" false ", False), ("yes", True), ("0", False)],
+     (" false ", False), ("yes", True), ("0", False), ("", None), (" ", None), (float("nan"), None),
+     ("1.0", True), ("0.0", False)],
 )  # fmt: skip
 def test_what_is_true(cell: Any, truth: bool | None) -> None:
     assert cell_truth(cell, "x", "c") is truth
 
 
-@pytest.mark.parametrize("cell", ["", "maybe", 2, 0.5, float("nan"), {"a": 1}, [True, False], b"\xff"], ids=repr)
+@pytest.mark.parametrize("cell", ["maybe", 2, 0.5, "1.5", {"a": 1}, [True, False], b"\xff"], ids=repr)
 def test_what_is_neither_true_nor_false(cell: Any) -> None:
     with pytest.raises(InputError, match=r"^x holds"):
         cell_truth(cell, "x", "c")
@@ -291,7 +292,7 @@ def test_rows_are_chosen_by_their_values(tmp_path: Path, where: dict[str, Any], 
 
 @pytest.mark.parametrize("where", [{"ok": 1}, {"ok": "yes"}, {"n": True}, {"kind": "A"}, {"tag": ""}], ids=str)
 def test_rows_that_no_value_chooses(tmp_path: Path, where: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="no problems between row 0 and None that match where="):
+    with pytest.raises(InputError, match="no problems between row 0 and the last that match where="):
         corpus(tmp_path, VALID, where=where)
 
 

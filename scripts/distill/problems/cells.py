@@ -20,6 +20,10 @@ from distill.runtime.errors import InputError
 
 MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
 _LIST = re.compile(r"""\s*\[\s*["'{].*\]\s*""", re.DOTALL)
+_OBJECT = re.compile(
+    r"""\s*(?:\{\s*["'].*["']\s*:.*\}|b(?:'.*'|".*"))\s*""", re.DOTALL
+)  # or bytes, as Python writes them
+_TEXT_KEYS = ("text", "content", "value", "response", "answer", "output", "solution")  # where objects keep their text
 # What programs write for a missing value or an empty list (pandas, NumPy, R, SQL, JSON, spreadsheets), small letters.
 MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
            "#value!", "#ref!", "#div/0!", "#name?", "#num!", "[]", "{}", "()", "[nan]", "[none]", "[null]",
@@ -42,6 +46,10 @@ class Row:
     def truth(self, name: str) -> bool | None:
         """Return a cell as true or false, None where nothing is said. Raises InputError for anything else."""
         return cell_truth(self.cells[name], self._at(name), name)
+
+    def word(self, name: str | None) -> str:
+        """Return a cell of a column that may be missing as text; '' also for NaN, which means that nothing is said."""
+        return "" if name is None or is_nan(self.cells[name]) else self.text(name)
 
     def parts(self, name: str) -> list[Any]:
         """Return the elements of a cell that is a list, none for null. Raises InputError for anything else."""
@@ -93,33 +101,49 @@ def is_nan(cell: Any) -> bool:
 def check_no_list(text: str, at: str, name: str, most: int = 0) -> None:
     """Raise InputError where a text spells a list of more than `most` texts or objects, as JSON or as Python source.
 
-    Lists become such texts in CSV files and where a program wrote `str()` of them; what a grader finds in one is an
-    answer of any of its parts. Lists of numbers are answers.
+    The same goes for a single object with a text in it, and for bytes. Lists become such texts in CSV files and where a
+    program wrote `str()` of them; what a grader finds in one is an answer of any of its parts. Lists of numbers are
+    answers.
     """
-    parts, is_json = _spelled_list(text)
-    if len(parts) > most:
-        remedy = _remedy(parts, name) if is_json else "; save the column as lists, or as JSON"
-        raise InputError(f"{at} holds a list that is spelled as text ({text.strip()[:40]!r}){remedy}")
+    cell, is_json = _spelled(text)
+    if isinstance(cell, list) and len(cell) <= most:
+        return
+    kind = "a list" if isinstance(cell, list) else "an object" if isinstance(cell, dict) else "bytes"
+    remedy = _remedy(cell, name) if is_json else f"; save the column as {'text' if kind == 'bytes' else 'JSON'}"
+    if kind == "a list" and not is_json:
+        remedy = "; save the column as lists, or as JSON"
+    raise InputError(f"{at} holds {kind} that is spelled as text ({text.strip()[:40]!r}){remedy}")
 
 
-def _spelled_list(text: str) -> tuple[list[Any], bool]:
-    """Return the list of texts or objects that a text spells, empty if none, and whether it is JSON."""
-    if _LIST.fullmatch(text):
+def _spelled(text: str) -> tuple[Any, bool]:
+    """Return what a text spells that is no text (a list with texts or objects, an object with a text, bytes), or [].
+
+    The second part says whether it is JSON.
+    """
+    if _LIST.fullmatch(text) or _OBJECT.fullmatch(text):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # `\\f` in a text that is no raw one
             for read in (json.loads, ast.literal_eval):
                 with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                    parts = read(text.strip())
-                    return (parts, read is json.loads) if any(isinstance(p, (str, dict)) for p in parts) else ([], True)
+                    cell = read(text.strip())
+                    parts = cell.values() if isinstance(cell, dict) else cell if isinstance(cell, list) else ()
+                    held = isinstance(cell, bytes) or any(isinstance(part, (str, dict)) for part in parts)
+                    return (cell, read is json.loads) if held else ([], True)
     return [], True
 
 
 def cell_truth(cell: Any, at: str, name: str) -> bool | None:
-    """Return a cell as true or false (a boolean, 0 or 1, or the words); None for null. Raises InputError otherwise."""
+    """Return a cell as true or false (a boolean, 0 or 1, or the words); None for null, NaN and blank text.
+
+    Raises InputError otherwise.
+    """
     cell = _alone(cell)
     if cell is None or isinstance(cell, bool):
         return cell
-    text = cell_text(cell, at, name).strip().lower()
+    text = "" if is_nan(cell) else cell_text(cell, at, name).strip().lower()
+    if not text:
+        return None
+    text = text.removesuffix(".0")  # pandas writes whole numbers so where some are missing
     if text not in _TRUTH:
         raise InputError(f"{at} holds {text[:80]!r}; expected true or false")
     return _TRUTH[text]
@@ -144,8 +168,15 @@ def matches(cell: Any, values: tuple[Any, ...], at: str, name: str) -> bool:
         if isinstance(value, bool):
             if text.lower() == str(value).lower():
                 return True
-        elif value is not None and text == cell_text(value, at, name):
+        elif value is not None and (text == cell_text(value, at, name) or _is_number(text, value)):
             return True
+    return False
+
+
+def _is_number(text: str, value: Any) -> bool:
+    """Whether a text, of a CSV file say, is a number of a recipe, however it is written: `1.0` is 1."""
+    with suppress(ArithmeticError, ValueError):
+        return isinstance(value, (int, float)) and Decimal(text) == Decimal(repr(value))
     return False
 
 
@@ -188,15 +219,20 @@ def _remedy(cell: Any, name: str) -> str:
         roles = [part.get(role) for part in cell if isinstance(part, dict)]
         return f"; take one message, as in `{name}[{roles[-1]}].{inner}`"
     if first is not None:
-        more = f".{next(iter(first))}" if isinstance(first, dict) and first else ""
+        more = f".{_text_key(first)}" if isinstance(first, dict) and first else ""
         every = f" and `{name}.*{more}`" if more else ""
         one = f"; take one of them, as in `{name}.0{more}`"
         return f"{one}, or all as draws of a teacher with `draws_in_lists: true`{every}"
     if isinstance(cell, dict) and cell:
-        return f"; take a part of it, as in `{name}.{next(iter(cell))}`"
+        return f"; take a part of it, as in `{name}.{_text_key(cell)}`"
     if isinstance(cell, (datetime.date, datetime.time, datetime.timedelta)):  # a datetime is a date
         return f"; save the column as text, such as {str(cell)!r}"
     return ""
+
+
+def _text_key(cell: dict[str, Any]) -> str:
+    """Return the key of an object under which its text most likely stands."""
+    return next((key for key in _TEXT_KEYS if key in cell), next(iter(cell)))
 
 
 def selected(source: dict[str, Any], columns: dict[str, Column]) -> tuple[dict[str, Any], set[str]]:

@@ -30,7 +30,10 @@ class Role:
         if not isinstance(message, dict):
             return False
         role = message.get("role", message.get("from"))
-        return role == self.name or any({role, self.name} <= roles for roles in _SAME_ROLES if isinstance(role, str))
+        if not isinstance(role, str):
+            return False
+        names = {role.lower(), self.name.lower()}
+        return len(names) == 1 or any(names <= roles for roles in _SAME_ROLES)
 
 
 @dataclass(frozen=True)

@@ -190,5 +190,6 @@ def split_usable(rows: list[dict[str, Any]], recipe: CorpusRecipe) -> tuple[list
         )
     if not usable:
         where = f" that match where={recipe.where}" if recipe.where else ""
-        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {recipe.stop}{where}")
+        end = "the last" if recipe.stop is None else recipe.stop
+        raise InputError(f"{origin_name(recipe)}: no problems between row {recipe.start} and {end}{where}")
     return list(usable.values()), lost

@@ -4,6 +4,7 @@ import csv
 import difflib
 import gzip
 import itertools
+import os
 import re
 import sys
 import zlib
@@ -88,21 +89,23 @@ def _sources(recipe: Rows, wanted: Sequence[str]) -> Iterator[Source]:
     if recipe.hub is not None:
         yield _hub_rows(recipe, wanted)
         return
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for pattern in recipe.paths():
         files = recipe.files_of(pattern)
         if not files:
             raise InputError(f"{pattern}: no file has such a name")
         for path in files:
-            if path.resolve() in seen:
+            real = os.path.realpath(path)
+            if real in seen:
                 raise InputError(f"{path}: `path` names it twice, so its rows would count twice")
-            seen.add(path.resolve())
+            seen.add(real)
             yield _file_rows(path, wanted)
 
 
 def _file_rows(path: Path, wanted: Sequence[str]) -> Source:
     if not path.is_file():
-        raise InputError(f"{path}: no such file" if not path.exists() else f"{path}: is a folder; name its files")
+        kind = "is a folder; name its files" if path.is_dir() else "is no file that can be read twice"
+        raise InputError(f"{path}: {kind if path.exists() else 'no such file'}")
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     kind = "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
     if kind == ".parquet":

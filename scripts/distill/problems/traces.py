@@ -6,7 +6,7 @@ from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_text, cell_truth, check_no_list, is_missing
+from distill.problems.cells import Row, cell_text, cell_truth, check_no_list, is_missing, is_nan
 from distill.problems.patterns import expanded, rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
@@ -97,7 +97,7 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
     """Yield the trace of a row, or one per draw where the recipe says that they stand in lists."""
     columns, key = recipe.columns, _key(row, recipe)
     if not recipe.draws_in_lists:
-        reason = _finish_reason(row.text(columns.finish_reason) if columns.finish_reason else "", row.place, recipe)
+        reason = _finish_reason(row.word(columns.finish_reason), row.place, recipe)
         label = row.truth(columns.label) if columns.label else None
         for response in _responses(row, recipe):
             yield Trace(key, response, reason, label)
@@ -109,7 +109,9 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
     for number, (response, reason, label) in enumerate(zip(responses, reasons, labels, strict=True)):
         at = f"{row.place}, draw {number} of column"
         text = cell_text(response, f"{at} {name!r}", f"{name}.{number}")
-        word = cell_text(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
+        word = (
+            "" if is_nan(reason) else cell_text(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
+        )
         truth = cell_truth(label, f"{at} {columns.label!r}", str(columns.label))
         yield Trace(key, _rewritten(text, row, recipe), _finish_reason(word, row.place, recipe), truth)
 

@@ -1,5 +1,6 @@
 """Published responses, in place of a teacher that we run."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -44,6 +45,8 @@ class PublishedColumns(Recipe):
     @field_validator("response_template")
     @classmethod
     def _names_columns(cls, template: str | None) -> str | None:
+        if template and (lone := re.search(r"(\\(?:boxed|fbox))(\{[^{}]*\})", template)):
+            raise ValueError(f"`{lone[0]}` becomes a box without braces; write `{lone[1]}{{{{{lone[2]}}}}}`")
         return None if template is None else named_columns(template)
 
     def response_columns(self) -> list[str]:
