@@ -20,9 +20,7 @@ from distill.runtime.errors import InputError
 
 MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
 _LIST = re.compile(r"""\s*\[\s*["'{].*\]\s*""", re.DOTALL)
-_OBJECT = re.compile(
-    r"""\s*(?:\{\s*["'].*["']\s*:.*\}|b(?:'.*'|".*"))\s*""", re.DOTALL
-)  # or bytes, as Python writes them
+_OBJECT = re.compile(r"""\{\s*["']""")
 _TEXT_KEYS = ("text", "content", "value", "response", "answer", "output", "solution")  # where objects keep their text
 # What programs write for a missing value or an empty list (pandas, NumPy, R, SQL, JSON, spreadsheets), small letters.
 MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
@@ -120,12 +118,14 @@ def _spelled(text: str) -> tuple[Any, bool]:
 
     The second part says whether it is JSON.
     """
-    if _LIST.fullmatch(text) or _OBJECT.fullmatch(text):
+    told = text.strip()
+    is_object = told.endswith("}") and _OBJECT.match(told)
+    if _LIST.fullmatch(text) or is_object or (told[:2] in ("b'", 'b"') and told[-1] == told[1]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # `\\f` in a text that is no raw one
             for read in (json.loads, ast.literal_eval):
                 with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                    cell = read(text.strip())
+                    cell = read(told)
                     parts = cell.values() if isinstance(cell, dict) else cell if isinstance(cell, list) else ()
                     held = isinstance(cell, bytes) or any(isinstance(part, (str, dict)) for part in parts)
                     return (cell, read is json.loads) if held else ([], True)
