@@ -38,7 +38,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--analysis", required=True, help="name of a module in distill.analyses")
     parser.add_argument("--inputs", required=True, help='JSON: {"kind": [files]}')
-    parser.add_argument("--recipe", default="{}", help="JSON: {labels: kind -> name -> label, students: by size}")
+    parser.add_argument(
+        "--recipe",
+        default="{}",
+        help="JSON: {labels: kind -> name -> label, students: by size, arms: [[dataset, training]]}",
+    )
     parser.add_argument("--output", type=Path, required=True, help="section.json")
     args = parser.parse_args(argv)
 

@@ -25,6 +25,7 @@ from distill.analyses import (
     token_curve,
     token_plots,
 )
+from distill.analyses.looks import BLACK, COLOURS, KINDS, TEACHERS, Looks
 from distill.analyses.shares import Curve
 from distill.config.labels import Labels
 from distill.config.lineage import Arm, Score
@@ -76,8 +77,8 @@ class Seen:
 
 @pytest.mark.parametrize("level", [r"$\foo$", "$x_", r"\$5", "100 %", "{", "<b>"])
 def test_a_level_is_text_and_no_formula(level: str) -> None:
-    found = words(score_plots.accuracy_by_level([score_of(level, "2")]))
-    assert {level, "s, b", "base", "level"} <= set(found)
+    found = words(score_plots.accuracy_by_level([score_of(level, "2")], Looks(())))
+    assert {level, "s, b", "untouched student", "level"} <= set(found)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +111,8 @@ def test_ordinary_labels_stay_as_they_are() -> None:
 
 
 def test_the_same_numbers_make_the_same_picture() -> None:
-    for draw, facts in ((score_plots.accuracy_by_level, [score_of("1", "2")]), (forest.forest, [ROW])):
-        assert draw(facts) == draw(facts)
+    for draw, facts in ((score_plots.accuracy_by_level, ([score_of("1", "2")], Looks(()))), (forest.forest, ([ROW],))):
+        assert draw(*facts) == draw(*facts)
 
 
 def test_coordinates_are_short_and_words_stay() -> None:
@@ -124,9 +125,10 @@ def test_coordinates_are_short_and_words_stay() -> None:
 
 
 def test_a_picture_of_nothing_says_so() -> None:
-    nothing = (score_plots.accuracy_by_level([]), score_plots.score_by_size([]), forest.forest([]),
-               loss_plots.training_curves({}), share_plots.mix_shares([]), length_plots.lengths([]),
-               funnel_plots.funnel([]), token_plots.token_curve([]))  # fmt: skip
+    looks = Looks(())
+    nothing = (score_plots.accuracy_by_level([], looks), score_plots.score_by_size([], looks), forest.forest([]),
+               loss_plots.training_curves({}, looks), share_plots.mix_shares([], looks), length_plots.lengths([]),
+               funnel_plots.funnel([]), token_plots.token_curve([], looks))  # fmt: skip
     for drawn in nothing:
         assert "nothing to show in this study" in drawn.svg
         assert drawn.caption
@@ -186,15 +188,15 @@ def test_students_stand_by_the_logarithm_of_their_size(monkeypatch: pytest.Monke
     base = {"dataset": "base", "training": "base"}
     rows = [{**MEAN, **base}, MEAN, {**MEAN, **base, "student": "big", "parameters": 1e8, "accuracy": 0.6},
             {**MEAN, "student": "big", "parameters": 1e8, "accuracy": 0.25, "ci_low": 0.2}]  # fmt: skip
-    drawn = score_plots.score_by_size(rows)
+    drawn = score_plots.score_by_size(rows, Looks(()))
     (places, ends, _), (x, y, untouched), _, (_, heights, arm) = seen.lines
     assert (x, y, untouched["linestyle"], untouched["color"]) == ([6.0, 8.0], [50.0, 60.0], "--", "#000000")
-    assert (heights, arm["color"]) == ([50.0, 25.0], plots.COLOURS[0])
+    assert (heights, arm["color"]) == ([50.0, 25.0], COLOURS[0])
     assert places == [6.0] * 3 + [8.0] * 3
     assert ends == pytest.approx([40, 70, math.nan, 40, 70, math.nan], nan_ok=True)
     assert {"small", "1 million parameters", "untouched student", "d"} <= set(words(drawn))
     seen.lines.clear()
-    score_plots.score_by_size([{**row, "parameters": None} for row in rows])
+    score_plots.score_by_size([{**row, "parameters": None} for row in rows], Looks(()))
     assert seen.lines[1][0] == [0.0, 1.0]
 
 
@@ -209,21 +211,21 @@ def log(*losses: float, **columns: Any) -> dict[str, list[Any]]:
 def test_seeds_are_a_line_with_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch)
     arms = [Arm("s", "t", "d", seed) for seed in (1, 2)]
-    drawn = loss_plots.training_curves({arms[0]: log(1.0, 3.0), arms[1]: log(3.0, 5.0, 9.0)})
+    drawn = loss_plots.training_curves({arms[0]: log(1.0, 3.0), arms[1]: log(3.0, 5.0, 9.0)}, Looks(()))
     ((updates, means, _),) = seen.lines
     assert (updates, means) == ([1, 2], [2.0, 3.0])  # running means 1, 2 and 3, 4; one seed alone has a third update
     assert seen.bands == [([1, 2], [1.0, 2.0], [3.0, 4.0])]
     assert "n = 2" in drawn.caption
     seen.bands.clear()
-    loss_plots.training_curves({arms[0]: log(1.0, 3.0)})
+    loss_plots.training_curves({arms[0]: log(1.0, 3.0)}, Looks(()))
     assert seen.bands == []
 
 
 def test_held_out_losses_are_dashed_and_not_smoothed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch)
-    loss_plots.training_curves({Arm("s", "t", "d", 1): log(1.0, 3.0, 5.0, held_out_loss=[None, 4.0, 1.0])})
-    (_, _, first), (updates, losses, second) = seen.lines
-    assert (first["linestyle"], second["linestyle"]) == ("-", "--")
+    loss_plots.training_curves({Arm("s", "t", "d", 1): log(1.0, 3.0, 5.0, held_out_loss=[None, 4.0, 1.0])}, Looks(()))
+    (_, _, first), (updates, losses, second) = [line for line in seen.lines if line[0]]
+    assert (first.get("linestyle"), second["linestyle"]) == (None, "--")
     assert (updates, losses) == ([2, 3], [4.0, 1.0])
 
 
@@ -231,7 +233,7 @@ def test_held_out_losses_are_dashed_and_not_smoothed(monkeypatch: pytest.MonkeyP
 def test_losses_are_labelled_with_plain_numbers(losses: tuple[float, ...], labels: set[str]) -> None:
     """A picture draws no formulas, so a power of ten would stand there as its source."""
     many = [loss for loss in losses for _ in range(2 * loss_plots.WINDOW)]  # as the running mean sees both
-    found = words(loss_plots.training_curves({Arm("s", "t", "d", 1): log(*many)}))
+    found = words(loss_plots.training_curves({Arm("s", "t", "d", 1): log(*many)}, Looks(())))
     assert labels <= set(found)
     assert [text for text in found if "$" in text or "\\" in text] == []
 
@@ -245,44 +247,55 @@ def test_a_long_log_is_thinned_out_and_keeps_its_end() -> None:
 def test_layers_draw_each_box_once_and_a_line_for_each_link() -> None:
     columns = {"first": ["a"], "second": ["b", "c"], "third": []}
     labels = {"a": "<A> $x_", "b": "B", "c": "C"}
-    svg = graph.layers(columns, [("a", "b"), ("a", "c")], labels)
+    svg = graph.layers(columns, [("a", "b"), ("a", "c")], labels, {"a": COLOURS[0]})
     assert sorted(words(plots.Drawn(svg, "", ""))) == sorted(["<A> $x_", "B", "C", "first", "second", "third"])
     strokes = Counter(re.findall(r"stroke: (#[0-9a-f]{6})", svg.lower()))
-    assert strokes[plots.COLOURS[0].lower()] == 2  # lines have the colour of the box that they leave
+    assert strokes[COLOURS[0].lower()] == 2
     assert (strokes["#333333"], strokes["#bbbbbb"]) == (1, 2)  # `a` is shared
-    assert "nothing to show" in graph.layers({"first": []}, [], {})
+    assert "nothing to show" in graph.layers({"first": []}, [], {}, {})
 
 
 # Mix shares
 
 
 def curve(student: str = "s", training: str = "t", study: str = "a", **accuracies: float) -> Curve:
-    points = tuple((float(share[1:]) / 10, {"accuracy": value, "ci_low": value - 0.1, "ci_high": value + 0.2,
-                                            "n_problems": 30, "n_seeds": 1})
+    points = tuple((float(share[1:]) / 10, {"dataset": f"mix-{share}", "training": training, "accuracy": value,
+                                            "ci_low": value - 0.1, "ci_high": value + 0.2, "n_problems": 30,
+                                            "n_seeds": 1})
                    for share, value in accuracies.items())  # fmt: skip
     return Curve(study, student, training, ("long", "short"), points, {"accuracy": 0.5})
 
 
 def test_a_mix_lies_at_its_share_with_its_interval_as_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch)
-    share_plots.mix_shares([curve(s0=0.2, s2=0.4, s10=0.3)])
+    share_plots.mix_shares([curve(s0=0.2, s2=0.4, s10=0.3)], Looks(()))
     approx = pytest.approx
-    assert [(x, y) for x, y, _ in seen.lines] == [([0.0, 0.2, 1.0], approx([20, 40, 30]))]
+    line, *marks = [(x, y) for x, y, _ in seen.lines]
+    assert line == ([0.0, 0.2, 1.0], approx([20, 40, 30]))
+    assert marks == [([0.0], [approx(20)]), ([0.2], [approx(40)]), ([1.0], [approx(30)])]
     assert seen.bands == [([0.0, 0.2, 1.0], approx([10, 30, 20]), approx([40, 60, 50]))]
 
 
 def test_curves_name_their_mix_and_what_tells_them_apart() -> None:
-    one = share_plots.mix_shares([curve(s0=0.2, s10=0.3)])
+    one = share_plots.mix_shares([curve(s0=0.2, s10=0.3)], Looks(()))
     assert {"s", "long in short", "untouched student", "share of the first teacher"} <= set(words(one))
-    two = share_plots.mix_shares([curve(s0=0.2), curve(s0=0.2, training="u"), curve(s0=0.1, study="b")])
+    two = share_plots.mix_shares([curve(s0=0.2), curve(s0=0.2, training="u"), curve(s0=0.1, study="b")], Looks(()))
     assert {"a: s", "b: s", "long in short (t)", "long in short (u)"} <= set(words(two))
     assert "3 curves of 2 students" in two.alt
 
 
 def test_tokens_have_few_figures_that_stand_apart() -> None:
-    row = {"dataset": "d", "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n_problems": 9, "n_seeds": 1}
+    row = {
+        "dataset": "d",
+        "training": "t",
+        "accuracy": 0.5,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
+        "n_problems": 9,
+        "n_seeds": 1,
+    }
     points = ((113_000, row), (496_000, row))
-    picture = token_plots.token_curve([token_curve.Curve("a", "s", points, {"accuracy": 0.8})])
+    picture = token_plots.token_curve([token_curve.Curve("a", "s", points, {"accuracy": 0.8})], Looks(()))
     tokens = [word for word in words(picture) if re.fullmatch("[0-9,.e+]{5,}", word)]
     assert "200,000" in tokens
     assert len(tokens) <= 5
@@ -344,7 +357,26 @@ def test_the_page_has_the_first_seeds_of_many_rows() -> None:
     assert section.first_seeds(rows[: section.MOST]) == ()
 
 
-def test_lines_are_told_apart_and_none_looks_like_the_untouched_student() -> None:
-    looks = [plots.look(place) for place in range(40)]
-    assert len({(each["color"], each["marker"]) for each in looks}) == 40
-    assert score_plots.UNTOUCHED["color"] not in {each["color"] for each in looks}
+# Colours
+
+
+def test_arms_are_told_apart_and_none_looks_like_the_untouched_student() -> None:
+    arms = [(f"d{n}", f"t{t}") for n in range(20) for t in range(2)]
+    looks = Looks(arms)
+    found = [looks.arm(*arm) for arm in arms]
+    assert len({(each["color"], each["marker"]) for each in found}) == len(arms)
+    assert [found[2 * n]["color"] for n in range(20)] == [found[2 * n + 1]["color"] for n in range(20)]  # a dataset's
+    assert BLACK == looks.arm("base", "base")["color"] not in {each["color"] for each in found}
+    assert looks.dataset("d3") == looks.arm("d3", "t0")
+    assert looks.arm("new", "t0") not in found
+
+
+def test_many_trainings_of_a_dataset_have_a_colour_each() -> None:
+    looks = Looks([("d", f"t{n}") for n in range(5)])
+    assert len({looks.arm("d", f"t{n}")["color"] for n in range(5)}) == 5
+
+
+def test_what_is_no_arm_has_a_colour_of_no_arm() -> None:
+    readings = {look.colour for look in (forest.SURE, forest.OPEN, forest.MODELS, forest.UNFAIR, forest.BEST)}
+    others = readings | {colour for colour, _ in (*KINDS, *TEACHERS)}
+    assert others.isdisjoint({*COLOURS, BLACK})

@@ -11,6 +11,7 @@ from analyses import hand_made
 
 from distill import analyses
 from distill.analyses import suitability_plots, suitability_tables
+from distill.analyses.looks import Looks
 from distill.analyses.suitability_tables import Gain, Rated
 from distill.config import lineage
 from distill.runtime.files import read_json
@@ -146,7 +147,7 @@ def test_a_dataset_lies_at_its_ratio_and_gain_with_both_intervals(monkeypatch: p
 
     drawn, plot = [], Axes.plot
     monkeypatch.setattr(Axes, "plot", lambda axis, x, y, **keys: drawn.append((x, y)) or plot(axis, x, y, **keys))
-    suitability_plots.suitability([point("d", 2.0, 0.3)])
+    suitability_plots.suitability([point("d", 2.0, 0.3)], Looks(()))
     assert drawn == [([2.0, 2.0], pytest.approx([20, 50])), ([1.75, 2.5], pytest.approx([30, 30])),
                      ([2.0], pytest.approx([30]))]  # fmt: skip
 
@@ -154,16 +155,16 @@ def test_a_dataset_lies_at_its_ratio_and_gain_with_both_intervals(monkeypatch: p
 def test_points_are_named_and_other_measures_are_not_drawn() -> None:
     pairs = [point("one", 2.0, 0.3), point("two$", 3.0, 0.1), point("one", 2.5, 0.2, student="m"),
              point("three", 1.0, 0.1, measure="answer")]  # fmt: skip
-    found = suitability_plots.suitability(pairs)
+    found = suitability_plots.suitability(pairs, Looks(()))
     words = {html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", found.svg)}
     assert {"one", "two$", "s, t", "m, t", "rank-surprisal ratio before training"} <= words
     assert "three" not in words
     assert found.alt == "Suitability against gain, 3 datasets in 2 panels"
     assert "n = 3 datasets of 7 rows, 30 problems of a gain. So few points show no rule." in found.caption
-    assert found == suitability_plots.suitability(pairs)
-    several = suitability_plots.suitability([*pairs, point("one", 2.0, 0.3, study="z")])
+    assert found == suitability_plots.suitability(pairs, Looks(()))
+    several = suitability_plots.suitability([*pairs, point("one", 2.0, 0.3, study="z")], Looks(()))
     assert ">z: s, t<" in several.svg
-    assert "nothing to show" in suitability_plots.suitability([]).svg
+    assert "nothing to show" in suitability_plots.suitability([], Looks(())).svg
 
 
 def test_the_tree_of_the_tests_stands_where_the_rules_put_it(files: tuple[Path, hand_made.Files]) -> None:

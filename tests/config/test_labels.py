@@ -10,7 +10,7 @@ from helpers import REPOSITORY
 
 from distill.config import jobs
 from distill.config.catalogue import KINDS, Catalogue
-from distill.config.labels import JOINT, Labels, labels_of, shown_as
+from distill.config.labels import JOINT, Labels, arms_in_order, labels_of, shown_as
 from distill.config.lineage import Arm, identity, place_of
 from distill.config.load import load
 from distill.config.plan import Plan
@@ -156,3 +156,12 @@ def test_an_entry_that_takes_over_another_takes_its_label_too_and_is_told_so(tmp
     with pytest.raises(InputError) as error:
         load(tmp_path / "config", {"studies": ["toy"]})
     assert "datasets.yaml: toy-mix-long.label: 'Long' is what toy-long-arm is called" in str(error.value)
+
+
+def test_arms_are_in_the_order_of_the_study(tmp_path: Path) -> None:
+    found = labelled(tmp_path, {})
+    blocks = found.studies["toy"].arms
+    wanted = [[name, block.training] for block in blocks for name in block.datasets if name != "base"]
+    assert arms_in_order(found) == [pair for place, pair in enumerate(wanted) if pair not in wanted[:place]]
+    labels = Labels({"datasets": {wanted[0][0]: "First"}}, trained=[tuple(pair) for pair in wanted])
+    assert labels.arms[0] == ("First", wanted[0][1])

@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from distill.config.lineage import BASE
+
+UNTOUCHED = "untouched student"  # the student before training; `base` in tables that programs read
+
 
 def arm_names(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return (dataset, training) -> its name: the dataset, and the training where a dataset has several of them."""
     unique = list(dict.fromkeys(pairs))
     trainings = Counter(dataset for dataset, _ in unique)
-    return {(dataset, training): f"{dataset} ({training})" if trainings[dataset] > 1 else dataset
-            for dataset, training in unique}  # fmt: skip
+    named = {pair: f"{pair[0]} ({pair[1]})" if trainings[pair[0]] > 1 else pair[0] for pair in unique}
+    return {pair: UNTOUCHED if pair[0] == BASE else name for pair, name in named.items()}

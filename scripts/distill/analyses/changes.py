@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from distill.analyses.arm_names import UNTOUCHED
 from distill.analyses.section import Block, Inputs, Row, Section, Table
 from distill.config.lineage import BASE
 from distill.scores.arms import Score, read_scores
@@ -16,7 +17,6 @@ from distill.training.parity import NOT_COMPARABLE
 NEEDS = ("scores", "gaps")
 ORDER = 31
 MOST = 200  # rows of a table of the page; where there are more it adds the benchmarks up
-UNTOUCHED = "untouched student"
 COUNTS = ("problems", "turned right", "turned wrong", "both right", "neither")
 TEXT = (
     "Of two arms on the same problems, the first of each pair against the second: problems that it gets right and the "

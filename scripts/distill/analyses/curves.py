@@ -1,5 +1,6 @@
 """Training curves: the loss of every arm by update."""
 
+from distill.analyses.looks import Looks
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
@@ -32,4 +33,5 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
         "three times the median of the twenty updates before it.",
     )
     shown = {labels.arm(arm): logs[arm] for arm in labels.by_size(sorted(logs), lambda arm: arm.student)}
-    return Section("Trainings", text, rows, Picture("training_curves", *loss_plots.training_curves(shown)))
+    picture = Picture("training_curves", *loss_plots.training_curves(shown, Looks.of(labels)))
+    return Section("Trainings", text, rows, picture)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from distill.analyses.plots import COLOURS, Drawn, drawn, span
+from distill.analyses.looks import GREY, KINDS
+from distill.analyses.plots import Drawn, drawn, span
 from distill.scores.readings import amount, interval, ratio, side
 from distill.training.parity import NOT_COMPARABLE
 
@@ -21,11 +22,11 @@ class Look(NamedTuple):
     said: str
 
 
-SURE = Look(COLOURS[0], "o", True, "a gain or a loss")
-OPEN = Look(COLOURS[0], "o", False, "undecided, or smaller than what matters")
-MODELS = Look(COLOURS[1], "s", False, "these models only: no second seed says how noisy trainings are")
-UNFAIR = Look(COLOURS[6], "X", True, f"{NOT_COMPARABLE}: the arms differ in more than their data")
-BEST = Look(COLOURS[7], "|", False, "against the best of several: an interval without an estimate")
+SURE = Look(*KINDS[0], True, "a gain or a loss")
+OPEN = Look(*KINDS[0], False, "undecided, or smaller than what matters")
+MODELS = Look(*KINDS[1], False, "these models only: no second seed says how noisy trainings are")
+UNFAIR = Look(GREY, "X", True, f"{NOT_COMPARABLE}: the arms differ in more than their data")
+BEST = Look(GREY, "|", False, "against the best of several: an interval without an estimate")
 
 
 def forest(gaps: Sequence[Row]) -> Drawn:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.analyses.plots import COLOURS, Drawn, drawn, rows_of_panels
+from distill.analyses.looks import teachers as looks_of
+from distill.analyses.plots import Drawn, drawn, rows_of_panels
 from distill.analyses.section import Row
 
 NOT_STEPS = ("arm", "teacher")
-HATCHES = ("", "///", "...", "xxx")  # teachers are told apart without colours, too
 
 
 def funnel(rows: Sequence[tuple[str, Row]]) -> Drawn:
@@ -21,7 +21,7 @@ def funnel(rows: Sequence[tuple[str, Row]]) -> Drawn:
     for dataset, row in rows:
         panels.setdefault(dataset, {}).setdefault(row["teacher"], []).append(row)
     steps = [name for name in rows[0][1] if name not in NOT_STEPS] if rows else []
-    places = {name: n for n, name in enumerate(dict.fromkeys(row["teacher"] for _, row in rows))}
+    looks = looks_of(row["teacher"] for _, row in rows)
     most = max((row[step] or 0 for _, row in rows for step in steps), default=1)
 
     def draw(axes: list[Any]) -> None:
@@ -30,7 +30,7 @@ def funnel(rows: Sequence[tuple[str, Row]]) -> Drawn:
             height = 0.8 / len(teachers)
             for number, (teacher, own) in enumerate(teachers.items()):
                 shift = height * (number - (len(teachers) - 1) / 2)
-                shown[teacher] = _bars(axis, [_ends(own, step) for step in steps], shift, height, places[teacher])
+                shown[teacher] = _bars(axis, [_ends(own, step) for step in steps], shift, height, looks[teacher])
             axis.set_yticks(range(len(steps)), steps, fontsize=8)
             axis.set_ylim(len(steps) - 0.5, -0.5)
             axis.set_xlim(0, 1.25 * most)
@@ -59,11 +59,12 @@ def _ends(rows: Sequence[Row], step: str) -> tuple[int, str]:
     return least, f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
-def _bars(axis: Any, ends: Sequence[tuple[int, str]], shift: float, height: float, place: int) -> Any:
+def _bars(axis: Any, ends: Sequence[tuple[int, str]], shift: float, height: float, look: tuple[str, str]) -> Any:
     """Draw the bars of a teacher with their figures; return one of them, for the legend."""
     where = [step + shift for step in range(len(ends))]
-    drawn_bars = axis.barh(where, [least for least, _ in ends], 0.9 * height, color=COLOURS[place % len(COLOURS)],
-                           hatch=HATCHES[place % len(HATCHES)], edgecolor="#ffffff", linewidth=0)  # fmt: skip
+    colour, hatch = look
+    drawn_bars = axis.barh(where, [least for least, _ in ends], 0.9 * height, color=colour, hatch=hatch,
+                           edgecolor="#ffffff", linewidth=0)  # fmt: skip
     for y, (least, text) in zip(where, ends, strict=True):
         axis.text(least, y, f" {text}", va="center", fontsize=7)
     return drawn_bars

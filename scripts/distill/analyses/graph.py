@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from distill.analyses import looks
+from distill.analyses.looks import Looks
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
@@ -66,16 +68,27 @@ def _picture(datasets: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Tr
     columns = {"teachers": list(teachers), "datasets": list(named), "students": list(arms)}
     seeds = sum(len(seeds) for own in trained.values() for seeds in own.values())
     alt = f"{len(teachers)} teachers, {len(datasets)} datasets and {seeds} trainings"
-    return Picture("study_graph", layers(columns, links, {**teachers, **named, **arms}), CAPTION, alt)
+    svg = layers(columns, links, {**teachers, **named, **arms}, _colours(datasets, trained, labels))
+    return Picture("study_graph", svg, CAPTION, alt)
 
 
-def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]], labels: Mapping[str, str]) -> str:
+def _colours(datasets: Mapping[str, Any], trained: Mapping[str, Trainings], labels: Labels) -> dict[str, str]:
+    """Return box -> the colour of its lines: a teacher's grey, a dataset's colour of all pictures."""
+    said = labels.said
+    found, greys = Looks.of(labels), looks.teachers(said("teachers", name) for name in _teachers(datasets))
+    of_teachers = {f"teacher {name}": greys[said("teachers", name)][0] for name in _teachers(datasets)}
+    named = {name: said("datasets", name) for name, own in trained.items() if own}
+    return of_teachers | {f"dataset {name}": found.dataset(label)["color"] for name, label in named.items()}
+
+
+def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]], labels: Mapping[str, str],
+           colours: Mapping[str, str]) -> str:  # fmt: skip
     """Return an SVG with a column of named boxes for each layer, and a line for each link of two boxes.
 
-    `columns` is title -> keys of its boxes from top to bottom, `labels` key -> what stands in a box. A box with more
-    than one line to its right is shared and has a darker frame; lines have the colour of the box that they leave.
+    `columns` is title -> keys of its boxes from top to bottom, `labels` key -> what stands in a box, `colours` key ->
+    the colour of the lines that leave it. A box with more than one line to its right is shared and has a darker frame.
     """
-    from distill.analyses.plots import drawn, look
+    from distill.analyses.plots import drawn
 
     links = list(links)
     tallest = max((len(keys) for keys in columns.values()), default=0)
@@ -85,7 +98,6 @@ def layers(columns: Mapping[str, Sequence[str]], links: Iterable[tuple[str, str]
         for row, key in enumerate(keys)
     }
     leaving = Counter(start for start, _ in links)
-    colours = {key: look(row)["color"] for keys in columns.values() for row, key in enumerate(keys)}
 
     def draw(axes: list[Any]) -> None:
         (axis,) = axes

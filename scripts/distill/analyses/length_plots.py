@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from distill.analyses import looks
 from distill.analyses.lengths import KINDS, Lengths, percentiles
-from distill.analyses.plots import COLOURS, NAME, Drawn, drawn, folded, logarithmic, rows_of_panels
+from distill.analyses.plots import NAME, Drawn, drawn, folded, logarithmic, rows_of_panels
 
-LOOKS = dict(zip(KINDS, ((COLOURS[0], "o"), (COLOURS[1], "s"), (COLOURS[6], "D")), strict=True))
+LOOKS = dict(zip(KINDS, looks.KINDS, strict=True))
 STEP = 0.24  # between the bars of one arm
 
 

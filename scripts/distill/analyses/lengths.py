@@ -8,9 +8,8 @@ from typing import Any
 
 from distill.analyses.arm_names import arm_names
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
-from distill.analyses.student_tables import UNTOUCHED
 from distill.config.labels import Labels
-from distill.config.lineage import BASE, Arm
+from distill.config.lineage import Arm
 from distill.runtime.files import read_json
 
 NEEDS = ("scores",)
@@ -62,7 +61,7 @@ def read_lengths(manifests: Iterable[Path]) -> list[Lengths]:
     arms = {path: Arm.of(each["identity"]) for path, each in facts.items() if each["mean_tokens"] is not None}
     names = arm_names((arm.dataset, arm.training) for arm in sorted(arms.values()))
     found = [
-        Lengths(arm, UNTOUCHED if arm.dataset == BASE else names[arm.dataset, arm.training],
+        Lengths(arm, names[arm.dataset, arm.training],
                 facts[path]["identity"]["corpus"], *by_kind(path.with_name("items.parquet")))
         for path, arm in arms.items()
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from distill.analyses.looks import Looks
 from distill.analyses.section import Inputs, Picture, Section
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
@@ -37,7 +38,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     shown = [
         {**m, "identity": labels.row(m["identity"])} for m in scores if m["identity"]["corpus"] not in crowded["level"]
     ]
-    picture = Picture("accuracy_by_level", *score_plots.accuracy_by_level(shown))
+    picture = Picture("accuracy_by_level", *score_plots.accuracy_by_level(shown, Looks.of(labels)))
     return Section("Levels", tuple(text), [], picture)
 
 

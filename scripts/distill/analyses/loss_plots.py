@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
-from distill.analyses.plots import Drawn, drawn, logarithmic, look, rows_of_panels, span
+from distill.analyses.looks import GREY, Looks
+from distill.analyses.plots import Drawn, drawn, logarithmic, rows_of_panels, span
 from distill.config.lineage import Arm
 
+HELD_OUT = "held-out problems"
+MARKS = 4  # of a line
 WINDOW, POINTS = 9, 60  # updates of a running mean; of a line at most so many points are drawn
 Log = Mapping[str, Sequence[float]]
 Curve = list[tuple[float, float, float, float]]  # update, mean over seeds, least, most
 
 
-def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
+def training_curves(logs: Mapping[Arm, Log], looks: Looks) -> Drawn:
     """Return a picture with a panel per student: loss by update on a logarithmic axis, a line per dataset and training.
 
     `logs` is arm -> columns `update`, `loss` and `held_out_loss` of its log, in the order of panels and lines; the loss
@@ -25,17 +28,17 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
         groups.setdefault((arm.student, arm.dataset, arm.training), []).append(log)
     students = list(dict.fromkeys(student for student, _, _ in groups))
     names = arm_names((dataset, training) for _, dataset, training in groups)
-    places = {name: place for place, name in enumerate(names.values())}
 
     def draw(axes: list[Any]) -> None:
         shown: dict[str, Any] = {}
         for axis, student in zip(axes, students, strict=True):
-            for (owner, *pair), seeds in groups.items():
+            for (owner, dataset, training), seeds in groups.items():
                 if owner == student:
-                    name = names[tuple(pair)]  # type: ignore[index]
-                    shown.setdefault(name, _line(axis, curve(seeds, "loss"), places[name], "-"))
+                    how = looks.arm(dataset, training)
+                    shown.setdefault(names[dataset, training], _line(axis, curve(seeds, "loss"), how))
                     if held_out := curve(seeds, "held_out_loss"):
-                        shown.setdefault("held-out problems", _line(axis, held_out, places[name], "--"))
+                        _line(axis, held_out, {**how, "linestyle": "--"})
+                        shown.setdefault(HELD_OUT, axis.plot([], [], color=GREY, linestyle="--")[0])
             axis.set_title(student, fontsize=10)
             axis.set_xlabel("update")
             logarithmic(axis)
@@ -53,13 +56,13 @@ def training_curves(logs: Mapping[Arm, Log]) -> Drawn:
     return Drawn(svg, caption, f"Training loss by update of {len(groups)} arms, a panel per student")
 
 
-def _line(axis: Any, points: Curve, place: int, style: str) -> Any:
-    """Draw the mean of the seeds and, where they differ, their band; return the line."""
+def _line(axis: Any, points: Curve, how: Mapping[str, Any]) -> Any:
+    """Draw the mean of the seeds with a few marks and, where they differ, their band; return the line."""
     updates, means, least, most = zip(*points, strict=True)
-    colour = look(place)["color"]
-    (line,) = axis.plot(updates, means, color=colour, linewidth=1.2, linestyle=style)
+    every = max(1, len(points) // MARKS)
+    (line,) = axis.plot(updates, means, linewidth=1.2, markersize=3, markevery=every, **how)
     if least != most:
-        axis.fill_between(updates, least, most, color=colour, alpha=0.25, linewidth=0)
+        axis.fill_between(updates, least, most, color=how["color"], alpha=0.25, linewidth=0)
     return line
 
 

@@ -8,9 +8,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-# Okabe and Ito's palette, told apart by colour-blind readers too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000")
-MARKERS = "osD^vP*X"  # colours are told apart by shape, too
+from distill.analyses.looks import GREY, Looks
+
 STYLE = {
     "svg.hashsalt": "mixdistill",
     "svg.fonttype": "none",  # a letter as a path takes twenty times the bytes of the letter
@@ -26,6 +25,7 @@ STYLE = {
 }
 FONT = "font-family: 'DejaVu Sans', sans-serif; "  # as a text of an SVG has it
 LONGEST_LABEL = 32  # letters; longer ones leave a picture no place
+FAMILIES = ("-", "-.", ":", (0, (6, 2)), (0, (1, 4)))  # of lines; dashed ones are the untouched student's
 NAME, TITLE = 24, 44  # characters in a line of a legend or tick, and of a panel's title
 PANELS = 3  # in a row: more would be too small to read on a page
 
@@ -136,12 +136,6 @@ def _is_unseen(letter: str) -> bool:
     return unicodedata.category(letter)[0] == "C" and letter not in "\u200c\u200d"
 
 
-def look(place: int) -> dict[str, str]:
-    """Return the colour and the marker of the line at a place of the legend; black is the untouched student's."""
-    lines = len(COLOURS) - 1
-    return {"color": COLOURS[place % lines], "marker": MARKERS[place // lines % len(MARKERS)]}
-
-
 def logarithmic(axis: Any, which: str = "y") -> None:
     """Make an axis logarithmic, with plain numbers: powers of ten would be formulas, which are not drawn."""
     getattr(axis, f"set_{which}scale")("log")
@@ -163,6 +157,29 @@ def with_intervals(axis: Any, x: Sequence[Any], rows: Sequence[Mapping[str, Any]
               color=how["color"], linewidth=0.8)  # fmt: skip
     (line,) = axis.plot(x, [100 * row["accuracy"] for row in rows], markersize=4, linewidth=1, **how)
     return line
+
+
+def family(place: int) -> dict[str, Any]:
+    """Return how the line through arms of a family is drawn: grey, for colours are those of its arms."""
+    return {"color": GREY, "linewidth": 1, "linestyle": FAMILIES[place % len(FAMILIES)]}
+
+
+def marks(
+    axis: Any, points: Sequence[Any], looks: Looks, names: Mapping[Any, str], bars: bool = False
+) -> dict[str, Any]:
+    """Draw a mark for each arm of a curve (its place, its row of means.csv), with its interval where there are bars.
+
+    Return name -> mark for the legend; `names` is (dataset, training) -> name.
+    """
+    found = {}
+    for place, row in points:
+        pair = row["dataset"], row["training"]
+        how = {**looks.arm(*pair), "linestyle": "none"}
+        if bars:
+            found[names[pair]] = with_intervals(axis, [place], [row], how)
+        else:
+            (found[names[pair]],) = axis.plot([place], [100 * row["accuracy"]], markersize=4, **how)
+    return found
 
 
 def span(numbers: Iterable[int]) -> str:

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.analyses.arm_names import arm_names
+from distill.analyses.looks import Looks
 from distill.analyses.plots import (
-    COLOURS,
     NAME,
     Drawn,
     drawn,
     folded,
-    look,
     rows_of_panels,
     span,
     told_apart,
@@ -20,11 +19,10 @@ from distill.analyses.plots import (
 from distill.config.lineage import BASE
 from distill.scores.numbers import parameters_text
 
-UNTOUCHED = {"color": COLOURS[7], "marker": "o", "linestyle": "--"}
 Row = Mapping[str, Any]
 
 
-def score_by_size(means: Sequence[Row]) -> Drawn:
+def score_by_size(means: Sequence[Row], looks: Looks) -> Drawn:
     """Return the picture of rows of means.csv, one per arm: a panel per study, a line per dataset over the students.
 
     Students stand by the logarithm of their parameters, or side by side where one has none that are known.
@@ -42,17 +40,15 @@ def score_by_size(means: Sequence[Row]) -> Drawn:
             step = 0.008 * (max(at.values()) - min(at.values()) or 1)
             for pair, name in names.items():
                 own = [row for row in rows if (row["dataset"], row["training"]) == pair]
-                how = UNTOUCHED if pair[0] == BASE else look(places[name])
                 where = [at[row["student"]] + step * jitter.get(name, 0) for row in own]
-                shown[name] = with_intervals(axis, where, own, how)
+                shown[name] = with_intervals(axis, where, own, looks.arm(*pair))
             sizes = {row["student"]: parameters_text(row["parameters"]) for row in rows}
             axis.set_xticks(list(at.values()), [f"{folded(name, NAME)}\n{sizes[name]}" for name in at], fontsize=8,
                             rotation=0 if len(at) < 5 else 40, ha="center" if len(at) < 5 else "right")  # fmt: skip
             axis.set_ylim(0, 100)
             axis.set_title(study if len(studies) > 1 else "", fontsize=10)
         axes[0].set_ylabel("accuracy, points")
-        said = [("untouched student" if name == BASE else name) for name in shown]
-        axes[-1].legend(shown.values(), said, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
     svg = drawn((7.2 * max(len(studies), 1) + 2, 4.2), len(studies), draw)
     problems, seeds = (span(row[name] for row in means) if means else "0" for name in ("n_problems", "n_seeds"))
@@ -72,27 +68,26 @@ def _places(rows: Sequence[Row]) -> dict[str, float]:
     return {name: float(place) for place, name in enumerate(sizes)}
 
 
-def accuracy_by_level(scores: Sequence[Row]) -> Drawn:
+def accuracy_by_level(scores: Sequence[Row], looks: Looks) -> Drawn:
     """Return a picture with a panel per student and benchmark: accuracy by level, a line per dataset and training.
 
     `scores` are the manifests of scores; the first seed is shown.
     """
     names = arm_names((score["identity"]["dataset"], score["identity"]["training"]) for score in scores)
-    shown: dict[str, dict[str, Row]] = {}
+    shown: dict[str, dict[tuple[str, str], Row]] = {}
     for score in scores:
         if score["by_level"]:
             panel = f"{score['identity']['student']}, {score['identity']['corpus']}"
-            name = names[score["identity"]["dataset"], score["identity"]["training"]]
-            shown.setdefault(panel, {}).setdefault(name, score["by_level"])
-    places = {name: place for place, name in enumerate(dict.fromkeys(n for lines in shown.values() for n in lines))}
+            pair = score["identity"]["dataset"], score["identity"]["training"]
+            shown.setdefault(panel, {}).setdefault(pair, score["by_level"])
 
     def draw(axes: list[Any]) -> None:
         found: dict[str, Any] = {}
-        for axis, (title, by_dataset) in zip(axes, shown.items(), strict=True):
-            named = told_apart(level for levels in by_dataset.values() for level in levels)
-            for name, levels in by_dataset.items():
-                written = {named[level]: row for level, row in levels.items()}
-                found[name] = _levels(axis, written, places[name], name == BASE)
+        for axis, (title, by_arm) in zip(axes, shown.items(), strict=True):
+            named = told_apart(level for levels in by_arm.values() for level in levels)
+            for pair, levels in by_arm.items():
+                written = [named[level] for level in levels]
+                found[names[pair]] = with_intervals(axis, written, list(levels.values()), looks.arm(*pair))
             axis.set_ylim(0, 102)
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("level")
@@ -106,8 +101,3 @@ def accuracy_by_level(scores: Sequence[Row]) -> Drawn:
     count = f"; n = {span(sizes)} problems of a level" if sizes else ""
     caption = f"Accuracy by level, of the first seed of each arm, with Wilson's 95 % intervals{count}."
     return Drawn(svg, caption, f"Accuracy by level in {len(shown)} panels, a line per arm")
-
-
-def _levels(axis: Any, levels: Row, place: int, is_base: bool) -> Any:
-    how = UNTOUCHED if is_base else look(place)
-    return with_intervals(axis, list(levels), list(levels.values()), how)

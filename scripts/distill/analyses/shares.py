@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from distill.analyses.looks import Looks
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.analyses.student_tables import primary
 from distill.config.labels import Labels
@@ -57,10 +58,11 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     said = labels.said
     shown = [
         replace(curve, student=said("students", curve.student), training=said("trainings", curve.training),
-                teachers=tuple(said("teachers", name) for name in curve.teachers))
+                teachers=tuple(said("teachers", name) for name in curve.teachers),
+                points=tuple((share, labels.row(row)) for share, row in curve.points))
         for curve in found
     ]  # fmt: skip
-    return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(shown)))
+    return Section("Mix shares", TEXT, rows, Picture("mix_shares", *share_plots.mix_shares(shown, Looks.of(labels))))
 
 
 def recipes(provenances: Iterable[Path]) -> dict[str, dict[str, Any]]:

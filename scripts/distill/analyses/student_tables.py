@@ -14,7 +14,6 @@ from distill.config.lineage import BASE
 from distill.scores.numbers import interval, points
 from distill.scores.readings import amount, is_declared
 
-UNTOUCHED = "untouched student"
 GAINED = ("gain", "95 % of the gain", "reading", "p (Holm)", "seeds (SD)", "parity")
 ARMS = ("trained on", "accuracy", "95 % interval", *GAINED)
 Facts = Mapping[str, Any]
@@ -44,8 +43,7 @@ class Student:
     @cached_property
     def names(self) -> dict[tuple[str, str], str]:
         """Return (dataset, training) -> what the arm is called."""
-        found = arm_names((row["dataset"], row["training"]) for row in self.means)
-        return {pair: UNTOUCHED if pair[0] == BASE else name for pair, name in found.items()}
+        return arm_names((row["dataset"], row["training"]) for row in self.means)
 
     @cached_property
     def primary(self) -> str:

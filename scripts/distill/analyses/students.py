@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill.analyses import contrast_rows, student_tables
+from distill.analyses.looks import Looks
 from distill.analyses.section import Block, Inputs, Picture, Section, Table
 from distill.analyses.student_tables import Student
 from distill.config.labels import Labels
@@ -89,7 +90,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
         for row in table.rows
     ]
     primary = labels.rows(row for student in own.values() for row in _primary(student))
-    picture = Picture("score_by_size", *score_plots.score_by_size(primary))
+    picture = Picture("score_by_size", *score_plots.score_by_size(primary, Looks.of(labels)))
     return Section("Students", text, rows, picture, blocks=(*blocks, *_between(gaps, who), read), open=True)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from distill.analyses.looks import Looks
 from distill.analyses.section import Block, Inputs, Picture, Row, Section, Table
 from distill.config.labels import Labels
 from distill.scores.csvs import read_csv
@@ -48,7 +49,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
         Block("The order of each signal, and the gains", tables=_tables(made.order_rows(found, gained)), open=True),
     ]
     pairs = [(_named(each, labels), gain) for each in found for gain in gained.get((*each.group, each.dataset), ())]
-    picture = Picture("suitability", *suitability_plots.suitability(pairs))
+    picture = Picture("suitability", *suitability_plots.suitability(pairs, Looks.of(labels)))
     return Section("Suitability", TEXT, made.long_rows(found), picture, blocks=tuple(blocks))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from distill.analyses.plots import COLOURS, Drawn, drawn, rows_of_panels, span
+from distill.analyses.looks import UNTOUCHED_LINE, Looks
+from distill.analyses.plots import Drawn, drawn, rows_of_panels, span
 from distill.analyses.suitability_tables import Gain, Rated
 from distill.scores.measures import ACCURACY
 
@@ -14,7 +15,7 @@ SIGNAL = "rank_surprisal"
 STEP = 0.055  # of a panel's height, between two names
 
 
-def suitability(pairs: Sequence[Point]) -> Drawn:
+def suitability(pairs: Sequence[Point], looks: Looks) -> Drawn:
     """Return the picture of datasets: a panel per student and training, a point per dataset with its name."""
     known = [(each, gain) for each, gain in pairs if gain.measure == ACCURACY.name]
     studies = {gain.study for _, gain in known}
@@ -25,9 +26,9 @@ def suitability(pairs: Sequence[Point]) -> Drawn:
 
     def draw(axes: list[Any]) -> None:
         for axis, (title, own) in zip(axes, panels.items(), strict=True):
-            axis.axhline(0, color=COLOURS[7], linestyle="--", linewidth=1)
+            axis.axhline(0, **UNTOUCHED_LINE)
             for each, gain in own:
-                _point(axis, each, gain)
+                _point(axis, each, gain, looks.arm(each.dataset, each.training))
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("rank-surprisal ratio before training")
         _on_one_scale(axes)
@@ -48,13 +49,13 @@ def suitability(pairs: Sequence[Point]) -> Drawn:
     return Drawn(svg, caption, f"Suitability against gain, {len(known)} datasets in {len(panels)} panels")
 
 
-def _point(axis: Any, each: Rated, gain: Gain) -> None:
+def _point(axis: Any, each: Rated, gain: Gain, how: dict[str, Any]) -> None:
     figure, row = each.figures[SIGNAL], gain.row
     x, y = figure.estimate, 100 * row["estimate"]
-    axis.plot([x, x], [100 * row["ci_low"], 100 * row["ci_high"]], color=COLOURS[0], linewidth=0.8)
+    axis.plot([x, x], [100 * row["ci_low"], 100 * row["ci_high"]], color=how["color"], linewidth=0.8)
     if not math.isnan(figure.low):
-        axis.plot([figure.low, figure.high], [y, y], color=COLOURS[0], linewidth=0.8)
-    axis.plot([x], [y], color=COLOURS[0], marker="o", markersize=5, linestyle="none")
+        axis.plot([figure.low, figure.high], [y, y], color=how["color"], linewidth=0.8)
+    axis.plot([x], [y], **{**how, "markersize": 5, "linestyle": "none"})
 
 
 def _on_one_scale(axes: Sequence[Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from distill.analyses.looks import Looks
 from distill.analyses.section import Inputs, Picture, Row, Section
 from distill.analyses.shares import primary_rows, recipes
 from distill.config.labels import Labels
@@ -59,7 +60,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
                 points=tuple((tokens, labels.row(row)) for tokens, row in curve.points))
         for curve in found
     ]  # fmt: skip
-    return Section("Token curve", TEXT, rows, Picture("token_curve", *token_plots.token_curve(shown)))
+    return Section("Token curve", TEXT, rows, Picture("token_curve", *token_plots.token_curve(shown, Looks.of(labels))))
 
 
 def curves(

@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.analyses.arm_names import arm_names
+from distill.analyses.arm_names import UNTOUCHED, arm_names
 from distill.analyses.section import Row
-from distill.analyses.student_tables import UNTOUCHED
 from distill.config.labels import JOINT
 from distill.config.lineage import BASE
 from distill.models.token_shift import TokenKind
@@ -100,8 +99,7 @@ def of_arms(files: Iterable[File]) -> list[Shift]:
     names = arm_names((dataset, training) for _, dataset, training in groups)
     found = []
     for student, dataset, training in sorted(groups, key=lambda key: (key[0], key[1] != BASE, *key[1:])):
-        name = UNTOUCHED if dataset == BASE else names[dataset, training]
-        found.append(_together(groups[student, dataset, training], student, {"trained on": name}))
+        found.append(_together(groups[student, dataset, training], student, {"trained on": names[dataset, training]}))
     return [each for each in found if each.responses]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from distill.config.catalogue import Catalogue
 from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
-from distill.config.labels import shown_as
+from distill.config.labels import arms_in_order, shown_as
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -386,7 +386,7 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case Contrasts():
             return contrasts_job(catalogue)
         case Analysis() if getattr(import_module(f"distill.analyses.{place.analysis}"), "LABELLED", False):
-            return canonical_json(shown_as(catalogue))
+            return canonical_json({**shown_as(catalogue), "arms": arms_in_order(catalogue)})
         case Report():
             return studies_job(catalogue)
         case Browser():

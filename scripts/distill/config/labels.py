@@ -31,15 +31,27 @@ JOINT = "\u00a0"  # a space at which nothing is parted
 
 @dataclass(frozen=True)
 class Labels:
-    """of: kind -> name -> label, of the entries that have one; students: their names, the smallest first."""
+    """of: kind -> name -> label, of the entries that have one; students: their names, the smallest first.
+
+    trained: (dataset, training) of all arms but the untouched student, in the order of the studies.
+    """
 
     of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     students: Sequence[str] = ()
+    trained: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def read(cls, recipe: Mapping[str, Any]) -> "Labels":
         """Return the labels of a job's recipe."""
-        return cls(recipe.get("labels", {}), tuple(recipe.get("students", ())))
+        trained = tuple((dataset, training) for dataset, training in recipe.get("arms", ()))
+        return cls(recipe.get("labels", {}), tuple(recipe.get("students", ())), trained)
+
+    @property
+    def arms(self) -> list[tuple[str, str]]:
+        """Return (dataset, training) of all trained arms as a person reads them, in the order of the studies."""
+        return [
+            (self.said("datasets", dataset), self.said("trainings", training)) for dataset, training in self.trained
+        ]
 
     def said(self, kind: str, name: Any) -> str:
         """Return what an entry is called; its name where it has no label."""
@@ -103,6 +115,13 @@ def isolated(label: str) -> str:
 def shown_as(catalogue: Catalogue) -> dict[str, Any]:
     """Return how the entries are shown that the selected studies name: what `Labels.read` reads."""
     return {"labels": labels_of(catalogue), "students": students_by_size(catalogue)}
+
+
+def arms_in_order(catalogue: Catalogue) -> list[list[str]]:
+    """Return [dataset, training] of the trained arms of the selected studies, in their order: one has one colour."""
+    blocks = [block for study in catalogue.studies.values() for block in study.arms]
+    pairs = ((name, block.training) for block in blocks for name in block.datasets if name != BASE)
+    return [list(pair) for pair in dict.fromkeys(pairs)]
 
 
 def labels_of(catalogue: Catalogue) -> dict[str, dict[str, str]]:
