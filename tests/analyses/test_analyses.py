@@ -159,7 +159,10 @@ def test_parity(study: Study) -> None:
     content = section(study, "parity")
     rows = content["rows"]
     shown = {"updates": 10, "epochs": 1.0, "rows": 8, "tokens": 80, "loss_tokens": 40, "final_loss": 0.5}
-    shared = "cutoff 64, truncated 0, base bbbbbbbb, prompt pppppppp, code c, lr 0.1, global_batch 4, packing False"
+    shared = (
+        "cutoff 64, truncated 0, untouched weights bbbbbbbb, prompt pppppppp, code c, lr 0.1, global_batch 4, "
+        "packing False"
+    )
     assert content["text"][1] == f"In all arms: {shared}, on_policy None."
     assert rows[0]["arm"] == "s/t/easy/seed-1"
     assert {name: rows[0][name] for name in shown} == shown

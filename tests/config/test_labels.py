@@ -10,7 +10,7 @@ from helpers import REPOSITORY
 
 from distill.config import jobs
 from distill.config.catalogue import KINDS, Catalogue
-from distill.config.labels import JOINT, Labels, arms_in_order, labels_of, shown_as
+from distill.config.labels import JOINT, Labels, arms_in_order, is_untouched, labels_of, shown_as
 from distill.config.lineage import Arm, identity, place_of
 from distill.config.load import load
 from distill.config.plan import Plan
@@ -124,7 +124,6 @@ NAMES = Labels({"students": {"long": "S\u2082"}, "datasets": {"long": "Chain of 
         ("plus", "slope over a-b at 0.2", "slope over A & B at 0.2"),
         ("contrast", "long: long - a-b", "long: Chain of thought - A & B"),
         ("arm", "long/t/long/seed-1", "S\u2082/Full/Chain of thought/seed-1"),
-        ("arm", "long/base", "S\u2082/base"),
         ("benchmark", "average", "average"),
         ("seeds", "long", "long"),
         ("student", 7, 7),
@@ -134,6 +133,26 @@ NAMES = Labels({"students": {"long": "S\u2082"}, "datasets": {"long": "Chain of 
 def test_a_cell_has_labels_for_the_names_of_its_column(column: str, value: Any, shown: Any) -> None:
     assert NAMES.cell(column, value) == shown
     assert Labels().cell(column, value) == value
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "shown"),
+    [
+        ("dataset", "base", "untouched student"),
+        ("minus", "base", "untouched student"),
+        ("training", "base", "none"),
+        ("arm", "z/base", "z/untouched student"),
+        ("contrast", "gain_over_base: base-2 - base", "gain: base-2 - untouched student"),
+        ("student", "base", "base"),
+    ],
+)
+def test_the_untouched_student_has_one_name(column: str, value: str, shown: str) -> None:
+    assert Labels().cell(column, value) == NAMES.cell(column, value) == shown
+    assert is_untouched(Labels().cell("minus", "base", JOINT))
+
+
+def test_untouched_is_no_other_dataset() -> None:
+    assert not any(map(is_untouched, ("base-2", "baseline", None, "d")))
 
 
 def test_rows_and_arms() -> None:

@@ -139,6 +139,7 @@ def test_how_each_response_was_made_stands_in_the_index() -> None:
     gaps = {(gap["gap"], *(tuple(index["arms"][arm]["path"] for arm in group) for group in gap["groups"]))
             for gap in index["gaps"]}  # fmt: skip
     seeds = {name: tuple(f"s/t/{name}/seed-{seed}" for seed in (1, 2)) for name in hand_made.DATASETS}
+    assert "s/untouched student" in {arm["label"] for arm in index["arms"]}
     assert gaps == {("hard_gap", seeds["hard"], seeds["easy"]), ("gain", seeds["hard"], ("s/base",)),
                     ("mix_gain", seeds["mixed"], seeds["hard"], seeds["easy"])}  # fmt: skip
 

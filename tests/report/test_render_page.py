@@ -16,6 +16,7 @@ from helpers import REPOSITORY, manifest, recipe
 
 from distill import analyses
 from distill.config import lineage
+from distill.config.labels import Labels
 from distill.report.links import link
 from distill.report.page import quoted
 from distill.report.widths import width_of
@@ -84,8 +85,13 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert not re.search(r"""(?:src|href)=["'](?!#|browser/index\.html|\w+\.(?:csv|parquet|txt|tex)")""", page)
     assert not re.search(r"@import|url\((?!#)", page)
     shown = {html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page)}
-    assert {cell for found in made.values() for cell in cells(shown_rows(found))} <= shown
+    assert {cell for found in made.values() for cell in cells(Labels().rows(shown_rows(found)))} <= shown
     assert '"<think>"' in shown  # what a chat template added
+    words = re.sub("(?s)<style>.*?</style>|<[^>]*>", " ", page)
+    text = "".join((contrasts / name).read_text() for name in ("gaps.txt", "tables.tex"))
+    assert not re.search(r"\bbase\b|gain.over.base", words + text)  # people read `untouched student`
+    assert "hard - untouched student" in words
+    assert "hard - untouched student" in text
     pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
     assert page.count("<svg") == len(pictures) == 10
     assert re.findall(r'<(?:h2|div) id="(\w+)">', page) == analyses.names()

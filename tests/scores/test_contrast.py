@@ -64,7 +64,7 @@ def test_scores_and_gaps_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[s
     cells = re.split(r"  +", lines[5])
     assert cells[:7] == ["hard_gap", "s", "b", "hard - easy", "+50.0", "-28.2 to +100.0", "undecided"]
     assert cells[7:] == ["0.161", "0.645", "2", "SD 0.0", "1.00 : 1", "equal"]
-    assert lines[10] == "gains over base"
+    assert lines[10] == "gains over the untouched student"
     assert capsys.readouterr().out == ""
     facts = manifest(folder / "gaps.csv")
     assert (facts["scores"], facts["gaps"], facts["identity"]) == (7, 7, {"kind": "contrasts"})

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from distill.config.lineage import BASE
-
-UNTOUCHED = "untouched student"  # the student before training; `base` in tables that programs read
+from distill.config.labels import UNTOUCHED, is_untouched
 
 
 def arm_names(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -13,4 +11,4 @@ def arm_names(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     unique = list(dict.fromkeys(pairs))
     trainings = Counter(dataset for dataset, _ in unique)
     named = {pair: f"{pair[0]} ({pair[1]})" if trainings[pair[0]] > 1 else pair[0] for pair in unique}
-    return {pair: UNTOUCHED if pair[0] == BASE else name for pair, name in named.items()}
+    return {pair: UNTOUCHED if is_untouched(pair[0]) else name for pair, name in named.items()}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from distill.analyses.arm_names import UNTOUCHED
 from distill.analyses.section import Block, Inputs, Row, Section, Table
+from distill.config.labels import UNTOUCHED
 from distill.config.lineage import BASE
 from distill.scores.arms import Score, read_scores
 from distill.scores.csvs import read_csv

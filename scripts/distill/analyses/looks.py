@@ -7,8 +7,7 @@ kinds of responses and tokens) has two darker colours and a grey of its own. Sha
 from collections.abc import Iterable
 from typing import Any
 
-from distill.config.labels import Labels
-from distill.config.lineage import BASE
+from distill.config.labels import Labels, is_untouched
 
 # Okabe and Ito's palette, told apart by colour-blind readers too, and wine in place of its light yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
@@ -31,7 +30,7 @@ class Looks:
     def __init__(self, arms: Iterable[tuple[str, str]]):
         self._places: dict[tuple[str, str], int] = {}
         self._first: dict[str, tuple[str, str]] = {}
-        pairs = [pair for pair in dict.fromkeys(arms) if pair[0] != BASE]
+        pairs = [pair for pair in dict.fromkeys(arms) if not is_untouched(pair[0])]
         datasets = list(dict.fromkeys(dataset for dataset, _ in pairs))
         trainings = {name: [pair for pair in pairs if pair[0] == name] for name in datasets}
         most, rounds = max(map(len, trainings.values()), default=0), -(-len(datasets) // len(COLOURS))
@@ -50,9 +49,9 @@ class Looks:
         return cls(labels.arms)
 
     def arm(self, dataset: str, training: str) -> dict[str, Any]:
-        """Return colour and marker of an arm; an unknown one gets the next. Dataset `base` is the untouched student."""
+        """Return colour and marker of an arm; an unknown one gets the next."""
         pair = dataset, training
-        if dataset == BASE:
+        if is_untouched(dataset):
             return UNTOUCHED_ARM
         if pair not in self._places:
             self._places[pair] = 1 + max(self._places.values(), default=-1)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from distill.analyses.section import Inputs, Row, Section
+from distill.analyses.section import Block, Inputs, Row, Section, Table
 from distill.config.labels import Labels
 from distill.config.lineage import place_of
 from distill.config.recipes import COMPARED
@@ -23,6 +23,7 @@ ADDED = (
     "Chat templates added tokens to responses: they are in the loss, and no teacher wrote them. Per arm: the fewest "
     "and the most in a row, the sum over the rows within the cutoff, and the commonest text that was added."
 )
+CALLED = {"base": "untouched weights"}  # facts that the page calls by another name than files do
 LONGEST = 80  # characters of an added text that are shown
 
 
@@ -31,7 +32,7 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
     facts = trained_facts(inputs["models"], inputs["rendered"])
     names = [n for n in COMPARED if len({str(fact.get(n)) for fact in facts.values()}) > 1 and n not in ALWAYS]
     first = next(iter(facts.values()), {})
-    shared = [f"{n} {short(first[n])}" for n in COMPARED if n in first and n not in (*ALWAYS, *names)]
+    shared = [f"{CALLED.get(n, n)} {short(first[n])}" for n in COMPARED if n in first and n not in (*ALWAYS, *names)]
     added = {place_of(m["identity"]): m["added_by_template"] for m in map(read_json, inputs["rendered"])}
     is_added = any(counts["max"] for counts in added.values())
     rows: list[Row] = []
@@ -40,7 +41,9 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
         row |= {name: short(facts[arm].get(name)) for name in names}
         rows.append(row | (_added_row(added[shown_rows(facts[arm])]) if is_added else {}))
     text = (TEXT, *([f"In all arms: {', '.join(shared)}."] if shared else []), *([ADDED] if is_added else []))
-    return Section("Parity", text, rows, dense=True)
+    shown = [{CALLED.get(name, name): value for name, value in row.items()} for row in rows]
+    table = Table("Parity", shown, list(shown[0]) if shown else ())
+    return Section("Parity", text, rows, dense=True, blocks=(Block("", tables=(table,)),))
 
 
 def _added_row(counts: Mapping[str, Any]) -> Row:

@@ -16,7 +16,7 @@ from distill.analyses.plots import (
     told_apart,
     with_intervals,
 )  # fmt: skip
-from distill.config.lineage import BASE
+from distill.config.labels import is_untouched
 from distill.scores.numbers import parameters_text
 
 Row = Mapping[str, Any]
@@ -29,7 +29,7 @@ def score_by_size(means: Sequence[Row], looks: Looks) -> Drawn:
     """
     studies = list(dict.fromkeys(row["study"] for row in means))
     names = arm_names((row["dataset"], row["training"]) for row in means)
-    places = {name: place for place, name in enumerate(n for pair, n in names.items() if pair[0] != BASE)}
+    places = {name: place for place, name in enumerate(n for pair, n in names.items() if not is_untouched(pair[0]))}
     jitter = {name: place - len(places) / 2 for name, place in places.items()}
 
     def draw(axes: list[Any]) -> None:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.analyses.arm_names import UNTOUCHED, arm_names
+from distill.analyses.arm_names import arm_names
 from distill.analyses.looks import GREY, UNTOUCHED_LINE, Looks
 from distill.analyses.plots import Drawn, by_student, drawn, family, marks, rows_of_panels, span
 from distill.analyses.shares import Curve
+from distill.config.labels import UNTOUCHED
 
 
 def mix_shares(curves: Sequence[Curve], looks: Looks) -> Drawn:

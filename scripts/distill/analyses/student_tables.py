@@ -12,7 +12,7 @@ from distill.analyses.section import Row, Table
 from distill.config.labels import Labels
 from distill.config.lineage import BASE
 from distill.scores.numbers import interval, points
-from distill.scores.readings import amount, is_declared
+from distill.scores.readings import amount, is_declared, parity
 
 GAINED = ("gain", "95 % of the gain", "reading", "p (Holm)", "seeds (SD)", "parity")
 ARMS = ("trained on", "accuracy", "95 % interval", *GAINED)
@@ -77,9 +77,15 @@ def _arm(student: Student, mean: Facts, gain: Facts | None) -> Row:
     gained = dict.fromkeys(GAINED)
     if gain is not None:
         shown = contrast_rows.row(gain)
-        parity = "equal but for the training" if gain["parity"] == "base" else gain["parity"]
-        values = (amount(gain), shown["95 % interval"], shown["reading"], shown["p (Holm)"], shown["seeds (SD)"])
-        gained = dict(zip(GAINED, (*values, parity), strict=True))
+        values = (
+            amount(gain),
+            shown["95 % interval"],
+            shown["reading"],
+            shown["p (Holm)"],
+            shown["seeds (SD)"],
+            parity(gain),
+        )
+        gained = dict(zip(GAINED, values, strict=True))
     return {
         "trained on": student.names[mean["dataset"], mean["training"]],
         "benchmark": mean["benchmark"],

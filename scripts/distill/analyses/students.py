@@ -53,8 +53,8 @@ OF_SCORES = (
     "that cannot reason. A cut-off response is not correct, whatever stands in it. Loops end in one passage said again "
     "and again. Errors are responses that the engine did not give, ungraded those of which the grader cannot say "
     "whether they are right (time limit, unreadable gold answer): both count as not correct. Lenient is the accuracy "
-    "where an answer counts that stands in no box, too: base models need it, and some of it is luck; intervals, "
-    "contrasts and datasets never use it.",
+    "where an answer counts that stands in no box, too: models that know no boxes need it, and some of it is luck; "
+    "intervals, contrasts and datasets never use it.",
 )
 SAMPLED = (
     "Of several samples: pass@n is the share of problems with a correct one among all n, maj@n that of problems whose "

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.analyses.arm_names import UNTOUCHED, arm_names
+from distill.analyses.arm_names import arm_names
 from distill.analyses.looks import UNTOUCHED_LINE, Looks
 from distill.analyses.plots import (
     Drawn,
@@ -17,6 +17,7 @@ from distill.analyses.plots import (
     span,
 )
 from distill.analyses.token_curve import Curve
+from distill.config.labels import UNTOUCHED
 
 
 def token_curve(curves: Sequence[Curve], looks: Looks) -> Drawn:

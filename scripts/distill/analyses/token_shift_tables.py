@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.analyses.arm_names import UNTOUCHED, arm_names
+from distill.analyses.arm_names import arm_names
 from distill.analyses.section import Row
-from distill.config.labels import JOINT
+from distill.config.labels import JOINT, UNTOUCHED
 from distill.config.lineage import BASE
 from distill.models.token_shift import TokenKind
 from distill.runtime.files import read_json

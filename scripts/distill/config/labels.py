@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distill.config.catalogue import Catalogue
-from distill.config.contrasts import BEST_OF
+from distill.config.contrasts import BEST_OF, GAIN_OVER_BASE
 from distill.config.lineage import BASE, Arm
 from distill.config.sizes import known_parameters
 
@@ -24,7 +24,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "corpus": ("corpora",), "benchmark": ("corpora",), "trained on": SIDES[:2], "against": SIDES[:2], "plus": SIDES,
     "minus": SIDES, "mix": ("teachers",), "curve": ("datasets",),
 }  # fmt: skip
-TAKEN = (BASE, "untouched student")  # what reports call the student before training
+UNTOUCHED = "untouched student"  # what people read for the dataset `base`
+NO_TRAINING = "none"  # and for the training `base`
+GAIN = "gain"  # and for the contrast of every arm with the untouched student
+TAKEN = (BASE, UNTOUCHED)
+BASES = {"datasets": UNTOUCHED, "trainings": NO_TRAINING}
 RIGHT_TO_LEFT = ("R", "AL", "AN")
 JOINT = "\u00a0"  # a space at which nothing is parted
 
@@ -54,7 +58,9 @@ class Labels:
         ]
 
     def said(self, kind: str, name: Any) -> str:
-        """Return what an entry is called; its name where it has no label."""
+        """Return what an entry is called; its name where it has no label. The untouched student is no entry."""
+        if name == BASE and kind in BASES:
+            return BASES[kind]
         label = self.of.get(kind, {}).get(str(name))
         return str(name) if label is None else isolated(label)
 
@@ -62,7 +68,9 @@ class Labels:
         """Return a text that is made of names and what joins them, with labels for the names."""
         if text.startswith(BEST_OF):
             return BEST_OF + self.text(text.removeprefix(BEST_OF), *kinds, space=space)
-        known = {name: label for kind in reversed(kinds) for name, label in self.of.get(kind, {}).items()}
+        first = next((BASES[kind] for kind in kinds if kind in BASES), None)
+        known = {BASE: first} if first else {}
+        known |= {name: label for kind in reversed(kinds) for name, label in self.of.get(kind, {}).items()}
 
         def label(found: re.Match[str]) -> str:
             return isolated(known[found[0]]).replace(" ", space) if found[0] in known else found[0]
@@ -76,9 +84,12 @@ class Labels:
         text = str(value)
         if column == "contrast":
             name, colon, arms = text.partition(": ")
+            name = GAIN if name == GAIN_OVER_BASE else name
             return f"{name}{colon}{self.text(arms, *SIDES, space=space)}"
         if column == "arm":
             parts = text.split("/")
+            if parts[1:] == [BASE]:  # of the untouched student a path names no training and no seed
+                return f"{self.said(ARM[0], parts[0])}/{UNTOUCHED}"
             return "/".join([*map(self.said, ARM, parts), *parts[len(ARM) :]])
         labelled = self.text(text, *COLUMNS[column], space=space)
         return value if labelled == text else labelled
@@ -104,6 +115,11 @@ class Labels:
     def entries(self) -> Iterator[tuple[str, str, str]]:
         """Yield (kind, name, label) of all labels."""
         yield from ((kind, name, label) for kind, own in self.of.items() for name, label in own.items())
+
+
+def is_untouched(dataset: Any) -> bool:
+    """Whether a dataset's name, or what people read for it, says that nothing was trained on it."""
+    return str(dataset).replace(JOINT, " ") in TAKEN
 
 
 def isolated(label: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.analyses.section import Section
-from distill.config.labels import JOINT, Labels
+from distill.config.labels import Labels
 from distill.config.recipes import StudyRecipe
 from distill.scores.csvs import read_csv
 from distill.scores.edges import at_an_edge
@@ -25,11 +25,11 @@ def texts(contrasts: Path, studies: Mapping[str, Any], labels: Labels) -> dict[s
     gaps, means, scores = (read_csv(contrasts / f"{name}.csv") for name in ("gaps", "means", "scores"))
     recipes = {name: StudyRecipe.model_validate(study) for name, study in studies.items()}
     whose = ["labels:", *(f"  {label} = {KINDS[kind]} {name}" for kind, name, label in labels.entries())]
-    text = gap_text(labels.rows(gaps, JOINT), recipes).replace(JOINT, " ")
+    text = gap_text(gaps, recipes, labels)
     lines = [text, *at_an_edge(labels.rows(scores)), "", *whose]
     return {
         "gaps.txt": "\n".join(lines) + "\n",
-        "tables.tex": tables_tex(labels.rows(means), labels.rows(gaps), recipes),
+        "tables.tex": tables_tex(means, gaps, recipes, labels),
     }
 
 

@@ -7,7 +7,7 @@ what is undecided, smaller than what matters, or not comparable. How sure it is 
 from collections.abc import Iterable, Iterator, Sequence
 
 from distill.config.contrasts import BEST_OF, GAINS
-from distill.config.lineage import BASE
+from distill.config.labels import is_untouched
 from distill.scores.measures import ACCURACY
 from distill.scores.numbers import points
 from distill.scores.readings import (
@@ -103,10 +103,10 @@ def _clause(row: Row) -> str:
         return _against_the_best(student, plus, minus, word, row)
     if not minus or " of " in plus:
         return _of_contrasts(row, word)
-    than = "than the untouched student" if minus == BASE else f"than on {minus}"
+    than = "than the untouched student" if is_untouched(minus) else f"than on {minus}"
     if word in (GAIN, LOSS):
         verb = {GAIN: "gains", LOSS: "loses"}[word]
-        against = "over the untouched student" if minus == BASE else f"instead of {minus}"
+        against = "over the untouched student" if is_untouched(minus) else f"instead of {minus}"
         return f"{student} {verb} {_size(row)} when trained on {plus} {against} ({_certainty(row)})"
     if word in (TWO_MODELS, MODELS):
         more = "less" if row["estimate"] < 0 else "more"

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distill.config.labels import Labels
 from distill.scores.numbers import interval, points
 from distill.scores.readings import ESTIMATE, Row, cells, measure_of, title
 
+NO_LABELS = Labels()
 HEAD = "% By Mixdistill. In the preamble: \\usepackage{booktabs,longtable}"
 SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
          ">": r"\textgreater{}", "|": r"\textbar{}", "\u2212": r"$-$", "\u00d7": r"$\times$", "\u2013": "--",
@@ -15,11 +17,15 @@ _SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 _NUMBER = re.compile(r"(?<![\w.])-(?=\d)")  # a hyphen before a number is a minus
 
 
-def tables_tex(means: Sequence[Row], gaps: Sequence[Row], studies: Mapping[str, Any]) -> str:
+def tables_tex(
+    means: Sequence[Row], gaps: Sequence[Row], studies: Mapping[str, Any], labels: Labels = NO_LABELS
+) -> str:
     """Return the tables: per study the accuracy of each arm, then its contrasts, a table per family.
 
-    `means` are the rows of means.csv, `gaps` those of gaps.csv, `studies` their recipes by name.
+    `means` are the rows of means.csv, `gaps` those of gaps.csv, `studies` their recipes by name; `labels` stand for
+    names.
     """
+    means, gaps = labels.rows(means), labels.rows(gaps)
     parts = [HEAD]
     for name in studies:
         arms = [_arm(row) for row in means if row["study"] == name]

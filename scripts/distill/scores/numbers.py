@@ -11,7 +11,8 @@ def points(figure: float | None, sign: str = "", scale: float = 100.0, decimals:
     """
     if figure is None:
         return None
-    text = f"{scale * figure:{sign}.{decimals}f}"
+    # Rounded as in the CSV tables first, so that a figure from a table and the one behind it end alike.
+    text = f"{scale * round(figure, 6):{sign}.{decimals}f}"
     return f"{0:.{decimals}f}" if float(text) == 0 else text
 
 

@@ -9,7 +9,8 @@ Biopharmaceutics 15:657) at 2.5 % each: the 95 % interval lies within d on both 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from distill.config.contrasts import DECLARED
+from distill.config.contrasts import DECLARED, GAIN_OVER_BASE, GAINS
+from distill.config.labels import UNTOUCHED
 from distill.scores import numbers
 from distill.scores.measures import ACCURACY, MEASURES, Measure
 from distill.scores.numbers import points
@@ -128,10 +129,16 @@ COLUMNS = ("gap", "student", "benchmark", "arms", ESTIMATE, "95 % interval", "re
 
 def cells(row: Row) -> dict[str, str]:
     """Return a row as a person reads it, by column."""
-    values = (row["gap"], row["student"], row["benchmark"], arms(row), amount(row), interval(row),
+    name = GAIN if row["gap"] == GAIN_OVER_BASE else row["gap"]
+    values = (name, row["student"], row["benchmark"], arms(row), amount(row), interval(row),
               row["reading"] or "", p_text(row["p_value"]), p_text(row["p_holm"]), str(row["n_seeds"]), noise(row),
-              ratio(row), row["parity"])  # fmt: skip
+              ratio(row), parity(row))  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def parity(row: Row) -> str:
+    """Return what a row's arms have in common; against the untouched student it is all but the training."""
+    return "equal but for the training" if row["parity"] == "base" else row["parity"]
 
 
 def is_declared(row: Row) -> bool:
@@ -144,7 +151,7 @@ def title(row: Row) -> str:
     measure = measure_of(row)
     if is_declared(row):
         return f"contrasts in {measure.shown} of {'accuracy' if measure is ACCURACY else 'the ' + measure.title}"
-    return row["family"]
+    return row["family"].replace(GAINS, f"gains over the {UNTOUCHED}")
 
 
 def asked(study: Any) -> list[str]:

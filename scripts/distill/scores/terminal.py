@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distill.config.labels import JOINT, Labels
 from distill.scores.answers import answers
 from distill.scores.csvs import aligned
 from distill.scores.readings import COLUMNS, ESTIMATE, Row, asked, cells, expectations, measure_of, title
 
+NO_LABELS = Labels()
 LEGEND = (
     "A reading is about the data: it needs the noise between trainings (arms with several seeds) and comparable arms, "
     "and follows Holm's p.",
@@ -15,12 +17,12 @@ LEGEND = (
 )  # fmt: skip
 
 
-def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
+def gap_text(rows: Sequence[Row], studies: Mapping[str, Any], labels: Labels = NO_LABELS) -> str:
     """Return the contrasts as text: per study what it asks, the answers in sentences, then a table per family.
 
-    `studies` are their recipes by name.
+    `studies` are their recipes by name; `labels` stand for names.
     """
-    lines: list[str] = []
+    rows, lines = labels.rows(rows, JOINT), []
     for name, study in studies.items():
         own = [row for row in rows if row["study"] == name]
         said = [f"{each['contrast']}: {each['answer']}" for each in answers(own)]
@@ -30,7 +32,7 @@ def gap_text(rows: Sequence[Row], studies: Mapping[str, Any]) -> str:
             table = [list(cells(row).values()) for row in rows_of_it]
             lines += ["", title(rows_of_it[0]), *aligned([headings(rows_of_it[0]), *table])]
         lines += ["", *expectations(own)]
-    return "\n".join([*lines, *(LEGEND if rows else [])])
+    return "\n".join([*lines, *(LEGEND if rows else [])]).replace(JOINT, " ")
 
 
 def headings(row: Row) -> list[str]:
