@@ -111,7 +111,8 @@ def test_verdicts(study: Study) -> None:
 
 def test_agreement(study: Study) -> None:
     assert section(study, "agreement")["rows"] == [
-        {"corpus": "c0", "teacher": "teacher", "graders": "rule, matcher", "agree": "6 of 8", "only the first": 2,
+        {"corpus": "c0", "teacher": "teacher", "graders": "rule, matcher", "responses": 8, "agree": "75.0 %",
+         "only the first": 2,
          "only the second": 0}
     ]  # fmt: skip
 
@@ -135,7 +136,7 @@ def test_signals(study: Study) -> None:
             "c0",
             "responses of teacher",
             "perplexity 4.48, rank-surprisal ratio 2, local naturalness -1.5, "
-            "overlap 25.0% and 75.0% of 6 responses to s",
+            "overlap 25.0 % and 75.0 % of 6 responses to s",
         ),
     ]
 
@@ -191,9 +192,11 @@ def test_what_chat_templates_added_is_shown_where_one_did(tmp_path: Path) -> Non
 def test_graders(study: Study) -> None:
     content = section(study, "graders")
     hard = {"arm": "s/t/hard/seed-1", "benchmark": "b", "rule": 0.75, "matcher": 0.125,
-            "matcher against rule": "-62.5 points"}  # fmt: skip
+            "matcher against rule": -0.625}  # fmt: skip
     assert hard in content["rows"]
-    assert content["rows"][0]["matcher against rule"] == "+12.5 points"  # the student before training
+    ((table,),) = [block["tables"] for block in content["blocks"]]
+    assert {**hard, "rule": "75.0", "matcher": "12.5", "matcher against rule": "-62.5"} in table["rows"]
+    assert table["rows"][0]["matcher against rule"] == "+12.5"  # the student before training
     assert "Policy of the scores: rule." in content["text"][0]
 
 
@@ -272,7 +275,7 @@ def test_how_long_models_were_at_work(tmp_path: Path) -> None:
         put(lineage.Contrasts(), "verify", busy_seconds=7.0, alive_seconds=9.0),
     ]
     content = hand_made.section(tmp_path, "cost", {"provenance": files, "scores": [], "models": []})
-    assert content["blocks"][0]["text"][1].startswith("Models were at work for 73% of the 165 s")
+    assert content["blocks"][0]["text"][1].startswith("Models were at work for 72.7 % of the 165 s")
     assert content["text"] == [
         "Time that jobs with models took: teachers' responses 2.5 minutes of processor, trainings 50 seconds of "
         "processor and students' answers 50 seconds of processor. A model behind a server counts as long as its "
@@ -280,9 +283,9 @@ def test_how_long_models_were_at_work(tmp_path: Path) -> None:
     ]
     assert content["columns"] == ["program", "model", "jobs", "seconds", "busy seconds", "busy share"]
     assert [tuple(row[name] for name in content["columns"]) for row in content["rows"]] == [
-        ("generate", "all", 4, 200, 120, "73%"),
-        ("generate", "s", 1, 50, 90, "90%"),
-        ("generate", "teachers/x", 2, 100, 30, "46%"),
+        ("generate", "all", 4, 200, 120, "72.7 %"),
+        ("generate", "s", 1, 50, 90, "90.0 %"),
+        ("generate", "teachers/x", 2, 100, 30, "46.2 %"),
         ("generate", "teachers/y", 1, 50, None, None),
         ("train", "all", 1, 50, None, None),
         ("verify", "", 1, 50, None, None),

@@ -401,7 +401,9 @@ def test_suitability(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) ->
         own = rated(items, row["student"], row["dataset"])
         assert int(row["rows"]) == len(own) == made_up.TRAINED_ROWS - 1
         for name, figures in signals(own).items():
-            assert row[name] == "{:.3f} ({:.3f} to {:.3f})".format(*figures)
+            shown = [100 * figure for figure in figures] if name.startswith("overlap") else figures
+            form = "{:.1f} ({:.1f} to {:.1f})" if name.startswith("overlap") else "{:.3f} ({:.3f} to {:.3f})"
+            assert row[name] == form.format(*shown)
             values.setdefault((row["student"], name), {})[row["dataset"]] = figures[0]
     assert len(before) == STUDENTS * DATASETS
     orders = [row for title, row in found if title == "The order of each signal, and the gains"]
@@ -479,3 +481,39 @@ def test_token_shift(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) ->
             assert same(text, figure)
         counted += 1
     assert counted == 2 * STUDENTS * (1 + DATASETS) + STUDENTS * len(made_up.TEACHERS)
+
+
+def test_graders(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    found = [row for headings, _, row in page if headings[0] == "Graders"]
+    for row in found:
+        student, *arm = row["arm"].split("/")
+        dataset, seed = ("base", 0) if arm == ["untouched student"] else (arm[1], int(arm[2].removeprefix("seed-")))
+        own = items[(items.student == student) & (items.dataset == dataset) & (items.seed == seed)
+                    & (items.benchmark == row["benchmark"])]  # fmt: skip
+        accuracy_ = 100 * own.n_correct.sum() / own.n_samples.sum()
+        assert same(row["rule"], accuracy_)
+        assert row["matcher"] == "50.0"  # as made up
+        assert same(row["matcher against rule"], 50 - accuracy_)
+    assert len(found) == STUDENTS * (1 + DATASETS * SEEDS) * len(BENCHMARKS)
+
+
+def test_agreement_of_graders(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    (row,) = [row for headings, _, row in page if headings[0] == "Agreement of graders"]
+    paths = Path(items.root.iloc[0], "results/verdicts").rglob("draw-*/*/manifest.json")
+    found = [json.loads(path.read_text())["agreement"]["rule, matcher"] for path in paths]
+    sums = {name: sum(each[name] for each in found) for name in found[0]}
+    assert int(row["responses"]) == sums["rows"]
+    assert row["agree"] == f"{100 * sums['agree'] / sums['rows']:.1f} %"
+    assert (int(row["only the first"]), int(row["only the second"])) == (sums["rule_only"], sums["matcher_only"])
+
+
+def test_shares_are_points_or_percent_with_one_decimal(made: tuple[str, pd.DataFrame]) -> None:
+    words = re.sub("(?s)<style>.*?</style>|<svg.*?</svg>|<[^>]*>", " ", made[0])
+    assert set(re.findall(r"([\d.]+) ?%", words)) <= {"95", "90", "10", *re.findall(r"\d+\.\d(?= ?%)", words)}
+    for headings, _, row in Tables(made[0]).rows:
+        if headings[0] in ("Lengths by correctness", "Verdicts"):
+            continue  # counts have the same names there
+        for head, text in row.items():
+            is_share = head in ("rule", "matcher", "judge", "agree", "busy share", *SHARES)
+            if is_share or (head.startswith("overlap") and "The order" not in headings[-1]):
+                assert re.match(r"-?\d+\.\d( |$)", text) or text == "", (headings, head, text)

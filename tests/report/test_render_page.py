@@ -93,8 +93,14 @@ def test_the_page_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "hard - untouched student" in words
     assert "hard - untouched student" in text
     pictures = [found["picture"]["name"] for found in made.values() if found["picture"]]
-    assert page.count("<svg") == len(pictures) == 10
-    assert re.findall(r'<(?:h2|div) id="(\w+)">', page) == analyses.names()
+    assert len(pictures) == 10
+    # Sections without a row and a picture are said in a line, and neither in the contents nor folded.
+    empty = ["likelihoods", "references", "token_curve"]
+    shown_ones = [name for name in analyses.names() if name not in empty]
+    assert page.count("<svg") == len(pictures) - 1
+    assert re.findall(r'<(?:h2|div) id="(\w+)">', page) == re.findall(r'<a href="#(\w+)">', page) == shown_ones
+    titles = ", ".join(made[name]["title"] for name in empty)
+    assert f'<p class="soft" id="nothing">Nothing to show in this study: {titles}.</p>' in page
     assert re.findall(r'<h2 id="(\w+)">', page) == ["answers", "cost", "students"]  # the others are folded
     folder = tmp_path / lineage.Report().folder
     assert {path.stem for path in folder.glob("*.svg")} == set(pictures)

@@ -2,12 +2,13 @@
 
 from distill.analyses.section import Inputs, Section
 from distill.analyses.teachers import summed
+from distill.scores.numbers import percent
 
 NEEDS = ("verdicts",)
 ORDER = 70
 TEXT = (
     "How the graders agree on what is correct: the rule, a plain string matcher, and the publisher's labels where "
-    "there are some.",
+    "there are some. They agree on so many percent of the responses; the others are counted.",
 )
 
 
@@ -17,6 +18,7 @@ def analyse(inputs: Inputs) -> Section:
     for (corpus, teacher, pair), counts in summed(inputs["verdicts"], lambda m: m["agreement"]).items():
         one, other = pair.split(", ")
         rows.append({"corpus": corpus, "teacher": teacher, "graders": pair,
-                     "agree": f"{counts['agree']} of {counts['rows']}", "only the first": counts[f"{one}_only"],
+                     "responses": counts["rows"], "agree": percent(counts["agree"], counts["rows"]),
+                     "only the first": counts[f"{one}_only"],
                      "only the second": counts[f"{other}_only"]})  # fmt: skip
     return Section("Agreement of graders", TEXT, rows)

@@ -8,6 +8,7 @@ from typing import Any
 from distill.analyses.section import Block, Inputs, Row, Section, Table
 from distill.config.lineage import identity
 from distill.runtime.files import read_json
+from distill.scores.numbers import percent
 
 NEEDS = ("scores", "models", "provenance")  # made again when there are others
 ORDER = 7
@@ -102,7 +103,7 @@ def _share_text(facts: list[Row]) -> str:
         return ""
     busy, alive = shares
     return (
-        f"Models were at work for {busy / alive:.0%} of the {alive:.0f} s that their programs ran; the rest is "
+        f"Models were at work for {percent(busy, alive)} of the {alive:.0f} s that their programs ran; the rest is "
         "imports, loading and writing: on a GPU its idle time. What a scheduler adds before a start comes on top. Busy "
         "shares are of this time, which begins before the seconds of a job do."
     )
@@ -138,7 +139,7 @@ def _row(name: str, model: str, facts: list[Row]) -> Row:
         "jobs": len(facts),
         "seconds": round(sum(f["seconds"] for f in facts)),
         "busy seconds": None if busy is None else round(busy),
-        "busy share": f"{busy / alive:.0%}" if busy is not None and alive else None,
+        "busy share": percent(busy, alive) if busy is not None and alive else None,
     }
 
 

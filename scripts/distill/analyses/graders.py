@@ -1,11 +1,12 @@
 """Graders: what each of them would make of the scores."""
 
-from distill.analyses.section import FIRST_SEEDS, Block, Inputs, Row, Section, first_seeds
+from distill.analyses.section import FIRST_SEEDS, Block, Inputs, Row, Section, Table, first_seeds
 from distill.config.labels import Labels
 from distill.config.lineage import Arm
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json
 from distill.scores.golds import notes
+from distill.scores.numbers import points
 
 NEEDS = ("scores",)
 ORDER = 25
@@ -25,12 +26,22 @@ def analyse(inputs: Inputs, labels: Labels) -> Section:
                     "rule": shares["rule"]}  # fmt: skip
         for name, share in shares.items():
             if name != "rule":
-                row |= {name: share, f"{name} against rule": f"{100 * (share - shares['rule']):+.1f} points"}
+                row |= {name: share, f"{name} against rule": share - shares["rule"]}
         rows.append(row)
     text = (
-        "The accuracy under each grader, and what the choice costs or gives. The string matcher knows no algebra; a "
-        f"judge, where there is one, looks again at what the rule rejected. Policy of the scores: {policies[0]}.",
+        "The accuracy under each grader in points, and what the choice costs or gives. The string matcher knows no "
+        "algebra; a judge, where there is one, looks again at what the rule rejected. Policy of the scores: "
+        f"{policies[0]}.",
     )
-    few = first_seeds(rows)
-    blocks = (Block("", text=(FIRST_SEEDS,), tables=few),) if few else ()
-    return Section("Graders", (*text, *notes(scores)), rows, blocks=blocks)
+    shown = list(map(_shown, rows))
+    few = first_seeds(shown)
+    tables = few or ((Table("Graders", shown, list(shown[0])),) if shown else ())
+    block = Block("", text=(FIRST_SEEDS,) if few else (), tables=tables)
+    return Section("Graders", (*text, *notes(scores)), rows, blocks=(block,))
+
+
+def _shown(row: Row) -> Row:
+    """Return a row as a person reads it: shares in points, differences with their sign."""
+    figures = {name: points(value, "+" if name.endswith("against rule") else "") for name, value in row.items()
+               if isinstance(value, float)}  # fmt: skip
+    return {**row, **figures}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from distill.analyses.looks import GREY, Looks
+from distill.analyses.section import NOTHING
 
 STYLE = {
     "svg.hashsalt": "mixdistill",
@@ -56,7 +57,7 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
             if panels < axes.size and (legend := axes.flat[panels - 1].get_legend()):
                 _move(legend, axes.flat[panels])
         else:
-            axes[0][0].text(0.5, 0.5, "nothing to show in this study", ha="center", va="center")
+            axes[0][0].text(0.5, 0.5, NOTHING, ha="center", va="center")
             axes[0][0].set_axis_off()
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})

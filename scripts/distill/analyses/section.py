@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+NOTHING = "nothing to show in this study"  # what a picture of nothing says
 Inputs = Mapping[str, Sequence[Path]]  # kind -> files
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from distill.analyses.section import Inputs, Row, Section
 from distill.runtime.files import read_json
+from distill.scores.numbers import percent
 
 Facts = Mapping[str, Any]
 
@@ -55,5 +56,5 @@ def suitability(manifests: Sequence[Facts]) -> str:
     )
     return (
         f"perplexity {math.exp(nats):.3g}, rank-surprisal ratio {rank / nats:.3g}, local naturalness {local:.3g}, "
-        f"overlap {first:.1%} and {ten:.1%} of {count} responses"
+        f"overlap {percent(first)} and {percent(ten)} of {count} responses"
     )

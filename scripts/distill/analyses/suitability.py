@@ -19,9 +19,9 @@ TEXT = (
     "How well the rows of each dataset suit a student before any training, of the tokens that the training teaches. "
     "Less is better: perplexity; the ratio of a token's mean rank, at most 100, to its mean surprisal in nats (arXiv "
     "2601.14249). More is better: local naturalness, the mean log-likelihood per token of each sentence or line, seen "
-    "with the prompt and the four before it alone (after arXiv 2510.03988); overlap, the share of tokens that are the "
-    "student's likeliest, or among its ten likeliest. Intervals (95 %) over problems; every row counts alike. A row "
-    "that its training cuts at the cutoff is rated whole.",
+    "with the prompt and the four before it alone (after arXiv 2510.03988); overlap, the percent of tokens that are "
+    "the student's likeliest, or among its ten likeliest. Intervals (95 %) over problems; every row counts alike. A "
+    "row that its training cuts at the cutoff is rated whole.",
     "After the trainings: does the order that a signal gives go with the gains over the untouched student? Spearman's "
     "rank correlation over the datasets of one student and training, positive where what suits better gained more, "
     "with the p of all orders of the gains. Datasets that share rows or teachers are no independent cases, gains have "

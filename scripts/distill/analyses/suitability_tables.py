@@ -170,16 +170,18 @@ def said(correlated: Sequence[Row]) -> list[str]:
     ]
 
 
-def _figure(figure: "Interval") -> str:
-    """Return a figure with its interval, `1.234 (1.2 to 1.3)`."""
-    text = f"{figure.estimate:.3f}"
-    return text if math.isnan(figure.low) else f"{text} ({figure.low:.3f} to {figure.high:.3f})"
+def _figure(figure: "Interval", signal: str) -> str:
+    """Return a figure with its interval, `1.234 (1.2 to 1.3)`; an overlap in percent with one decimal."""
+    how = ("", 100.0, 1) if signal.startswith("overlap") else ("", 1.0, 3)
+    text, low, high = (points(end, *how) for end in (figure.estimate, figure.low, figure.high))
+    return f"{text}" if math.isnan(figure.low) else f"{text} ({low} to {high})"
 
 
 def signal_rows(found: Sequence[Rated]) -> list[Row]:
     """Return a row per student, training and dataset with every signal."""
     return [{"student": each.student, "training": each.training, "dataset": each.dataset, "rows": each.rows,
-             **{TITLES[signal]: _figure(each.figures[signal]) for signal in SIGNALS}} for each in found]  # fmt: skip
+             **{TITLES[signal]: _figure(each.figures[signal], signal) for signal in SIGNALS}}
+            for each in found]  # fmt: skip
 
 
 def order_rows(found: Sequence[Rated], gained: Gains) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from distill.analyses.section import NOTHING
 from distill.config.labels import Labels
 from distill.report.links import BROWSER, link
 from distill.report.widths import shown, width_of
@@ -55,6 +56,17 @@ def laid_out(section: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
     return {**section, "tables": list(tables_of(section, labels)), "blocks": blocks}
 
 
+def has_rows(part: Mapping[str, Any]) -> bool:
+    """Whether a section or block that is laid out has a table with rows, or a block that has."""
+    return any(table["rows"] for table in part["tables"]) or any(map(has_rows, part["blocks"]))
+
+
+def is_empty(section: Mapping[str, Any]) -> bool:
+    """Whether a section that is laid out has nothing to unfold: no rows, and no picture of something."""
+    has_picture = section["picture"] and NOTHING not in section["picture"]["svg"]
+    return not (section["open"] or has_picture or has_rows(section))
+
+
 def quoted(text: str) -> Any:
     """Return a text as a string of CSS, in which nothing can end the string or the style sheet."""
     import markupsafe
@@ -90,11 +102,13 @@ def render(
     )
     environment.filters |= {"shown": shown, "broken": broken, "quoted": quoted}
     environment.globals |= {"link": partial(link, benchmarks=benchmarks), "browser": BROWSER}
-    drawn = {name: section["picture"] for name, section in sections.items() if section["picture"]}
+    every = {name: laid_out(section, labels) for name, section in sections.items()}
+    ordered = {name: section for name, section in every.items() if not is_empty(section)}
+    drawn = {name: section["picture"] for name, section in ordered.items() if section["picture"]}
     pictures = {name: inline(picture, place) for place, (name, picture) in enumerate(drawn.items())}
-    ordered = {name: laid_out(section, labels) for name, section in sections.items()}
+    empty = [section["title"] for section in every.values() if is_empty(section)]
     page = environment.from_string(template).render(
-        title=title, studies=studies, asked=asked, sections=ordered, pictures=pictures, files=files,
+        title=title, studies=studies, asked=asked, sections=ordered, empty=empty, pictures=pictures, files=files,
         widths=sorted(widths(list(ordered.values())) - {0}), heads=list(dict.fromkeys(heads(ordered.values()))),
     )  # fmt: skip
     return page + "\n"

@@ -16,6 +16,11 @@ def points(figure: float | None, sign: str = "", scale: float = 100.0, decimals:
     return f"{0:.{decimals}f}" if float(text) == 0 else text
 
 
+def percent(part: float, whole: float = 1.0) -> str:
+    """Return a share of a whole in percent with one decimal, `97.3 %`; nothing of nothing."""
+    return f"{points(part / whole)} %" if whole else ""
+
+
 def interval(figures: Mapping[str, Any], *how: Any) -> str:
     """Return the 95 % interval of figures with `ci_low` and `ci_high`; `how` as of `points`."""
     return f"{points(figures['ci_low'], *how)} to {points(figures['ci_high'], *how)}"
