@@ -19,7 +19,7 @@ from typing import Any
 from distill import tables
 from distill.config.inputs import Inputs
 from distill.config.lineage import Arm, identity
-from distill.config.recipes import OnPolicy, OnPolicyJob, OnPolicyRecipe, TrainJob
+from distill.config.recipes import OnPolicyRecipe, TrainJob
 from distill.runtime.errors import InputError
 from distill.runtime.files import read_json, text_digest, write_json, write_text
 from distill.runtime.record import Record
@@ -52,7 +52,7 @@ def planned(
     facts = {**keys, **distillation(keys, teacher), **rendered_facts(read_json(manifest)), **plan}
     if further is None:
         return {**facts, **on_policy(None, None, plan)}
-    own = OnPolicyJob(**further.model_dump(include=set(OnPolicy.model_fields)), held_out=recipe.held_out)
+    own = further.job(recipe.held_out)
     taken = prompts.summary(rows, prompts.plan_updates(rows, own, arm.seed), own)
     unknown = dict.fromkeys(("tokens", "loss_tokens"))  # the student will write them
     return {**facts, **on_policy(own.content(), further.teacher, plan), **taken, **unknown}

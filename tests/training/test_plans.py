@@ -10,11 +10,12 @@ import pytest
 from helpers import manifest
 
 from distill import tables
-from distill.config.lineage import Rendered
-from distill.config.recipes import TrainJob, canonical_json
+from distill.config.lineage import Arm, Rendered
+from distill.config.recipes import OnPolicyRecipe, TrainJob, canonical_json
 from distill.runtime.errors import InputError
 from distill.runtime.files import write_json
 from distill.training.parity import check_comparable, refusal_file
+from distill.training.updates import is_held_out
 
 RECIPE = {"lr": 0.5, "epochs": 2, "global_batch": 4}
 ON_POLICY = {"teacher": "a", "max_updates": 7, "global_batch": 5, "max_new_tokens": 9, "lr": 0.25}
@@ -199,6 +200,19 @@ def test_the_plan_of_an_on_policy_arm(student: Student) -> None:
     own, *_ = student.compare()
     assert (own["training"], own["updates"], own["epochs"], own["rows"]) == ("own", "7", "3.500000", "10")
     assert (own["tokens"], own["loss_tokens"], own["peak_lr"]) == ("", "", "0.250000")
+
+
+def test_an_on_policy_arm_is_planned_with_what_its_start_has_not_seen(student: Student) -> None:
+    student.arm("long", LONG, held_out=0.4)
+    student.further("own", "long", "t")
+    own, start = student.compare()
+    left = sum(not is_held_out(str(i), 0.4) for i in range(10))
+    assert 0 < left < 10
+    assert own["rows"] == start["rows"] == str(left)
+    (path, recipe), further = list(student.arms.items())[1], OnPolicyRecipe(**{**ON_POLICY, "start": "t"})
+    manifest_file = Path(student.rendered["t/long"])
+    facts = compare_plans.planned(Arm.parse(path), manifest_file, TrainJob(**recipe), None, further)
+    assert facts["on_policy"]["held_out"] == 0.4
 
 
 FURTHER: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {

@@ -58,7 +58,6 @@ from distill.config.recipes import (
     JudgeJob,
     JudgeRecipe,
     LoglikelihoodJob,
-    OnPolicy,
     OnPolicyJob,
     OnPolicyRecipe,
     PublishedRecipe,
@@ -213,7 +212,7 @@ def on_policy_job(catalogue: Catalogue, training: str) -> OnPolicyJob:
 
 @once_for
 def _further(recipe: OnPolicyRecipe, start: TrainingRecipe) -> OnPolicyJob:
-    return OnPolicyJob(**recipe.model_dump(include=set(OnPolicy.model_fields)), held_out=start.held_out)
+    return recipe.job(start.held_out)
 
 
 def trained_as(catalogue: Catalogue, training: str, dataset: str) -> TrainJob | OnPolicyJob:

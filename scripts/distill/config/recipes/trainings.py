@@ -225,6 +225,10 @@ class OnPolicyRecipe(OnPolicy):
         "of that one, and where that one has trained adapters, it trains them on.",
     )
 
+    def job(self, held_out: float) -> OnPolicyJob:
+        """Return what a job reads, of a start with this share held out."""
+        return OnPolicyJob(**self.model_dump(include=set(OnPolicy.model_fields)), held_out=held_out)
+
 
 class TrainingRecipe(FineTuning):
     """Fine-tuning. What the arms of a gap must have in common is all here."""
