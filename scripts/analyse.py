@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--recipe",
         default="{}",
-        help="JSON: {labels: kind -> name -> label, students: by size, arms: [[dataset, training]]}",
+        help="JSON: {labels: kind -> name -> label, students: by size, arms: [[dataset, training]], teachers: sizes}",
     )
     parser.add_argument("--output", type=Path, required=True, help="section.json")
     args = parser.parse_args(argv)

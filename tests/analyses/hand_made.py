@@ -128,7 +128,8 @@ def teachers(root: Path) -> Files:
     return {
         "agreements": [put(root, lineage.Agreement("agreed"), "find_agreement", ledger=some)],
         "problems": [put(root, lineage.Problems("c0"), "fetch_problems", ledger=kept)],
-        "responses": [put(root, lineage.Responses(*who, draw, SHARD), "generate", 2.0, saved=draw) for draw in (0, 1)],
+        "responses": [put(root, lineage.Responses(*who, draw, SHARD), "generate", 2.0, saved=draw, rows=4,
+                          response_tokens=40 + draw) for draw in (0, 1)],
         "verdicts": [put(root, lineage.Verdicts(*who, draw, SHARD), "verify", 1.4, **graded) for draw in (0, 1)],
         "golds": [put(root, lineage.Golds("c0"), "check_golds", rows=9, unverifiable=4,
                       examples={"p3": "odd", "p4": "<b>", "p5": "even", "p6": "left out"}),

@@ -55,7 +55,7 @@ def test_a_kind_of_files_that_is_missing_is_named(study: Study, tmp_path: Path, 
 
 def test_the_order_of_the_page() -> None:
     orders = [analyses.load(name).ORDER for name in analyses.names()]
-    assert analyses.names()[:5] == ["answers", "cost", "students", "likelihoods", "graders"]
+    assert analyses.names()[:5] == ["answers", "cost", "students", "teacher_list", "likelihoods"]
     assert len(set(orders)) == len(orders)
 
 

@@ -517,3 +517,17 @@ def test_shares_are_points_or_percent_with_one_decimal(made: tuple[str, pd.DataF
             is_share = head in ("rule", "matcher", "judge", "agree", "busy share", *SHARES)
             if is_share or (head.startswith("overlap") and "The order" not in headings[-1]):
                 assert re.match(r"-?\d+\.\d( |$)", text) or text == "", (headings, head, text)
+
+
+def test_teachers(page: list[tuple[Path_, str, Row]], items: pd.DataFrame) -> None:
+    root = Path(items.root.iloc[0], "results")
+    (row,) = [row for headings, _, row in page if headings[0] == "Teachers"]
+    responses, verdicts = (
+        [json.loads(path.read_text()) for path in (root / kind).rglob("draw-*/*/manifest.json")]
+        for kind in ("responses", "verdicts")
+    )
+    assert row["teacher"] == "teacher"
+    assert int(row["responses"]) == sum(each["rows"] for each in responses) == 8
+    assert same(row["tokens"], sum(each["response_tokens"] for each in responses) / 8)
+    graded = [sum(each["verdicts"].values()) for each in verdicts]
+    assert row["right"] == f"{100 * sum(each['verdicts']['correct'] for each in verdicts) / sum(graded):.1f} %"

@@ -11,7 +11,7 @@ from typing import Any
 from distill.config.catalogue import Catalogue
 from distill.config.contrasts import slopes
 from distill.config.gaps import comparisons
-from distill.config.labels import arms_in_order, shown_as
+from distill.config.labels import arms_in_order, shown_as, teachers_sizes
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -385,7 +385,8 @@ def _recipe(catalogue: Catalogue, place: Place) -> str:
         case Contrasts():
             return contrasts_job(catalogue)
         case Analysis() if getattr(import_module(f"distill.analyses.{place.analysis}"), "LABELLED", False):
-            return canonical_json({**shown_as(catalogue), "arms": arms_in_order(catalogue)})
+            further = {"arms": arms_in_order(catalogue), "teachers": teachers_sizes(catalogue)}
+            return canonical_json({**shown_as(catalogue), **further})
         case Report():
             return studies_job(catalogue)
         case Browser():

@@ -37,18 +37,21 @@ JOINT = "\u00a0"  # a space at which nothing is parted
 class Labels:
     """of: kind -> name -> label, of the entries that have one; students: their names, the smallest first.
 
-    trained: (dataset, training) of all arms but the untouched student, in the order of the studies.
+    trained: (dataset, training) of all arms but the untouched student, in the order of the studies; teachers: name ->
+    its parameters, of those whose are known.
     """
 
     of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     students: Sequence[str] = ()
     trained: Sequence[tuple[str, str]] = ()
+    teachers: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, recipe: Mapping[str, Any]) -> "Labels":
         """Return the labels of a job's recipe."""
         trained = tuple((dataset, training) for dataset, training in recipe.get("arms", ()))
-        return cls(recipe.get("labels", {}), tuple(recipe.get("students", ())), trained)
+        teachers = recipe.get("teachers", {})
+        return cls(recipe.get("labels", {}), tuple(recipe.get("students", ())), trained, teachers)
 
     @property
     def arms(self) -> list[tuple[str, str]]:
@@ -131,6 +134,13 @@ def isolated(label: str) -> str:
 def shown_as(catalogue: Catalogue) -> dict[str, Any]:
     """Return how the entries are shown that the selected studies name: what `Labels.read` reads."""
     return {"labels": labels_of(catalogue), "students": students_by_size(catalogue)}
+
+
+def teachers_sizes(catalogue: Catalogue) -> dict[str, float]:
+    """Return teacher -> parameters of the teachers of the selected studies, as far as these are known."""
+    asked = [name for name in sorted(_named(catalogue)["teachers"]) if catalogue.teachers[name].published is None]
+    sizes = {name: known_parameters(catalogue, name) for name in asked}
+    return {name: size for name, size in sizes.items() if size}
 
 
 def arms_in_order(catalogue: Catalogue) -> list[list[str]]:
