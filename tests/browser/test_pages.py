@@ -200,3 +200,18 @@ def test_the_report_is_read_with_keys_and_has_words_for_pictures(page: Any, site
         "[...document.querySelectorAll('tbody *')].map((e) => e.getAttribute('role')).filter(Boolean)"
     )
     assert set(roles) == {"row", "cell"}  # cards keep the meaning of a table
+
+
+def test_a_picture_that_scrolls_sideways_says_so(page: Any, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    unfold(page)
+    for width in (320, 420, 590, 610, 1200):
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("""[...document.querySelectorAll('.picture')].map((e) => [
+            e.scrollWidth > e.clientWidth + 1, getComputedStyle(e.nextElementSibling, '::before').content,
+            e.tabIndex, e.ariaLabel])""")
+        assert found
+        for scrolls, hint, place, label in found:
+            assert scrolls == ("scrolls sideways" in hint), (width, label)
+            assert place == 0  # the arrow keys scroll what has the focus
+            assert label
