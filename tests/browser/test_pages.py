@@ -16,6 +16,7 @@ from distill.report.page import render
 from distill.scores.csvs import read_csv
 
 WIDTHS = (1200, 420)
+MILLIMETRE = 96 / 25.4  # pixels
 MEDIA = ({"color_scheme": "light"}, {"color_scheme": "dark"}, {"media": "print"})
 ARM, OTHER = (next(arm for arm in hand_made.ARMS if arm.dataset == name) for name in ("hard", "easy"))
 # What stands out of the window, or is shown in part only.
@@ -170,6 +171,16 @@ def test_a_link_to_a_folded_section_unfolds_it(page: Any, site: Path) -> None:
     page.locator("#parity td").first.wait_for()
     page.emulate_media(media="print")  # on paper nothing can be unfolded, so all is shown
     assert page.locator("#ledger td").first.evaluate("(e) => e.getBoundingClientRect().height") > 8
+
+
+def test_a_picture_is_whole_on_a_sheet_of_paper(page: Any, site: Path) -> None:
+    page.set_viewport_size({"width": round(273 * MILLIMETRE), "height": 900})
+    page.emulate_media(media="print")
+    page.goto((site / "index.html").as_uri())
+    page.locator("figure svg").first.evaluate("(e) => { e.setAttribute('height', 4 * e.clientWidth);"
+                                              "e.setAttribute('viewBox', '0 0 100 400'); }")  # fmt: skip
+    heights = page.locator("figure").evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().height)")
+    assert 145 * MILLIMETRE < max(heights) < 186 * MILLIMETRE
 
 
 def test_keys_alone_unfold(page: Any, site: Path) -> None:
