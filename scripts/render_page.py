@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
         if picture := section["picture"]:
             write_text(folder / f"{picture['name']}.svg", picture["svg"])
     title = " and ".join(study["title"] for study in studies.values())
-    named = [f"study {name}: {len(study['benchmarks'])} benchmark(s)" for name, study in studies.items()]
+    numbers = {name: len(study["benchmarks"]) for name, study in studies.items()}
+    named = [f"study {name}: {number} benchmark{'s' if number > 1 else ''}" for name, number in numbers.items()]
     asked = [
         f"{word.capitalize()}: {study[word]}"
         for study in studies.values()

@@ -176,7 +176,7 @@ def below_the_agreement() -> set[str]:
                                   ("count_repeats", ""))}  # fmt: skip
     analyses = ("answers", "students", "references", "changes", "budgets", "shares", "suitability", "lengths", "levels",
                 "graders", "cost", "curves", "graph", "parity", "funnel", "ledger", "verdicts", "agreement", "draws",
-                "golds", "likelihoods", "token_curve")  # fmt: skip
+                "golds", "likelihoods", "token_curve", "teacher_list")  # fmt: skip
     return graded | trained | answers | {f"analyse/{name}" for name in analyses}
 
 

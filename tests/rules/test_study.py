@@ -70,7 +70,8 @@ TABULATED = analysed(
 SCORED = analysed("levels", "lengths", "graders", "cost") | TABULATED
 # A training has its own analyses, and the lost rows, the funnel and the graph end with it.
 TRAINED = SCORED | analysed("curves", "graph", "parity", "funnel", "ledger")
-REGRADED = analysed("verdicts", "agreement")
+REGRADED = analysed("verdicts", "agreement", "teacher_list")
+TITLED = analysed("token_shift", "teacher_list")  # they are told all students by size, whose rows they lack
 ANSWERED_ANEW = REGRADED | analysed("draws")
 
 
@@ -89,7 +90,7 @@ def rendered(names: list[str]) -> set[str]:
 
 def from_datasets(*only: str) -> set[str]:
     names = [a for d in only or DATASETS for a in arms(dataset=d)]
-    return {f"mix/{d}" for d in only or DATASETS} | rendered(names) | trained(names)
+    return {f"mix/{d}" for d in only or DATASETS} | rendered(names) | trained(names) | analysed("teacher_list")
 
 
 BASE = [f"{s}/base" for s in STUDENTS]
@@ -196,7 +197,7 @@ def one_more_student(study: Study) -> set[str]:
     study.edit(CATALOGUE + "students.yaml", other={"model": {"path": "resources/toy/base-m"}, "prompt": "plain"})
     study.replace("config/studies/toy.yaml", "  - toy-xs\n", "  - toy-xs\n  - other\n")
     names = [a.replace("toy-xs", "other") for a in arms("toy-xs")]
-    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/base"]) | analysed("token_shift")
+    return {"fetch_model/other"} | rendered(names) | trained(names) | answered(["other/base"]) | TITLED
 
 
 def one_more_seed(study: Study) -> set[str]:
@@ -233,8 +234,7 @@ def suitability_of_datasets(study: Study) -> set[str]:
     study.replace("config/studies/toy.yaml", "benchmarks:", "suitability: true\nbenchmarks:")
     taught = {"toy-xs": TEACHERS, "toy-m": TEACHERS[1:]}
     rated = {f"{j}/{s}" for s, names in taught.items() for j in teachers("compute_suitability", names)}
-    # The last three read when each was made.
-    return rated | analysed("signals", "suitability", "cost", "shares", "token_curve")
+    return rated | analysed("signals", "suitability", "cost")  # the last reads when each was made
 
 
 def token_shift(study: Study) -> set[str]:
@@ -245,7 +245,7 @@ def token_shift(study: Study) -> set[str]:
     assert len(first) * 2 == len(sources)
     wrote = {f"compute_token_shift/toy-test/students/{arm}/toy-greedy/draw-0/00-of-01/{arm.split('/')[0]}"
              for arm in [*arms(), *BASE]}  # fmt: skip
-    return first | wrote | analysed("token_shift", "cost", "shares", "token_curve")
+    return first | wrote | analysed("token_shift", "cost")
 
 
 def overlap_of_problems(study: Study) -> set[str]:

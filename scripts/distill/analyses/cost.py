@@ -118,8 +118,8 @@ def _steps_text(facts: list[Row]) -> str:
         if known := [each for each in laid_out if fact in each]:
             most = " or ".join(map(str, sorted({each[fact] for each in known})))
             halved = sum(each.get("halved", 0) > 0 for each in known)
-            less = f"for want of memory {halved} of {len(known)} had halved them"
-            sentences.append(f"{who} took {most} {unit} at once; {less}.")
+            less = f"; for want of memory {halved} of {len(known)} had halved them" if halved else ""
+            sentences.append(f"{who} took {most} {unit} at once{less}.")
     return " ".join(sentences)
 
 
