@@ -373,7 +373,7 @@ def test_the_provenance_says_how_long_models_were_at_work(finished: Study) -> No
     assert max(busy["generate"]) > 1
     assert all(f["busy_seconds"] < f["alive_seconds"] for f in facts)
     cost = json.loads((root / "analyses/cost/section.json").read_text())
-    assert re.match(r"Models were at work for \d+% of the \d+ s", cost["blocks"][0]["text"][1])
+    assert re.match(r"Models were at work for \d+\.\d % of the \d+ s", cost["blocks"][0]["text"][1])
     assert re.match(r"Time that jobs with models took: teachers' responses \d", cost["text"][0])
 
 
