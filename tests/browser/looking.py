@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from distill.config.lineage import Arm
+
 Row = dict[str, Any]
 
 
@@ -71,6 +73,11 @@ def whole_table(page: Any) -> list[Row]:
 def said(value: Any) -> str:
     """Return how a value is shown."""
     return "none" if value in (None, "") else str(value)
+
+
+def named(arm: Arm) -> str:
+    """Return what people read for an arm."""
+    return arm.path if arm.is_trained else f"{arm.student}/untouched student"
 
 
 def words(word: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from analyses import hand_made
-from browser.looking import figures, open_at, said, settled, table, until, whole_table, words
+from browser.looking import figures, named, open_at, said, settled, table, until, whole_table, words
 from report import browsed
 
 from distill.config import lineage
@@ -93,7 +93,7 @@ def test_all_arms_at_once(page: Any, site: Path) -> None:
     kept = [(row, arm) for row, arm in wanted if level_of(row) == "10" and "correct" in browsed.counts(row)]
     assert figures(page)[:3] == (len(kept), len(wanted), len(kept))
     shown = [(row["arm"], row["problem"], row["draw"]) for row in whole_table(page)]
-    assert shown == [(arm.path, row["problem_id"], str(row["draw"])) for row, arm in kept]
+    assert shown == [(named(arm), row["problem_id"], str(row["draw"])) for row, arm in kept]
 
 
 PAIRS = {"both": (True, True), "first": (True, False), "second": (False, True), "neither": (False, False)}
@@ -194,7 +194,7 @@ def test_all_arms_on_one_problem(page: Any, site: Path) -> None:
     page.locator("summary", has_text="All arms on this problem").click()
     page.locator("#problem table").wait_for()
     shown = table(page, "#problem table")
-    assert [row["arm"] for row in shown] == [arm.path for arm in ARMS]
+    assert [row["arm"] for row in shown] == [named(arm) for arm in ARMS]
     for row, arm in zip(shown, ARMS, strict=True):
         own = [each for each in browsed.raw(root_of(site), arm) if each["problem_id"] == "p05"]
         assert row["correct"] == f"{sum('correct' in browsed.counts(each) for each in own)} of {len(own)}"
@@ -320,6 +320,6 @@ def test_pages_of_rows_neither_miss_nor_repeat_one(page: Any, site: Path) -> Non
     settled(page)
     assert page.locator("#pages span", has_text="rows").inner_text() == f"rows 51 to {whole} of {whole}"
     open_at(page, site, arm="all", page=str(random.Random(1).randrange(3, 8)))
-    wanted = [(arm.path, row["problem_id"]) for arm in ARMS for row in browsed.raw(root_of(site), arm)]
+    wanted = [(named(arm), row["problem_id"]) for arm in ARMS for row in browsed.raw(root_of(site), arm)]
     start = int(page.locator("#pages span", has_text="rows").inner_text().split()[1]) - 1
     assert [(row["arm"], row["problem"]) for row in table(page)] == wanted[start : start + 50]
