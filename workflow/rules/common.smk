@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 # A graph of thousands of jobs is millions of objects that all stay: to look through them again and again took a quarter
 # of the time of planning.
 gc.set_threshold(10_000_000)
-atexit.register(gc.freeze)
+atexit.register(gc.freeze)  # nor once more as the interpreter ends
 
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 if {*"{}"} & {*str(SCRIPTS)}:

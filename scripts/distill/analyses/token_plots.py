@@ -61,9 +61,8 @@ def token_curve(curves: Sequence[Curve], looks: Looks) -> Drawn:
     svg = drawn((3.8 * columns + 2.4, 3.2 * rows), len(panels), draw, rows)
     problems, seeds = (span(row[name] for row in arms) if arms else "0" for name in ("n_problems", "n_seeds"))
     caption = (
-        "Accuracy by the loss tokens that an arm was trained on, a line through datasets that differ "
-        "in their budget alone, a mark per dataset with its 95 % interval; "
-        f" n = {problems} problems and {seeds} seeds of an arm. Dashed: the untouched "
-        "student."
+        "Accuracy by the loss tokens that an arm was trained on, a line through datasets that differ in their budget "
+        f"alone, a mark per dataset with its 95 % interval; n = {problems} problems and {seeds} seeds of an arm. "
+        "Dashed: the untouched student."
     )
     return Drawn(svg, caption, f"Accuracy by tokens trained on, {len(curves)} curves of {len(panels)} students")

@@ -120,6 +120,9 @@ class Labels:
         yield from ((kind, name, label) for kind, own in self.of.items() for name, label in own.items())
 
 
+NO_LABELS = Labels()
+
+
 def is_untouched(dataset: Any) -> bool:
     """Whether a dataset's name, or what people read for it, says that nothing was trained on it."""
     return str(dataset).replace(JOINT, " ") in TAKEN

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from distill.config.recipes import NAME_PATTERN, Recipe
 from distill.config.recipes.base import RESERVED_NAMES, RESERVED_PATTERN
+from distill.runtime.errors import fault_words
 
 LONGEST_NAME = 64
 _KIND = re.compile(r"\[key\]|constrained-\w+|(function|nullable|tuple|list|dict|union)[-\[].*")
@@ -60,11 +61,10 @@ def _mistake(model: type[BaseModel], item: Any, path: Path, key: str) -> str:
         return f"{path}: {where}: {unknown(str(item['loc'][-1]), 'key', keys)}"
     if item["type"] == "missing":
         return f"{path}: {where}: is missing"
-    message = item["msg"].removeprefix("Value error, ")
     value = (
         "" if isinstance(item["input"], (dict, list)) or item["type"] == "value_error" else f", not {item['input']!r}"
     )
-    return f"{path}: {where}: {message[0].lower()}{message[1:]}{value}"
+    return f"{path}: {where}: {fault_words(item)}{value}"
 
 
 def _on_one_line(name: str) -> str:

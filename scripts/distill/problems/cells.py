@@ -21,6 +21,8 @@ from distill.runtime.errors import InputError
 MOST_DIGITS = 400  # a number with more of them written out is no answer to anything
 _LIST = re.compile(r"""\s*\[\s*["'{].*\]\s*""", re.DOTALL)
 _OBJECT = re.compile(r"""\{\s*["']""")
+# What a text may spell -> its name, and as what the column is saved in its place.
+_SPELLED = {list: ("a list", "lists, or as JSON"), dict: ("an object", "JSON"), bytes: ("bytes", "text")}
 _TEXT_KEYS = ("text", "content", "value", "response", "answer", "output", "solution")  # where objects keep their text
 # What programs write for a missing value or an empty list (pandas, NumPy, R, SQL, JSON, spreadsheets), small letters.
 MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
@@ -46,8 +48,8 @@ class Row:
         return cell_truth(self.cells[name], self._at(name), name)
 
     def word(self, name: str | None) -> str:
-        """Return a cell of a column that may be missing as text; '' also for NaN, which means that nothing is said."""
-        return "" if name is None or is_nan(self.cells[name]) else self.text(name)
+        """Return a cell of a column that may be missing as `cell_word` does."""
+        return "" if name is None else cell_word(self.cells[name], self._at(name), name)
 
     def parts(self, name: str) -> list[Any]:
         """Return the elements of a cell that is a list, none for null. Raises InputError for anything else."""
@@ -106,10 +108,8 @@ def check_no_list(text: str, at: str, name: str, most: int = 0) -> None:
     cell, is_json = _spelled(text)
     if isinstance(cell, list) and len(cell) <= most:
         return
-    kind = "a list" if isinstance(cell, list) else "an object" if isinstance(cell, dict) else "bytes"
-    remedy = _remedy(cell, name) if is_json else f"; save the column as {'text' if kind == 'bytes' else 'JSON'}"
-    if kind == "a list" and not is_json:
-        remedy = "; save the column as lists, or as JSON"
+    kind, saved = _SPELLED[type(cell)]
+    remedy = _remedy(cell, name) if is_json else f"; save the column as {saved}"
     raise InputError(f"{at} holds {kind} that is spelled as text ({text.strip()[:40]!r}){remedy}")
 
 
@@ -132,6 +132,11 @@ def _spelled(text: str) -> tuple[Any, bool]:
     return [], True
 
 
+def cell_word(cell: Any, at: str, name: str) -> str:
+    """Return a cell as `cell_text` does; '' also for NaN, which means that nothing is said."""
+    return "" if is_nan(cell) else cell_text(cell, at, name)
+
+
 def cell_truth(cell: Any, at: str, name: str) -> bool | None:
     """Return a cell as true or false (a boolean, 0 or 1, or the words); None for null, NaN and blank text.
 
@@ -140,7 +145,7 @@ def cell_truth(cell: Any, at: str, name: str) -> bool | None:
     cell = _alone(cell)
     if cell is None or isinstance(cell, bool):
         return cell
-    text = "" if is_nan(cell) else cell_text(cell, at, name).strip().lower()
+    text = cell_word(cell, at, name).strip().lower()
     if not text:
         return None
     text = text.removesuffix(".0")  # pandas writes whole numbers so where some are missing

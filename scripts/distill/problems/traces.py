@@ -6,7 +6,7 @@ from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_text, cell_truth, check_no_list, is_missing, is_nan
+from distill.problems.cells import Row, cell_text, cell_truth, cell_word, check_no_list, is_missing
 from distill.problems.patterns import expanded, rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
@@ -109,9 +109,7 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
     for number, (response, reason, label) in enumerate(zip(responses, reasons, labels, strict=True)):
         at = f"{row.place}, draw {number} of column"
         text = cell_text(response, f"{at} {name!r}", f"{name}.{number}")
-        word = (
-            "" if is_nan(reason) else cell_text(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
-        )
+        word = cell_word(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
         truth = cell_truth(label, f"{at} {columns.label!r}", str(columns.label))
         yield Trace(key, _rewritten(text, row, recipe), _finish_reason(word, row.place, recipe), truth)
 

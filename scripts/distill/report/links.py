@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from distill.config.labels import GAIN
 from distill.config.lineage import Arm
 
 BROWSER = "browser/index.html"
@@ -11,7 +12,6 @@ BROWSER = "browser/index.html"
 COUNTED = {"accuracy": "correct", "rule": "correct", "lenient": "lenient", "no_answer": "no_answer",
            "cut_off": "cut_off", "errors": "errors", "ungraded": "ungraded"}  # fmt: skip
 WHOLE = ("mean_tokens", "tokens", "difference", "points", "estimate")
-GAIN = "gain"  # over the untouched student; `versus` of its row names both arms
 PASSED_ON = ("gap", "student", "training", "dataset", "seed", "arm", "arms", "plus", "minus", "level", "decoding")
 
 
@@ -32,7 +32,7 @@ def link(row: Mapping[str, Any], column: str, benchmarks: Collection[str]) -> st
     name, _, arms = str(row.get("contrast", "")).partition(": ")
     if column in row.get("levels", {}):
         told, shown = {**told, "level": row["levels"][column]}, "accuracy"
-    elif shown == GAIN and "versus" in row:
+    elif shown == GAIN and "versus" in row:  # which names both arms
         told = {"student": row["student"], "training": row["training"], "arms": row["versus"]}
     elif shown not in COUNTED and shown not in WHOLE:
         return None

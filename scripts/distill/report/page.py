@@ -7,11 +7,9 @@ from functools import partial
 from typing import Any
 
 from distill.analyses.section import NOTHING
-from distill.config.labels import Labels
+from distill.config.labels import NO_LABELS, Labels
 from distill.report.links import BROWSER, link
 from distill.report.widths import shown, width_of
-
-NO_LABELS = Labels()
 
 
 def inline(picture: Mapping[str, str], place: int) -> str:
@@ -106,7 +104,7 @@ def render(
     ordered = {name: section for name, section in every.items() if not is_empty(section)}
     drawn = {name: section["picture"] for name, section in ordered.items() if section["picture"]}
     pictures = {name: inline(picture, place) for place, (name, picture) in enumerate(drawn.items())}
-    empty = [section["title"] for section in every.values() if is_empty(section)]
+    empty = [section["title"] for name, section in every.items() if name not in ordered]
     page = environment.from_string(template).render(
         title=title, studies=studies, asked=asked, sections=ordered, empty=empty, pictures=pictures, files=files,
         widths=sorted(widths(list(ordered.values())) - {0}), heads=list(dict.fromkeys(heads(ordered.values()))),

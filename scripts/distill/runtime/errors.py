@@ -1,7 +1,7 @@
 """Errors that a user can act on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -33,6 +33,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def fault_words(fault: Mapping[str, Any]) -> str:
+    """Return what one of the errors of a pydantic error says."""
+    said = fault["msg"].removeprefix("Value error, ")
+    return said[0].lower() + said[1:]
+
+
 def recipe_words(error: ValueError, arguments: Sequence[str]) -> str | None:
     """Return in one line what is wrong with a recipe on a program's command line; None for any other error.
 
@@ -46,6 +52,5 @@ def recipe_words(error: ValueError, arguments: Sequence[str]) -> str | None:
     words = []
     for each in found.errors():
         place = ".".join(map(str, each["loc"]))
-        said = each["msg"].removeprefix("Value error, ")
-        words.append(f"{place}: " * bool(place) + said[0].lower() + said[1:])
+        words.append(f"{place}: " * bool(place) + fault_words(each))
     return f"the recipe is no {found.title}: {'; '.join(words)}"

@@ -23,7 +23,6 @@ class EndedError(Exception):
 
     def __init__(self, code: int) -> None:
         super().__init__(f"exit code {code}")
-        self.code = code
         self.by_cpu_time = code == -signal.SIGXCPU
 
 

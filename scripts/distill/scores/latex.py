@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.config.labels import Labels
+from distill.config.labels import NO_LABELS, Labels
 from distill.scores.numbers import interval, points
 from distill.scores.readings import ESTIMATE, Row, cells, measure_of, title
 
-NO_LABELS = Labels()
 HEAD = "% By Mixdistill. In the preamble: \\usepackage{booktabs,longtable}"
 SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
          ">": r"\textgreater{}", "|": r"\textbar{}", "\u2212": r"$-$", "\u00d7": r"$\times$", "\u2013": "--",

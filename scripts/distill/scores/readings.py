@@ -9,8 +9,8 @@ Biopharmaceutics 15:657) at 2.5 % each: the 95 % interval lies within d on both 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from distill.config import labels
 from distill.config.contrasts import DECLARED, GAIN_OVER_BASE, GAINS
-from distill.config.labels import UNTOUCHED
 from distill.scores import numbers
 from distill.scores.measures import ACCURACY, MEASURES, Measure
 from distill.scores.numbers import points
@@ -129,7 +129,7 @@ COLUMNS = ("gap", "student", "benchmark", "arms", ESTIMATE, "95 % interval", "re
 
 def cells(row: Row) -> dict[str, str]:
     """Return a row as a person reads it, by column."""
-    name = GAIN if row["gap"] == GAIN_OVER_BASE else row["gap"]
+    name = labels.GAIN if row["gap"] == GAIN_OVER_BASE else row["gap"]
     values = (name, row["student"], row["benchmark"], arms(row), amount(row), interval(row),
               row["reading"] or "", p_text(row["p_value"]), p_text(row["p_holm"]), str(row["n_seeds"]), noise(row),
               ratio(row), parity(row))  # fmt: skip
@@ -151,7 +151,7 @@ def title(row: Row) -> str:
     measure = measure_of(row)
     if is_declared(row):
         return f"contrasts in {measure.shown} of {'accuracy' if measure is ACCURACY else 'the ' + measure.title}"
-    return row["family"].replace(GAINS, f"gains over the {UNTOUCHED}")
+    return row["family"].replace(GAINS, f"gains over the {labels.UNTOUCHED}")
 
 
 def asked(study: Any) -> list[str]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.config.labels import JOINT, Labels
+from distill.config.labels import JOINT, NO_LABELS, Labels
 from distill.scores.answers import answers
 from distill.scores.csvs import aligned
 from distill.scores.readings import COLUMNS, ESTIMATE, Row, asked, cells, expectations, measure_of, title
 
-NO_LABELS = Labels()
 LEGEND = (
     "A reading is about the data: it needs the noise between trainings (arms with several seeds) and comparable arms, "
     "and follows Holm's p.",

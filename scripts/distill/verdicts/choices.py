@@ -9,9 +9,10 @@ FUNCTIONS = frozenset(["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh",
                        "lim", "inf", "sup", "sign", "floor", "ceil"])  # fmt: skip
 _TOLD_CHOICE = re.compile(r"(?:\\text\{)?(?:\(([a-e])\)|([a-e])|([A-Z])[.):] ?[^=]*)\}?", re.DOTALL)  # (b), b, B. 20
 _LISTED = re.compile(r"\(?[A-Z]\)?(?:,\(?[A-Z]\)?)+|(?:\\text\{)?(?:\([A-Z]\)){2,}\}?")
-_JOINED = re.compile(
-    r"(?:\\text\{)?(?=[A-H]{2,}\}?$)(A?B?C?D?E?F?G?H?)\}?"
-)  # AC: two choices, where the other lists some
+# AC: two choices, where the other lists some
+_JOINED = re.compile(r"(?:\\text\{)?(?=[A-H]{2,}\}?$)(A?B?C?D?E?F?G?H?)\}?")
+_BARE = re.compile(r"(?!.*_)[^\W\d_][\w .,:'-]*")
+_TIME = re.compile(r"\d?\d:\d\d ?[a-zA-Z.]+")  # of day: words, too
 _LETTERS = re.compile(r"[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _BEYOND_ASCII = re.compile(r"(?![a-zA-Z])[^\W\d_]")
@@ -25,12 +26,9 @@ def words(text: str) -> tuple[str, ...] | None:
     told = inner[1] if inner else text
     if not inner:  # bare letters are words only where they are no product of variables and no function
         held = _WORD.findall(told)
-        bare = re.fullmatch(r"[^\W\d_][\w .,:'-]*", told) and "_" not in told
         is_said = any(len(word) > 3 for word in held) or _BEYOND_ASCII.search(told)
-        if not (bare and is_said and not FUNCTIONS.intersection(held)) and not re.fullmatch(
-            r"\d?\d:\d\d ?[a-zA-Z.]+",
-            told,  # a time of day is words, too
-        ):
+        are_words = _BARE.fullmatch(told) and is_said and not FUNCTIONS.intersection(held)
+        if not are_words and not _TIME.fullmatch(told):
             return None
     told = re.sub(r"^(?:an?|the) (?=[a-z]{2})", "", told.lower())
     letters = "".join(char for char in unicodedata.normalize("NFKD", told) if char.isalnum())

@@ -15,6 +15,7 @@ _N = r"(?:\{(\d{1,4})\}|(\d{1,4}))"
 _CALL = re.compile(r"(?<![a-zA-Z\\])([CP])\((\d{1,4}),(\d{1,4})\)")
 _INDEXED = re.compile(rf"(?<![a-zA-Z\\])([CPA])(?:_{_N}\^{_N}|\^{_N}_{_N})")
 _SYMBOLIC = re.compile(r"(?<![a-zA-Z\\])C_(?:\{([^{}C]{1,12})\}|([a-z]))\^(?:\{([^{}C]{1,12})\}|([a-z\d]))")
+_OWN_C = re.compile(r"(?<![a-zA-Z\\])C(?![a-zA-Z])")
 _REMAINDER = re.compile(r"(-?\d{1,30}) ?\\b?mod ?\{?([1-9]\d{0,29})\}?")
 
 
@@ -25,7 +26,7 @@ def as_numbers(gold: str, answer: str) -> tuple[str, str] | None:
     texts = [_written(text) for text in (gold, answer)]
     if texts != [gold, answer] and all(_is_number(text) for text in texts):
         return texts[0], texts[1]
-    if re.search(r"(?<![a-zA-Z\\])C(?![a-zA-Z])", gold) and re.search(r"(?<![a-zA-Z\\])C(?![a-zA-Z])", answer):
+    if _OWN_C.search(gold) and _OWN_C.search(answer):
         return None
     texts = [_SYMBOLIC.sub(_binomial, text) for text in (gold, answer)]
     return (texts[0], texts[1]) if texts != [gold, answer] else None
