@@ -178,9 +178,22 @@ def test_what_a_rule_cannot_name_is_refused_in_a_line(tmp_path: Path) -> None:
     assert refused(study) == [f"{study.folder}: Snakemake takes the braces for a wildcard; rename the folder"]
 
 
-def refused(study: Study) -> list[str]:
-    """The lines about braces of a dry run, which must end without a traceback."""
+@pytest.mark.parametrize("name", ["results", "logs"])
+def test_a_disk_that_is_not_there_is_a_line(tmp_path: Path, name: str) -> None:
+    study = Study.small(tmp_path / "study")
+    place = study.folder / name
+    place.symlink_to("/scratch/away")
+    assert refused(study, name) == [
+        f"{name} is a link to /scratch/away, which is not there: mount its disk, or make it"
+    ]
+    place.unlink()
+    place.write_text("")
+    assert refused(study, name) == [f"{name} is a file, where the workflow wants a folder: rename it"]
+
+
+def refused(study: Study, word: str = "braces") -> list[str]:
+    """The lines about a word of a dry run, which must end without a traceback."""
     done = study.snakemake("--dry-run", "datasets")
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
-    return [line for line in (done.stdout + done.stderr).splitlines() if "braces" in line]
+    return [line for line in (done.stdout + done.stderr).splitlines() if word in line]

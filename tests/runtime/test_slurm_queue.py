@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distill.runtime import slurm
+from distill.runtime import slurm, slurm_stuck
 from distill.runtime.errors import InputError
 
 
@@ -30,8 +30,10 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_earlier_jobs_are_waited_for_and_those_that_have_not_begun_cancelled(
     client: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    queue = [f"7|RUNNING|{tmp_path}|rule_train_wildcards_a_1", f"8|PENDING|{tmp_path}|rule_mix_wildcards_b",
-             f"9|RUNNING|{tmp_path}/other|rule_train_wildcards_c", f"10|RUNNING|{tmp_path}|my own"]  # fmt: skip
+    queue = [f"7|RUNNING|None|cpu|1:00:00|{tmp_path}|rule_train_wildcards_a_1",
+             f"8|PENDING|Resources|cpu|1:00:00|{tmp_path}|rule_mix_wildcards_b",
+             f"9|RUNNING|None|cpu|1:00:00|{tmp_path}/other|rule_train_wildcards_c",
+             f"10|RUNNING|None|cpu|1:00:00|{tmp_path}|my own"]  # fmt: skip
     (tmp_path / "queue").write_text("\n".join(queue) + "\n")
     # What runs ends after three looks, what was cancelled is gone at once.
     client(
@@ -96,3 +98,59 @@ def test_what_no_waiting_changes_is_refused(client: Any, said: str, is_refused: 
     with pytest.raises(InputError) as raised:
         slurm.check_accepted(jobs)
     assert str(raised.value) == f"SLURM would not run train: {said} (--gpus=1 --cpus-per-task=1)"
+
+
+LIMITS = "printf 'short|8:00:00\\nmedium|2-00:00:00\\nlong|infinite\\nbroken|n/a\\n'"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "partition", "lowered"),
+    [("PENDING", "PartitionTimeLimit", "short", "8:00:00"),
+     ("PENDING", "PartitionTimeLimit", "short,medium", "2-00:00:00"),
+     ("PENDING", "PartitionTimeLimit", "broken", None),
+     ("PENDING", "PartitionTimeLimit", "gone", None),
+     ("PENDING", "QOSMaxWallDurationPerJobLimit", "short", None),
+     ("PENDING", "JobHeldAdmin", "short", None),
+     ("PENDING", "launch failed requeued held", "short", None),
+     ("PENDING", "AssocMaxGRESPerJob", "short", None)],
+)  # fmt: skip
+def test_a_job_that_would_wait_for_ever_is_lowered_or_said_once(
+    client: Any, tmp_path: Path, state: str, reason: str, partition: str, lowered: str | None
+) -> None:
+    client("squeue", f"echo '7|{state}|{reason}|{partition}|5-00:00:00|{tmp_path}|rule_train_wildcards_a'")
+    client("sinfo", LIMITS)
+    called = client("scontrol", "true")
+    said: list[str] = []
+    told: set[str] = set()
+    slurm_stuck.look(tmp_path, said.append, told)
+    slurm_stuck.look(tmp_path, said.append, told)
+    (line,) = said
+    assert "job 7 (train a)" in line
+    updates = [call for call in called.read_text().splitlines() if call.startswith("scontrol")]
+    if lowered:
+        assert updates == [f"scontrol update JobId=7 TimeLimit={lowered}"]
+        assert f"asked for 5-00:00:00, more than partition {partition} gives; it now asks for {lowered}" in line
+    else:
+        assert not updates
+        assert f"as it is: {reason}; `scontrol show job 7`" in line
+
+
+@pytest.mark.parametrize(
+    "state_and_reason",
+    ["PENDING|Resources", "PENDING|Priority", "PENDING|QOSMaxJobsPerUserLimit",
+     "PENDING|ReqNodeNotAvail, UnavailableNodes:n1", "RUNNING|None"],
+)  # fmt: skip
+def test_a_job_that_waits_for_its_turn_is_left_alone(client: Any, tmp_path: Path, state_and_reason: str) -> None:
+    called = client("squeue", f"echo '7|{state_and_reason}|short|8:00:00|{tmp_path}|rule_train_wildcards_a'")
+    slurm_stuck.look(tmp_path, pytest.fail, set())
+    assert called.read_text().count("\n") == 1
+
+
+def test_a_limit_that_slurm_does_not_lower_is_said(client: Any, tmp_path: Path) -> None:
+    client("squeue", f"echo '7|PENDING|PartitionTimeLimit|short|5-00:00:00|{tmp_path}|rule_train_wildcards_a'")
+    client("sinfo", LIMITS)
+    client("scontrol", "exit 1")
+    said: list[str] = []
+    slurm_stuck.look(tmp_path, said.append, set())
+    assert len(said) == 1
+    assert "as it is: PartitionTimeLimit" in said[0]

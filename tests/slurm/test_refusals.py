@@ -69,3 +69,13 @@ def test_a_full_disk_is_said_and_leaves_nothing(study: SlurmStudy, cluster: Clus
         assert not [path.name for path in small.iterdir() if path.suffix in (".parquet", ".json", ".tmp")]
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_job_that_asks_for_more_time_than_a_partition_gives_begins_all_the_same(
+    study: SlurmStudy, cluster: Cluster
+) -> None:
+    done = study.on(cluster, {"generate": {"runtime": 100_000}}).snakemake(TARGET)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    (line,) = [line for line in said.splitlines() if "would never start" in line]
+    assert "it asked for 69-10:40:00, more than partition cpu gives; it now asks for 2-00:00:00" in line

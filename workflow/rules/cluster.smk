@@ -4,7 +4,7 @@ import os
 
 import yaml
 from distill.config.demands import MEMBER_START_MINUTES, START_MINUTES, demand_of
-from distill.runtime import slurm
+from distill.runtime import slurm, slurm_stuck
 from snakemake.utils import available_cpu_count
 
 THREADS = 4  # of a job with a GPU, for each of them
@@ -89,6 +89,7 @@ def prepare_cluster():
             site_partitions(),
         )
         slurm.await_earlier(Path.cwd(), logger.info)
+        slurm_stuck.watch(Path.cwd(), logger.warning)
     except InputError as error:
         raise WorkflowError(str(error)) from None
 

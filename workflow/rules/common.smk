@@ -20,6 +20,13 @@ atexit.register(gc.freeze)  # nor once more as the interpreter ends
 SCRIPTS = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1] / "scripts"
 if {*"{}"} & {*str(SCRIPTS)}:
     raise WorkflowError(f"{SCRIPTS.parent}: Snakemake takes the braces for a wildcard; rename the folder")
+for folder in map(Path, ("results", "logs")):
+    if folder.is_symlink() and not folder.exists():
+        raise WorkflowError(
+            f"{folder} is a link to {folder.readlink()}, which is not there: mount its disk, or make it"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise WorkflowError(f"{folder} is a file, where the workflow wants a folder: rename it")
 sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such as `train`
 
 from distill import analyses

@@ -27,11 +27,22 @@ GPUS = {"gpu": "--gpus", "gpu_per_node": "--gpus-per-node"}
 
 @dataclass(frozen=True)
 class Left:
-    """A job in the queue: its number, its state in SLURM's words, and what the plugin says that it makes."""
+    """A job in the queue: what squeue says of it, in SLURM's words, and what the plugin says that it makes.
+
+    reason: why it waits; limit: the time that it asks for; partition: one, or those it may go to with commas.
+    """
 
     number: str
     state: str
+    reason: str
+    partition: str
+    limit: str
     comment: str
+
+    @property
+    def named(self) -> str:
+        """Return what it makes, for people."""
+        return self.comment.removeprefix("rule_").replace("_wildcards_", " ")
 
 
 def check_commands() -> None:
@@ -43,11 +54,8 @@ def check_commands() -> None:
 
 def jobs_of(folder: Path) -> list[Left]:
     """Return the user's jobs in the queue that Snakemake has sent from a folder. InputError if it is silent."""
-    asked = _run("squeue", "--me", "--noheader", "--format=%i|%T|%Z|%k")
-    if asked.returncode:
-        raise InputError(f"squeue: {_last_line(asked.stderr)}")
-    lines = [line.split("|", 3) for line in asked.stdout.splitlines()]
-    return [Left(n, state, said) for n, state, at, said in lines if at == str(folder) and said.startswith("rule_")]
+    lines = [line.split("|", 6) for line in asked("squeue", "--me", "--noheader", "--format=%i|%T|%r|%P|%l|%Z|%k")]
+    return [Left(*words, said) for *words, at, said in lines if at == str(folder) and said.startswith("rule_")]
 
 
 def await_earlier(folder: Path, say: Callable[[str], None] = logging.info) -> None:
@@ -59,9 +67,10 @@ def await_earlier(folder: Path, say: Callable[[str], None] = logging.info) -> No
     earlier = jobs_of(folder)
     if waiting := [job.number for job in earlier if job.state == "PENDING"]:
         say(f"a Snakemake that was killed here has left jobs in the queue; cancelled: {' '.join(waiting)}")
-        _run("scancel", "--state=PENDING", *waiting)
+        run_client("scancel", "--state=PENDING", *waiting)
     if running := [job for job in earlier if job.state != "PENDING"]:
-        say(f"a Snakemake that was killed here has left jobs; waiting for them ({'; '.join(map(_named, running))})")
+        named = "; ".join(f"{job.number}: {job.named}, {job.state}" for job in running)
+        say(f"a Snakemake that was killed here has left jobs; waiting for them ({named})")
         say(f"to save what they have and go on at once: scancel {' '.join(job.number for job in running)}")
     while jobs_of(folder):
         time.sleep(POLL_SECONDS)
@@ -78,9 +87,9 @@ def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partition
         kinds.setdefault(tuple(options({"slurm_partition": partitions, **resources}, threads)), rule)
     refused = []
     for words, rule in kinds.items():
-        asked = _run("sbatch", "--test-only", *words, "--wrap=true")
-        said = _last_line(asked.stderr)
-        if asked.returncode and REFUSALS.search(asked.stderr):
+        answer = run_client("sbatch", "--test-only", *words, "--wrap=true")
+        said = _last_line(answer.stderr)
+        if answer.returncode and REFUSALS.search(answer.stderr):
             refused.append(f"SLURM would not run {rule}: {said} ({' '.join(words)})")
     if refused:
         raise InputError("\n".join(refused))
@@ -104,11 +113,15 @@ def options(resources: Mapping[str, Any], threads: int) -> list[str]:
     return [*options, *gpus, f"--cpus-per-task={threads}"]
 
 
-def _named(job: Left) -> str:
-    return f"{job.number}: {job.comment.removeprefix('rule_').replace('_wildcards_', ' ')}, {job.state}"
+def asked(*command: str) -> list[str]:
+    """Return the lines that a client says. Raises InputError where it does not answer."""
+    answer = run_client(*command)
+    if answer.returncode:
+        raise InputError(f"{command[0]}: {_last_line(answer.stderr)}")
+    return answer.stdout.splitlines()
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
+def run_client(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a client; a stuck one is an InputError."""
     try:
         return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=CLIENT_SECONDS)
