@@ -75,11 +75,14 @@ def test_no_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_each_kind_of_job_is_shown_to_slurm_once_and_nothing_is_sent(client: Any) -> None:
     called = client("sbatch", "true")
     jobs = [("train", {"gpu": 2, "gpu_model": "h100", "mem_mb": 9000, "nodes": 1}, 4)] * 3
-    jobs += [("mix", {"runtime": 60, "slurm_partition": "cpu", "slurm_account": "me", "constraint": "a&b"}, 1)]
-    slurm.check_accepted(jobs, "cpu,gpu")
+    jobs += [("mix", {"runtime": 60, "slurm_partition": "cpu", "slurm_account": "me", "constraint": "a&b",
+                      "slurm_extra": "--signal=TERM@60 --comment='a b'"}, 1)]  # fmt: skip
+    slurm.check_accepted(jobs, {"slurm_partition": "cpu,gpu", "qos": None, "reservation": "ours"})
     assert called.read_text().splitlines() == [
-        "sbatch --test-only --partition=cpu,gpu --nodes=1 --mem=9000 --gpus=h100:2 --cpus-per-task=4 --wrap=true",
-        "sbatch --test-only --partition=cpu --account=me --constraint=a&b --time=60 --cpus-per-task=1 --wrap=true",
+        "sbatch --test-only --partition=cpu,gpu --reservation=ours --nodes=1 --mem=9000 --gpus=h100:2 --cpus-per-task=4"
+        " --wrap=true",
+        "sbatch --test-only --partition=cpu --account=me --constraint=a&b --reservation=ours --time=60"
+        " --cpus-per-task=1 --signal=TERM@60 --comment=a b --wrap=true",
     ]
 
 
@@ -87,17 +90,24 @@ def test_each_kind_of_job_is_shown_to_slurm_once_and_nothing_is_sent(client: Any
     ("said", "is_refused"),
     [("allocation failure: Requested node configuration is not available", True),
      ("allocation failure: Invalid partition name specified", True),
+     ("unrecognized option '--gibberish=1'", True),
      ("allocation failure: Required node not available (down, drained or reserved)", False)],
 )  # fmt: skip
 def test_what_no_waiting_changes_is_refused(client: Any, said: str, is_refused: bool) -> None:
-    client("sbatch", f"echo 'sbatch: error: {said}' >&2; exit 1")
+    client("sbatch", f"""printf "sbatch: error: {said}\\nTry 'sbatch --help'\\n" >&2; exit 1""")
     jobs = [("train", {"gpu": 1}, 1)]
     if not is_refused:
-        slurm.check_accepted(jobs)
+        slurm.check_accepted(jobs, {})
         return
     with pytest.raises(InputError) as raised:
-        slurm.check_accepted(jobs)
+        slurm.check_accepted(jobs, {})
     assert str(raised.value) == f"SLURM would not run train: {said} (--gpus=1 --cpus-per-task=1)"
+
+
+def test_further_options_that_are_no_command_line_are_refused(client: Any) -> None:
+    client("sbatch", "true")
+    with pytest.raises(InputError, match=r"^slurm_extra \"--comment='a\": No closing quotation$"):
+        slurm.check_accepted([("train", {"slurm_extra": "--comment='a"}, 1)], {})
 
 
 LIMITS = "printf 'short|8:00:00\\nmedium|2-00:00:00\\nlong|infinite\\nbroken|n/a\\n'"

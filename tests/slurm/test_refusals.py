@@ -31,8 +31,10 @@ def refusal(study: SlurmStudy) -> list[str]:
     ("resources", "complaint"),
     [({"slurm_partition": "'nowhere'"}, "Invalid partition name specified (--partition=nowhere --nodes=1"),
      ({"gpu_model": "'b300'"}, "Requested node configuration is not available (--nodes=1"),
-     ({"gpu": 3}, "Requested node configuration is not available (--nodes=1")],
-    ids=["partition", "gpu-type", "gpus"],
+     ({"gpu": 3}, "Requested node configuration is not available (--nodes=1"),
+     ({"slurm_extra": "'--gibberish=1'"}, "unrecognized option '--gibberish=1' (--nodes=1"),
+     ({"slurm_extra": "'--signal=TERM@60 --reservation=none'"}, "reservation is invalid (--nodes=1")],
+    ids=["partition", "gpu-type", "gpus", "option", "reservation"],
 )  # fmt: skip
 def test_what_the_site_does_not_have(
     study: SlurmStudy, cluster: Cluster, resources: dict[str, Any], complaint: str

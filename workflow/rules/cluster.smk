@@ -46,10 +46,12 @@ def model_threads(kind):
     return signed(lambda wildcards: THREADS * max(1, demanded(kind.named(dict(wildcards))).gpus) if on_cluster() else 1)
 
 
-def site_partitions():
-    """Return the partitions that the plugin chooses from, with commas; an empty text where SLURM's default is taken."""
-    path = workflow.executor_settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
-    return ",".join(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["partitions"]) if path else ""
+def site_resources():
+    """Return what the plugin gives a job that says nothing else: partitions (with commas) that it chooses from, and such."""
+    settings = workflow.executor_settings
+    path = settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
+    partitions = ",".join(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["partitions"]) if path else None
+    return {"slurm_partition": partitions, "qos": settings.qos, "reservation": settings.reservation}
 
 
 def answered_together(wildcards):
@@ -86,7 +88,7 @@ def prepare_cluster():
                 *((job.rule.name, dict(job.resources.items()), job.threads) for job in sent),
                 *(("serve", server_resources(path), server_threads(path)) for path in asking_jobs()),
             ],
-            site_partitions(),
+            site_resources(),
         )
         slurm.await_earlier(Path.cwd(), logger.info)
         slurm_stuck.watch(Path.cwd(), logger.warning)

@@ -5,7 +5,6 @@ leaves when this Snakemake, which says so in a file beside the model, has no job
 """
 
 import atexit
-import shlex
 import uuid
 from functools import partial
 
@@ -57,11 +56,9 @@ def how_to_start(path):
     """Return how a job starts the server of a model: with these options of sbatch, or here."""
     if workflow.executor_plugin.name != "slurm":
         return {}
-    resources = server_resources(path)
-    extra = shlex.split(str(resources.get("slurm_extra", "")))
-    options = slurm.options({"slurm_partition": site_partitions(), **resources}, server_threads(path))
+    options = slurm.options({**site_resources(), **server_resources(path)}, server_threads(path))
     # Told a minute before its end; by itself SLURM would tell the steps of a job, and not what stands in its script.
-    return {"sbatch": [*options, "--ntasks-per-node=1", "--signal=B:TERM@60", "--requeue", *extra,
+    return {"sbatch": [*options, "--ntasks-per-node=1", "--signal=B:TERM@60", "--requeue",
                        f"--job-name=mixdistill-serve-{'-'.join(Path(path).parts)}"]}  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -16,12 +17,13 @@ POLL_SECONDS = 5.0
 CLIENT_SECONDS = 120.0
 # What no waiting changes, in sbatch's words; all else (nodes that are down, a full queue) is left to the queue.
 REFUSALS = re.compile(
-    r"invalid|Unknown|not permitted|node configuration is not available|can not be satisfied|violates|more processors",
+    r"invalid|Unknown|unrecognized|not permitted|node configuration is not available|can not be satisfied|violates|"
+    r"more processors",
     re.IGNORECASE,
 )
 # Resources of a job, by sbatch's option.
 OPTIONS = {"slurm_partition": "--partition", "slurm_account": "--account", "constraint": "--constraint", "qos": "--qos",
-           "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
+           "reservation": "--reservation", "nodes": "--nodes", "mem_mb": "--mem", "runtime": "--time"}  # fmt: skip
 GPUS = {"gpu": "--gpus", "gpu_per_node": "--gpus-per-node"}
 
 
@@ -76,21 +78,21 @@ def await_earlier(folder: Path, say: Callable[[str], None] = logging.info) -> No
         time.sleep(POLL_SECONDS)
 
 
-def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], partitions: str = "") -> None:
+def check_accepted(jobs: Iterable[tuple[str, Mapping[str, Any], int]], site: Mapping[str, Any]) -> None:
     """Let SLURM say whether it would take such jobs at all: rule, resources and threads of each; nothing is sent.
 
-    `partitions` (with commas) are those that a job may go to which names none.
+    `site` are the resources of a job that names none: its partitions (with commas), quality of service, reservation.
     Raises InputError with a line for each kind of job that it would never run.
     """
     kinds: dict[tuple[str, ...], str] = {}
     for rule, resources, threads in jobs:
-        kinds.setdefault(tuple(options({"slurm_partition": partitions, **resources}, threads)), rule)
+        kinds.setdefault(tuple(options({**site, **resources}, threads)), rule)
     refused = []
     for words, rule in kinds.items():
         answer = run_client("sbatch", "--test-only", *words, "--wrap=true")
-        said = _last_line(answer.stderr)
-        if answer.returncode and REFUSALS.search(answer.stderr):
-            refused.append(f"SLURM would not run {rule}: {said} ({' '.join(words)})")
+        said = "\n".join(filter(REFUSALS.search, answer.stderr.splitlines()))
+        if answer.returncode and said:
+            refused.append(f"SLURM would not run {rule}: {_last_line(said)} ({' '.join(words)})")
     if refused:
         raise InputError("\n".join(refused))
 
@@ -106,11 +108,18 @@ def srun(nodes: int, processes: int) -> list[str]:
 
 
 def options(resources: Mapping[str, Any], threads: int) -> list[str]:
-    """Return sbatch's options for resources, by the plugin's names of them, and threads."""
+    """Return sbatch's options for resources, by the plugin's names of them, and threads.
+
+    Raises InputError where `slurm_extra` is no command line.
+    """
     options = [f"{option}={resources[name]}" for name, option in OPTIONS.items() if resources.get(name)]
     model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
     gpus = [f"{option}={model}{resources[name]}" for name, option in GPUS.items() if resources.get(name)]
-    return [*options, *gpus, f"--cpus-per-task={threads}"]
+    try:
+        extra = shlex.split(str(resources.get("slurm_extra") or ""))
+    except ValueError as error:
+        raise InputError(f"slurm_extra {resources['slurm_extra']!r}: {error}") from None
+    return [*options, *gpus, f"--cpus-per-task={threads}", *extra]
 
 
 def asked(*command: str) -> list[str]:
