@@ -267,6 +267,13 @@ def test_what_is_no_hub_is_a_line(tmp_path: Path, program: str, page: bytes) -> 
     assert f"lab/one at {COMMIT}: cannot be downloaded (what answers is no hub: " in said
 
 
+@pytest.mark.parametrize("program", ["fetch_model", "fetch_problems"])
+def test_a_cache_that_cannot_be_written_is_a_line(tmp_path: Path, program: str) -> None:
+    (tmp_path / "hf").write_text("no folder")
+    said = told_by_a_hub(tmp_path, program, 404, "RepoNotFound")
+    assert "; HF_HOME names the folder that downloads go to)" in said.splitlines()[-1]
+
+
 def test_a_hub_dataset_is_that_of_its_commit(tmp_path: Path) -> None:
     jsonl(tmp_path / "train.jsonl", ROWS)
     cached_repository(tmp_path / "hf", "datasets", "lab/maths", {"data/train.jsonl": tmp_path / "train.jsonl"})

@@ -36,4 +36,6 @@ def _why(error: Exception) -> str:
         return f"{said} There is none of this name, or it is private: give a token that may read it in HF_TOKEN"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{said} It has no such commit: `revision` is one of those that its page lists"
+    if isinstance(error, OSError) and error.filename:
+        return f"{said}; HF_HOME names the folder that downloads go to"
     return said
