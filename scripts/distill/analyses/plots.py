@@ -8,8 +8,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from distill.analyses.looks import GREY, Looks
+from distill.analyses.arm_names import arm_names
+from distill.analyses.looks import GREY, UNTOUCHED_LINE, Looks
 from distill.analyses.section import NOTHING
+from distill.config.labels import UNTOUCHED
 
 STYLE = {
     "svg.hashsalt": "mixdistill",
@@ -181,6 +183,43 @@ def marks(
         else:
             (found[names[pair]],) = axis.plot([place], [100 * row["accuracy"]], markersize=4, **how)
     return found
+
+
+def panels_of_curves(
+    curves: Sequence[Any],
+    looks: Looks,
+    panel_width: float,
+    line: Callable[[Any, Any], dict[str, Any]],
+    dress: Callable[[Any], None],
+    bars: bool = False,
+) -> tuple[str, str, int]:
+    """Draw curves of accuracies, a panel per student, over the line of the untouched student and with a mark per arm.
+
+    `line` draws a curve on an axis and returns its name and line for the legend (or nothing); `dress` sets the limits
+    and the label of an axis. Return the SVG, words for the problems and seeds of its arms, and how many panels it has.
+    """
+    panels: dict[str, list[Any]] = by_student(curves)
+    arms = [row for curve in curves for _, row in curve.points]
+    names = arm_names((row["dataset"], row["training"]) for row in arms)
+
+    def draw(axes: list[Any]) -> None:
+        shown: dict[str, Any] = {}
+        for axis, (title, own) in zip(axes, panels.items(), strict=True):
+            shown[UNTOUCHED] = axis.axhline(100 * own[0].untouched["accuracy"], **UNTOUCHED_LINE)
+            for curve in own:
+                shown |= line(axis, curve)
+            for curve in own:
+                shown |= marks(axis, curve.points, looks, names, bars)
+            dress(axis)
+            axis.set_title(title, fontsize=10)
+        axes[0].set_ylabel("accuracy, points")
+        axes[-1].legend(shown.values(), shown, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    rows = rows_of_panels(len(panels))
+    columns = math.ceil(max(len(panels), 1) / rows)
+    svg = drawn((panel_width * columns + 2.3, 3.2 * rows), len(panels), draw, rows)
+    problems, seeds = (span(row[name] for row in arms) if arms else "0" for name in ("n_problems", "n_seeds"))
+    return svg, f"n = {problems} problems and {seeds} seeds of an arm", len(panels)
 
 
 def span(numbers: Iterable[int]) -> str:
