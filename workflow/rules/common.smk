@@ -10,7 +10,9 @@ from functools import cache
 from inspect import isfunction, signature
 from pathlib import Path
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
+from snakemake.resources import Resource
 
 # A graph of thousands of jobs is millions of objects that all stay: to look through them again and again took a quarter
 # of the time of planning.
@@ -68,9 +70,12 @@ if unusable := unusable_files(PLAN):
 
 
 def signed(function):
-    """Return a function of a rule, with its signature kept: Snakemake asks for it several times for each job."""
-    function.__signature__ = signature(function)
+    """Return a function of a rule, with its parameters kept: Snakemake asks for them several times for each job."""
+    overwrite_function_params(function, signature(function).parameters)
     return function
+
+
+signed(Resource.evaluate)  # of its bound methods, which are asked for all resources of all jobs
 
 
 def one_of(names):
