@@ -9,7 +9,7 @@ import pytest
 from helpers import REPOSITORY
 
 from distill.config.inputs import Inputs
-from distill.config.recipes import canonical_json
+from distill.config.recipes import CorpusRecipe, canonical_json
 from distill.runtime.errors import InputError
 
 
@@ -76,3 +76,25 @@ def test_twenty_thousand_files_are_no_argument(tmp_path: Path) -> None:
 def test_inputs_that_are_something_else(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Some.read(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("http://a/b.jsonl", "is an address"), ("hf://datasets/a/b.parquet", "is an address"),
+     ("s3://a/b.jsonl", "is an address"), ("file:///b.jsonl", "is an address"), ("~/b.jsonl", "write it in full"),
+     ("~me/b.jsonl", "write it in full"), ("$HOME/b.jsonl", "write it in full"), ("${DATA}/b.csv", "write it in full"),
+     ("data", r"is no \.parquet"), (".", r"is no \.parquet"), ("/", r"is no \.parquet"), ("data/", r"is no \.parquet"),
+     ("b.tsv", r"is no \.parquet"), ("b.jsonl.zst", r"is no \.parquet"), ("b.parquet.gz", r"is no \.parquet"),
+     ("b.jsonl ", r"is no \.parquet"), (["a.jsonl", "b.txt"], r"'b\.txt' is no \.parquet")],
+    ids=str,
+)  # fmt: skip
+def test_a_path_that_no_reader_reads_is_refused_with_the_configuration(path: str | list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CorpusRecipe(path=path)
+
+
+@pytest.mark.parametrize(
+    "path", ["a.JSONL", "a.Csv.GZ", "a.ndjson", "data/*", "~a.jsonl", "a~/$b.json", "/a/b.parquet"]
+)
+def test_a_path_that_may_be_read(path: str) -> None:
+    assert CorpusRecipe(path=path).paths() == (path,)

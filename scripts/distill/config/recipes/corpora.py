@@ -70,6 +70,19 @@ def named_columns(template: str) -> str:
     return template
 
 
+def _unreadable(path: str) -> str:
+    """Return why no file of this name is ever read; '' where one may be."""
+    if "://" in path:
+        return "is an address; name a file, or a dataset of the hub with `hub`"
+    if re.match(r"~[\w.-]*/|\$\{?\w+\}?/", path):
+        return "is no path: no shell writes it out here; write it in full"
+    name = re.split(r"[/\\]", path)[-1].lower()
+    known = re.search(r"\.(?:parquet|(?:jsonl|ndjson|json|csv)(?:\.gz)?)$", name)
+    return (
+        "" if known or _PATTERN.search(name) else "is no .parquet, .jsonl, .json or .csv (the last three also with .gz)"
+    )
+
+
 class Rows(Recipe):
     """Where rows come from: local files (Parquet, JSON lines, JSON, CSV), or a dataset on the Hugging Face hub.
 
@@ -112,6 +125,8 @@ class Rows(Recipe):
     def _is_a_pattern(cls, path: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         for one in (path,) if isinstance(path, str) else path or ():
             namable(one)
+            if fault := _unreadable(one):
+                raise ValueError(f"{one!r} {fault}")
             try:
                 next(Path("/nowhere").glob(one.lstrip("/")), None) if _PATTERN.search(one) else None
             except (ValueError, NotImplementedError) as error:
