@@ -15,7 +15,7 @@ CODE = "c" * 12
 TOY_TRAIN = {"path": "resources/toy/train.jsonl", "columns": {"problem_id": "id"}}
 CATALOGUE: dict[str, dict[str, Any]] = {
     "corpora": {"many": {**TOY_TRAIN, "stop": 1000, "shards": 4},
-                "bench": {"hub": "a/b", "revision": "abc123", "size": 500, "benchmark": True}},
+                "bench": {"hub": "a/b", "revision": "abc123" + "0" * 34, "size": 500, "benchmark": True}},
     "teachers": {name: {"model": {"hub": f"Qwen/{name}-32B", "revision": COMMIT}, "engine": "vllm", "decoding": "long"}
                  for name in ("one", "two")},
     "students": {"seven": {"model": {"hub": "Qwen/Qwen2.5-7B", "revision": COMMIT}, "engine": "vllm"}},

@@ -170,7 +170,7 @@ def test_a_training_that_ends_by_itself_takes_so_many_tokens(planned: Planned, k
 
 def test_problems_that_nobody_has_counted_are_named(planned: Planned) -> None:
     assert "counted" not in plan_text(of(planned()))
-    hub = {"hub": "a/c", "revision": "abc123", "columns": {}}
+    hub = {"hub": "a/c", "revision": "abc123" + "0" * 34, "columns": {}}
     keys = {"path": None, "stop": None, **hub}
     found = of(planned(corpora={"many": keys}))
     assert found.uncounted() == ["many"]

@@ -34,7 +34,7 @@ def test_a_dry_run_says_so_in_a_line(study: Study) -> None:
 
 def test_problems_that_cannot_be_counted_are_said_to_be(tmp_path: Path) -> None:
     study = Study.small(tmp_path / "study")
-    hub = {"hub": "a/b", "revision": "abc123", "benchmark": True}
+    hub = {"hub": "a/b", "revision": "abc123" + "0" * 34, "benchmark": True}
     study.edit(CATALOGUE + "corpora.yaml", far=hub)
     study.edit("config/studies/toy.yaml", **{"power": {}})
     study.replace("config/studies/toy.yaml", "benchmarks:\n- toy-test", "benchmarks:\n- far")

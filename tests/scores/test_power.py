@@ -167,7 +167,7 @@ def test_problems_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     Path("b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert problem_counts(catalogue(study(), path="b.jsonl", stop=5), study()) == {"b": 5}
     told = study(power={"problems": {"b": 30}})
-    hub = {"hub": "a/b", "revision": "abc123"}
+    hub = {"hub": "a/b", "revision": "abc123" + "0" * 34}
     assert problem_counts(catalogue(told, **hub), told) == {"b": 30}
     with pytest.raises(InputError, match="b: its problems cannot be counted before the run; say how many under"):
         problem_counts(catalogue(study(), **hub), study())

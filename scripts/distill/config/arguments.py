@@ -39,6 +39,9 @@ def argument_mistakes(recipe: Answering, max_new_tokens: int | None = None) -> I
     if recipe.vllm:
         places.append(("vllm.engine_args", recipe.vllm.engine_args, VLLM))
         yield from _taken("vllm.engine_args", recipe.vllm.engine_args)
+        if max_new_tokens and recipe.vllm.max_model_len and recipe.vllm.max_model_len <= max_new_tokens:
+            why = f"leaves no room for a prompt beside `max_new_tokens: {max_new_tokens}` of the decoding"
+            yield "vllm.max_model_len", f"{recipe.vllm.max_model_len} {why}"
     if recipe.server:
         places.append(("server.extra_body", recipe.server.extra_body, REQUEST))
         yield from _limits(recipe.server.extra_body, max_new_tokens)
@@ -96,6 +99,9 @@ def _address(url: str | None) -> Iterator[tuple[str, str]]:
     parts = urlsplit(url or "http://h/v1")
     if match := _NO_BASE.search(parts.path):
         yield "server.url", f"give the base URL, which ends before `{match[0]}`; its `/chat/completions` is asked"
+    host = parts.hostname or ""
+    if "\\" in parts.netloc or re.search(r"\.\.|[^\w.:%-]", host) or parts.netloc.endswith(":"):
+        yield "server.url", f"{parts.netloc!r} is no name of a server, such as `localhost:8000`"
     if parts.port == 0:
         yield "server.url", "no server listens at port 0"
 

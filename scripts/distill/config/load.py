@@ -11,8 +11,9 @@ import yaml
 from distill.config.catalogue import KINDS, RESERVED, VARIANTS, Catalogue
 from distill.config.labels import label_mistakes
 from distill.config.mistakes import parse, unknown
-from distill.config.recipes import OnPolicyTraining, Settings, StudyEntry
+from distill.config.recipes import OnPolicyTraining, Recipe, Settings, StudyEntry
 from distill.config.references import References
+from distill.config.values import value_mistakes
 from distill.runtime.errors import InputError, first_line
 
 EXAMPLES = "examples"  # a folder of the catalogue
@@ -28,6 +29,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     checked = parse(Settings, settings, root / "config.yaml", "", mistakes)
     if checked is None:
         raise InputError("\n".join(mistakes))
+    mistakes += _lines(checked, root / "config.yaml")
     catalogue = Catalogue(settings=checked)
     # Kind -> name -> file, also of entries with mistakes, so that one mistake is not told twice.
     names: dict[str, dict[str, Path]] = {}
@@ -55,6 +57,7 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
         content = read_yaml(path, mistakes)
         study = None if content is None else parse(StudyEntry, content, path, "", mistakes)
         if study is not None:
+            mistakes += _lines(study, path)
             catalogue.studies[name] = study
     if len(names) == len(KINDS):  # else what cannot be read would be told as what is not there
         mistakes += References(catalogue, root, names).mistakes()
@@ -94,9 +97,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = set()
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
+            is_merge = key_node.tag == "tag:yaml.org,2002:merge"
+            if not is_merge and (not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str"):
                 raise _refused(key_node, "a key is a text; put other things in quotes")
             if key_node.value in keys:
                 raise _refused(key_node, f"key {key_node.value!r} stands twice")
@@ -112,6 +114,13 @@ class _Loader(yaml.SafeLoader):
             )
         return self._plain(node, kind)
 
+    def construct_day(self, node: yaml.ScalarNode) -> Any:
+        """Return a day or a time. Raises ConstructorError for one that no calendar has."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise _refused(node, f"{node.value!r} is no day ({error}); correct it, or put it in quotes") from None
+
     def _plain(self, node: yaml.ScalarNode, kind: str) -> Any:
         return getattr(super(), f"construct_yaml_{kind}")(node)
 
@@ -123,6 +132,7 @@ _WRITTEN = {
 }
 for _kind in _WRITTEN:
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_plain)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_day)
 
 
 def _refused(node: yaml.Node, problem: str) -> yaml.YAMLError:
@@ -204,11 +214,17 @@ def _unread(root: Path) -> list[str]:
     ]
 
 
+def _lines(recipe: Recipe, path: Path, name: str = "") -> list[str]:
+    return [f"{path}: {key}: {said}" for key, said in value_mistakes(recipe, name)]
+
+
 def _read_entry(catalogue: Catalogue, kind: str, name: str, entry: Any, path: Path, mistakes: list[str]) -> None:
     """Check an entry of a catalogue file, and put its recipe into the catalogue."""
     others = [other for key, other in VARIANTS.get(kind, []) if isinstance(entry, dict) and key in entry]
     own = others[0] if others else KINDS[kind]
     recipe = parse(own, entry, path, str(name), mistakes, name=True, reserved=RESERVED.get(kind))
+    if recipe is not None:
+        mistakes += _lines(recipe, path, str(name))
     if label := getattr(recipe, "label", None):
         catalogue.labels[kind, name] = label
     if isinstance(recipe, OnPolicyTraining):

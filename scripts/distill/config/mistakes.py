@@ -16,7 +16,7 @@ from distill.config.recipes.base import RESERVED_NAMES, RESERVED_PATTERN
 from distill.runtime.errors import fault_words
 
 LONGEST_NAME = 64
-_KIND = re.compile(r"\[key\]|constrained-\w+|(function|nullable|tuple|list|dict|union)[-\[].*")
+_KIND = re.compile(r"\[key\]|constrained-\w+|(function|nullable|tuple|list|dict|union|literal)[-\[].*|GapArm")
 
 
 def parse(
@@ -36,16 +36,25 @@ def parse(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        items = error.errors()
-        told = set()
-        for item in items:  # what holds a mistake is then wrong too (too short, say), which is no second mistake
-            place = _place(item["loc"])
-            if any(len(o["loc"]) > len(item["loc"]) and o["loc"][: len(item["loc"])] == item["loc"] for o in items):
+        told: dict[tuple[Any, ...], Any] = {}
+        for item in error.errors():  # of a value that may be of several kinds, what says most about it is enough
+            place = _value(item["loc"])
+            if place not in told or len(_place(item["loc"])) > len(_place(told[place]["loc"])):
+                told[place] = item
+        lines = {place: _mistake(model, item, path, key) for place, item in told.items()}
+        for place, item in told.items():  # what holds a mistake is then wrong too (too short, say): no second mistake
+            if any(len(o) > len(place) and o[: len(place)] == place for o in told):
                 continue
-            if place not in told or len(place) == len(item["loc"]):  # one of two kinds that it may be is enough
-                mistakes.append(_mistake(model, item, path, key))
-            told.add(place)
+            is_misspelt = item["type"] == "missing" and any(f"did you mean {place[-1]!r}" in o for o in lines.values())
+            if not is_misspelt:
+                mistakes.append(lines[place])
         return None
+
+
+def _value(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return where the value stands that is wrong: of one that may be of several kinds the whole."""
+    kinds = (n for n, part in enumerate(loc) if part != "[key]" and isinstance(part, str) and _KIND.fullmatch(part))
+    return _place(loc[: next(kinds, len(loc))])
 
 
 def _place(loc: Iterable[Any]) -> tuple[Any, ...]:

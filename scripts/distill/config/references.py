@@ -37,6 +37,10 @@ class References:
 
     def mistakes(self) -> list[str]:
         """Return one line per mistake."""
+        for kind, models in (("teachers", self._c.teachers), ("students", self._c.students)):
+            for name, known in models.items():
+                for corpus in known.model.scratch.tokenizer_corpora if known.model and known.model.scratch else ():
+                    self._name(kind, f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
         for name, teacher in self._c.teachers.items():
             self._answering("teachers", name, teacher.prompt)
             if teacher.decoding:
@@ -49,8 +53,6 @@ class References:
         for name, student in self._c.students.items():
             self._answering("students", name, student.prompt)
             self._arguments("students", name, student)
-            for corpus in student.model.scratch.tokenizer_corpora if student.model.scratch else ():
-                self._name("students", f"{name}.model.scratch.tokenizer_corpora", corpus, "corpora", "corpus")
         for name, corpus in self._c.corpora.items():
             if corpus.agreement:
                 self._agreement(name, corpus.agreement)
@@ -73,6 +75,11 @@ class References:
             why = f"is not below `deadline_seconds: {limits.deadline_seconds}`, which kills whoever takes so long"
             path = self._root / "config.yaml"
             self._lines.append(f"{path}: grading.timeout_seconds: {limits.timeout_seconds} {why}")
+        for name in self._c.settings.publish.despite if self._c.settings.publish else ():
+            known = sorted({*self._names["corpora"], *self._names["teachers"], *self._names["students"]})
+            if name not in known:
+                said = unknown(name, "corpus, teacher or student", known)
+                self._lines.append(f"{self._root / 'config.yaml'}: publish.despite: {said}")
         for name, study in self._c.studies.items():
             self._study(name, study)
         return self._lines
@@ -246,8 +253,11 @@ class References:
         if exists and self._c.decodings[study.decoding].until_correct:
             message = "is `until_correct`, which is for teachers; a student must answer every problem as often"
             self._add(name, "decoding", f"{study.decoding!r} {message}")
-        for key in ("title", "question", "expected"):
-            if sign := next(filter(_is_control, getattr(study, key) or ""), None):
+        shown = {key: getattr(study, key) for key in ("title", "question", "expected")}
+        for kind in ("gaps", "contrasts"):
+            shown |= {f"{kind}.{own}.expected": recipe.expected for own, recipe in getattr(study, kind).items()}
+        for key, text in shown.items():
+            if sign := next(filter(_is_control, text or ""), None):
                 self._add(name, key, f"holds a control sign (U+{ord(sign):04X}), which no page shows")
         for key in ("accuracy", "problems") if study.power else ():
             for benchmark in getattr(study.power, key).keys() - {*study.benchmarks}:

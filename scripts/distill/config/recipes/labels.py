@@ -17,6 +17,8 @@ def _readable(label: str | None) -> str | None:
         return None
     if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in label) or re.search(f"[{TURNING}]", label):
         raise ValueError("a label is one line of plain text, without control signs")
+    if all(unicodedata.category(sign) in ("Cf", "Zs") for sign in label):
+        raise ValueError("a label shows something; leave the key out, or give it a value")
     if label != label.strip():
         raise ValueError("a label neither begins nor ends with a space")
     if len(label) > LONGEST:

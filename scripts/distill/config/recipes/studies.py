@@ -60,7 +60,7 @@ class ContrastRecipe(Recipe):
     students: Annotated[tuple[Name, ...], Once] = Field(
         (), description="Two students: the gap of the first minus that of the second."
     )
-    slope: dict[Name, Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
+    slope: dict[Name, Annotated[float, Field(ge=-1e6, le=1e6, strict=True)]] = Field(
         {},
         description="In place of a gap: dataset -> x, such as its `alpha`. The change of accuracy per unit of x, by "
         "least squares, for each student and training that has all of them.",
