@@ -1,6 +1,7 @@
 """Tables that were touched after they were made: no program reads on."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill import tables
+from distill.config.lineage import identity
 from distill.runtime.errors import InputError
+from distill.runtime.files import read_json
 from distill.runtime.record import Record
 
 ROWS = [
@@ -73,6 +76,7 @@ def test_a_table_of_another_folder_is_not_read(made: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"tables": 3}', '{"tables": {"other.parquet": "x"}}'])
 def test_a_manifest_that_states_nothing_forbids_nothing(made: Path, text: str) -> None:
     made.with_name("manifest.json").write_text(text)
+    made.with_name("provenance.json").unlink()  # made by hand, or by an older version
     all_correct(made)
     assert tables.read(made, tables.VERDICTS).num_rows == len(ROWS)
 
@@ -83,3 +87,47 @@ def test_all_tables_of_a_folder_are_stated(made: Path) -> None:
     Record(__file__, "{}", {}, tmp_path, {}).write({"kind": "verdicts", "tables": {"gone.parquet": "x"}})
     stated = json.loads((tmp_path / "manifest.json").read_text())["tables"]
     assert sorted(stated) == ["ledger.parquet", "verdicts.parquet"]
+
+
+ALTERED = ["", "[]", '"a"', "null", "3", "{", "{}", '{"kind": "verdicts", "digest": "x"}', "\ufeff{}"]
+
+
+@pytest.mark.parametrize("text", ALTERED)
+def test_a_manifest_that_was_altered_is_not_read(made: Path, text: str) -> None:
+    manifest = made.with_name("manifest.json")
+    assert read_json(manifest)["kind"] == "verdicts"
+    manifest.write_text(text)
+    for read in (lambda: tables.read(made, tables.VERDICTS), lambda: read_json(manifest)):
+        with pytest.raises(InputError, match=r"manifest\.json: (not|no) ") as error:
+            read()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["[]", '"a"', "null", "3", "true"])
+def test_what_is_no_json_object_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "facts.json").write_text(text)
+    with pytest.raises(InputError, match=r"facts\.json: no JSON object"):
+        read_json(tmp_path / "facts.json")
+
+
+DRAW = "verdicts/c/teachers/long/sampled/draw-{}/00-of-02"
+MODEL = "models/s/t/{}/seed-{}"
+PLACES = [(DRAW.format(0), DRAW.format(1)), (DRAW.format(0), DRAW.format(0).replace("long", "short")),
+          (DRAW.format(1), DRAW.format(1).replace("00-of", "01-of")), (MODEL.format("d", 1), MODEL.format("d", 2)),
+          (MODEL.format("d", 1), MODEL.format("e", 1)), ("models/s/base", "models/z/base")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "other"), PLACES, ids=str)
+def test_a_folder_in_the_place_of_another_is_not_read(tmp_path: Path, own: str, other: str) -> None:
+    made, there, copied = (tmp_path / root for root in (f"results/{own}", f"results/{other}", "copy"))
+    digest = tables.write(made / "verdicts.parquet", tables.build(ROWS, tables.VERDICTS), tables.VERDICTS)
+    Record(__file__, "{}", {}, made, identity(made)).write({"kind": "verdicts", "digest": digest})
+    for folder in (there, copied, made / "kept/key"):
+        shutil.copytree(made, folder)
+    for folder in (made, copied, made / "kept/key"):  # not in results/, or kept for another name
+        assert tables.read(folder / "verdicts.parquet", tables.VERDICTS).num_rows == len(ROWS)
+        assert read_json(folder / "manifest.json")["digest"] == digest
+    for read in (lambda: tables.read(there / "verdicts.parquet", tables.VERDICTS),
+                 lambda: read_json(there / "manifest.json")):  # fmt: skip
+        with pytest.raises(InputError, match="folders were swapped or renamed; put them back"):
+            read()

@@ -23,7 +23,7 @@ from distill.problems.fingerprint import fingerprint_rows
 from distill.problems.mapping import read_corpus
 from distill.runtime.codehash import code_hashes
 from distill.runtime.errors import InputError, first_line
-from distill.runtime.files import file_digest, read_json
+from distill.runtime.files import file_digest, read_object
 from distill.runtime.record import TIMED, output_names, seal
 
 # Folders of scripts/ whose files a page is made of.
@@ -79,7 +79,7 @@ class Audit:
         if absent := [n for n in ("manifest.json", "provenance.json") if not (folder / n).is_file()]:
             return [Finding(place.folder, MISSING, name) for name in absent]
         try:
-            manifest, provenance = (_object(folder / n) for n in ("manifest.json", "provenance.json"))
+            manifest, provenance = (read_object(folder / n) for n in ("manifest.json", "provenance.json"))
         except (InputError, OSError) as error:
             return [Finding(place.folder, ALTERED, first_line(error))]
         if provenance.get("seal") != seal(provenance) or not _is_provenance(provenance):
@@ -143,13 +143,14 @@ class Audit:
         elif isinstance(place, TrainedModel) and manifest.get("adapter"):
             base = BaseModel(place.student)
             with contextlib.suppress(InputError, OSError):  # a manifest that cannot be read is told as the base's
-                yield from self._changed_base(base, _object(Path(base.manifest)))
-                outputs = _object(Path(base.file("provenance.json"))).get("outputs", {})
+                yield from self._changed_base(base, read_object(Path(base.manifest)))
+                outputs = read_object(Path(base.file("provenance.json"))).get("outputs", {})
                 weights = {base.file(name): digest for name, digest in outputs.items() if name.startswith("weights/")}
                 yield from (name for name, digest in weights.items() if self.digest(Path(name)) != digest)
 
     def _changed_base(self, place: BaseModel, manifest: Any) -> Iterator[str]:
         recipe, stated = jobs.base_model(self._plan.catalogue, place.model), manifest.get("files", {})
+        stated = stated if isinstance(stated, dict) else {}
         if recipe.chat_template and manifest.get("chat_template") != _text(Path(recipe.chat_template)):
             yield recipe.chat_template
         if recipe.path:
@@ -219,13 +220,6 @@ def _hidden(folder: Path) -> list[str]:
 def _own_files(folder: Path) -> list[Path]:
     """Return the files of a folder, not those of folders in it."""
     return [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
-
-
-def _object(path: Path) -> dict[str, Any]:
-    data = read_json(path)
-    if not isinstance(data, dict):
-        raise InputError(f"{path.name} (no JSON object)")
-    return data
 
 
 def _text(path: Path) -> str | None:

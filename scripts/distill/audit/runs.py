@@ -13,7 +13,7 @@ from typing import Any
 
 from distill.config.lineage import ROOT, Score, parse
 from distill.runtime.errors import InputError
-from distill.runtime.files import read_json
+from distill.runtime.files import read_object
 from distill.runtime.record import TIMED
 
 INSIDE = {"kept", "refused", "state", "weights", "data", "serving"}  # folders within an artefact
@@ -105,8 +105,8 @@ def _artefacts(folder: Path) -> Iterator[Artefact]:
         folders[:] = sorted(name for name in folders if name not in INSIDE)
         if "provenance.json" in names:
             path, found = Path(parent), True
-            manifest = read_json(path / "manifest.json") if "manifest.json" in names else {}
-            yield Artefact(path.relative_to(root).as_posix(), path, manifest, read_json(path / "provenance.json"))
+            manifest = read_object(path / "manifest.json") if "manifest.json" in names else {}
+            yield Artefact(path.relative_to(root).as_posix(), path, manifest, read_object(path / "provenance.json"))
     if not found:
         raise InputError(f"{folder}: no artefacts of a run; name a folder with {ROOT}/ in it")
 

@@ -17,6 +17,7 @@ from distill.runtime.files import file_digest, read_json, text_digest
 WEIGHTS = "weights"
 _WEIGHTS, _TOKENIZER = (".safetensors", ".bin"), (".json", ".jinja", ".model", ".txt")  # ends of their files' names
 _GIT_DIGITS = 40
+_PARTS = {"base": {"chat_template", "dtype", "hub", "path", "revision"}, "trained": {"adapter", "base", "digest"}}
 _CHUNK = 1 << 24  # bytes of a tensor held at once
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
           "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
@@ -52,9 +53,24 @@ class Origin:
         return {"revision": self.revision, "local_files_only": True}
 
 
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a model folder. Raises InputError for another one."""
+    manifest = read_json(folder / "manifest.json")
+    served = manifest.get("served") is not None
+    wanted = set() if served else _PARTS.get(str(manifest.get("kind")), set())
+    texts = (manifest.get(name) for name in ("base", "chat_template", "digest", "dtype", "hub", "path", "revision"))
+    if (
+        wanted - manifest.keys()
+        or not isinstance(manifest.get("files", {}), dict)
+        or not all(text is None or isinstance(text, str) for text in texts)
+    ):
+        raise InputError(f"{folder}/manifest.json: not the manifest of a model")
+    return manifest
+
+
 def origin(folder: Path) -> Origin:
     """Return the origin of the model in a model folder. Raises InputError for a served model, or another manifest."""
-    manifest = read_json(folder / "manifest.json")
+    manifest = _manifest(folder)
     if manifest.get("served") is not None:
         raise InputError(f"{folder}: {manifest['served']} is a served model without weights here; use `engine: openai`")
     if manifest.get("kind") == "base":
@@ -75,7 +91,7 @@ def model_digest(folder: Path) -> str:
 
     Raises InputError when the manifest is not that of a model.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = _manifest(folder)
     if "digest" not in manifest:
         raise InputError(f"{folder}/manifest.json: not the manifest of a model")
     if manifest.get("kind") != "trained":
@@ -112,7 +128,7 @@ def check_weights(folder: Path) -> None:
 
     Reads them once, with the small files that say how they are used.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = _manifest(folder)
     if manifest.get("kind") != "trained":
         _check_files(folder, manifest, _WEIGHTS)
         return
@@ -125,7 +141,7 @@ def check_weights(folder: Path) -> None:
 
 def _check_tokenizer(folder: Path) -> None:
     """Check the files of a model's tokenizer; an adapter has that of its base."""
-    manifest = read_json(folder / "manifest.json")
+    manifest = _manifest(folder)
     if manifest.get("kind") == "trained" and manifest["adapter"]:
         _check_tokenizer(Path(manifest["base"]))
     else:

@@ -13,6 +13,7 @@ from typing import Any
 
 from distill.runtime.errors import InputError
 
+SHA256_DIGITS = 64
 _LOCKED: dict[Path, int] = {}  # folders that this process has locked
 
 
@@ -124,13 +125,54 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises InputError when the file is missing or torn."""
+    """Read a JSON object; raises InputError when the file is missing or torn, or a manifest that was altered."""
+    data = read_object(path)
+    check_manifest(path)
+    return data
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object as it is; raises InputError when the file is missing, torn, or holds something else."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: no JSON object, as a program writes it; delete the file and run again")
+    return data
+
+
+def check_manifest(path: Path) -> None:
+    """Raise InputError for a `manifest.json` that was altered after its program wrote it, or stands in another place.
+
+    What the program wrote states the provenance beside it; where it wrote it, the manifest's own identity.
+    """
+    path = Path(path)
+    if path.name != "manifest.json":
+        return
+    try:
+        stated = json.loads(path.with_name("provenance.json").read_bytes())["outputs"]["manifest.json"]
+        is_altered = len(stated) == SHA256_DIGITS and file_digest(path) != stated
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError):
+        is_altered = False  # made by hand, or by an older version; `snakemake check` tells what is lacking
+    if is_altered:
+        raise InputError(f"{path}: not the manifest that its program wrote; delete the file and run again")
+    try:
+        identity = json.loads(path.read_bytes())["identity"]
+        named = {key: str(value) for key, value in identity.items() if key != "kind"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return
+    if strangers := [f"{key} {value}" for key, value in named.items() if not _stands_in(path.parent, value)]:
+        why = f"it is that of {', '.join(strangers)}, so folders were swapped or renamed"
+        raise InputError(f"{path}: {why}; put them back, or delete this one and run again")
+
+
+def _stands_in(folder: Path, value: str) -> bool:
+    """Whether a part of an identity is in a folder's path below `results/`, as all are; any is where there is none."""
+    _, is_result, below = f"{folder.absolute().as_posix()}/".rpartition("/results/")
+    return not is_result or "/kept/" in below or f"/{value}/" in f"/{below}" or f"-{value}/" in below
 
 
 def file_digest(path: Path) -> str:

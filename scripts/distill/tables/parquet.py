@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distill.runtime.errors import InputError, first_line
-from distill.runtime.files import file_digest, replacing
+from distill.runtime.files import check_manifest, file_digest, replacing
 from distill.tables.schemas import Contract
 
 ROW_GROUP = 2000
@@ -53,8 +53,10 @@ def check_bytes(path: Path) -> None:
 
     A table is read once for it in a process, unless it changes.
     """
+    manifest = path.with_name("manifest.json")
+    check_manifest(manifest)
     try:
-        stated = json.loads(path.with_name("manifest.json").read_bytes())["tables"][path.name]
+        stated = json.loads(manifest.read_bytes())["tables"][path.name]
         state = path.stat()
     except (OSError, ValueError, KeyError, TypeError):
         return
