@@ -40,6 +40,7 @@ from distill.training.state import state_folder
 from distill.training.updates import split
 
 # What parity asks of the training that this one goes on from.
+SHARED = ("base", "base_digest", "adapter")
 OF_START = ("updates", "epochs", "tokens", "loss_tokens", "digest", "code", "teacher")
 
 
@@ -59,7 +60,7 @@ def train(args: argparse.Namespace, recipe: OnPolicyJob, rendered: pa.Table, sta
 def read_start(args: argparse.Namespace, recipe: OnPolicyJob, rendered: pa.Table) -> dict[str, Any]:
     """Return the manifest of the student to start from. Raises InputError for one that these rows did not train."""
     manifest = read_json(args.start / "manifest.json")
-    if manifest.get("kind") != "trained" or "start" in manifest:
+    if manifest.get("kind") != "trained" or "start" in manifest or {*OF_START, *SHARED, "recipe"} - manifest.keys():
         raise InputError(f"--start {args.start}: not a student that was trained on a teacher's rows; train one first")
     if manifest.get("problems") != split(rendered, fine_tuning(recipe))[0].problems:
         raise InputError(f"{args.rendered}: not the problems that {args.start} was trained on; give its own rows")
@@ -71,7 +72,7 @@ def compared(start: dict[str, Any], recipe: OnPolicyJob, teacher: str, code: str
 
     `base` and `base_digest` are those of the start: the student before any training.
     """
-    shared = {name: start[name] for name in ("base", "base_digest", "adapter")}
+    shared = {name: start[name] for name in SHARED}
     own = {"recipe": {**start["recipe"], "on_policy": recipe.content()}, "teacher": teacher, "code": code}
     training = start.get("identity", {}).get("training")
     return {**shared, **own, "start": {"training": training, **{name: start[name] for name in OF_START}}}

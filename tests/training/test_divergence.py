@@ -40,6 +40,24 @@ def test_a_diverged_training_stops_and_leaves_nothing(
     assert not output.with_name("manifest.json").exists()
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [{"lr": 5e-324}, {"lr": 1e-30}, {"lr": 5e-324, "lora": LORA}, {"schedule": "linear", "warmup_updates": 1},
+     {"lr": 1e-30, "optimizer": "sgd"}, {"lr": 1e-30, "precision": "bfloat16"}],
+    ids=str,
+)  # fmt: skip
+def test_a_training_that_changes_no_weight_leaves_nothing(
+    inputs: Path,  # noqa: F811
+    tmp_path: Path,
+    keys: dict[str, Any],
+) -> None:
+    output = tmp_path / "out/weights"
+    with pytest.raises(InputError, match=r"^update 1: no weight has changed, .* `lr` \(") as caught:
+        run(inputs, output, **{"warmup": 0, "schedule": "constant", "max_updates": 1, **keys})
+    assert "\n" not in str(caught.value)
+    assert not output.with_name("manifest.json").exists()
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_norm_that_is_no_number_stops(value: float) -> None:
     recipe = TrainJob(lr=1e-3)

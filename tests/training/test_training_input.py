@@ -3,14 +3,17 @@
 import importlib.util
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import train
 import train_on_policy
 from helpers import TOY, base_model
 from pydantic import ValidationError
+from safetensors.torch import save_file
 from test_train import inputs, options, run  # noqa: F401  # `inputs` is a fixture
 
 from distill import tables
@@ -158,6 +161,53 @@ def test_a_training_goes_on_from_the_last_whole_state(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-120/trainer_state.json").write_text('{"glo')
     assert last_state(tmp_path) == tmp_path / "checkpoint-16"
     assert not (tmp_path / "checkpoint-120").exists()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def turned(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "touch"),
+    [*[(name, touch) for name in ("model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt")
+       for touch in (cut, emptied, zeros)], ("optimizer.pt", turned)],
+)  # fmt: skip
+def test_a_state_that_is_torn_behind_its_last_file_is_not_taken_up(
+    tmp_path: Path, name: str, touch: Callable[[Path], None]
+) -> None:
+    for update in (2, 4):
+        folder = tmp_path / f"checkpoint-{update}"
+        folder.mkdir()
+        save_file({"weight": torch.ones(99)}, folder / "model.safetensors")
+        for other in ("optimizer.pt", "rng_state.pth", "scheduler.pt"):
+            torch.save({"step": torch.ones(999)}, folder / other)
+        (folder / "trainer_state.json").write_text(json.dumps({"global_step": update}))
+    assert last_state(tmp_path) == tmp_path / "checkpoint-4"
+    touch(tmp_path / "checkpoint-4" / name)
+    assert last_state(tmp_path) == tmp_path / "checkpoint-2"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
+@pytest.mark.parametrize("text", ["[]", '"a"', "null", "{}", '{"global_step": "8"}x', '{"global_step": 9}', "\udcff"])
+def test_a_state_whose_last_file_is_none_is_not_taken_up(tmp_path: Path, text: str) -> None:
+    (tmp_path / "checkpoint-8").mkdir()
+    (tmp_path / "checkpoint-8/trainer_state.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert last_state(tmp_path) is None
+    assert not (tmp_path / "checkpoint-8").exists()
 
 
 def altered(data: Path, folder: Path, **columns: list[Any]) -> Path:

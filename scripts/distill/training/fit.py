@@ -26,7 +26,7 @@ from distill.training.outcome import save
 from distill.training.rows import check_ids, check_rows
 from distill.training.state import last_state
 from distill.training.updates import plan_updates, split
-from distill.training.watch import Signals, Watch, check_weights
+from distill.training.watch import Signals, Watch, begun_from, check_moved, check_weights
 
 REMEDY = "train `lora`, take `optimizer: adafactor`, or more devices with `sharding: fsdp`"
 
@@ -83,6 +83,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
         watch = Watch(recipe, updates, held_out, on_update, signals)
         trainer = sft.build_trainer(model, rendered, updates, recipe, args, watch, tokenizer.pad_token_id, teacher)
         trainer.size.begin(trainer, job.at_most)
+        begun = begun_from(trainer.model)
         signals.begun = True
         busy.note("ready")
         with told(trainer, recipe.optimizer, REMEDY):
@@ -90,6 +91,7 @@ def _train(job: Fit, signals: Signals) -> tuple[Any, Any]:
         watch.check_whole(trainer.state.global_step)
     execution.log()
     check_weights(trainer.model, trainer.state.global_step)
+    check_moved(trainer.model, begun, trainer.state.global_step, recipe)
     return trainer, tokenizer
 
 

@@ -35,7 +35,7 @@ from distill.training.prompts import fine_tuning, plan_updates, prompts
 from distill.training.rows import check_ids, check_prompts, check_rows
 from distill.training.state import last_state
 from distill.training.updates import split
-from distill.training.watch import Signals, Watch, check_weights
+from distill.training.watch import Signals, Watch, begun_from, check_moved, check_weights
 
 REMEDY = "start from adapters (`lora`), or give the job more memory: the teacher is in it, too"
 
@@ -166,6 +166,7 @@ def _train(job: OnPolicyFit, signals: Signals) -> tuple[Any, Any]:
     check_head(student, job.start)
     trainer = build_trainer(student, teacher, tokenizer, shown, args, recipe.micro_batch)
     trainer.size.begin(trainer, job.at_most)
+    begun = begun_from(trainer.model)
     saved = last_state(job.state)
     done = int(saved.name.split("-")[1]) if saved else 0
     reported = Progress(len(updates), unit="updates", desc="train_on_policy", done=done) if rank == 0 else nullcontext()
@@ -180,6 +181,7 @@ def _train(job: OnPolicyFit, signals: Signals) -> tuple[Any, Any]:
         watch.check_whole(trainer.state.global_step)
     execution.log()
     check_weights(trainer.model, trainer.state.global_step)
+    check_moved(trainer.model, begun, trainer.state.global_step, recipe)
     return trainer, tokenizer
 
 

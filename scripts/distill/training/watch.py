@@ -20,6 +20,7 @@ from distill.training.updates import Update
 SPIKE, SPIKE_WINDOW = 3.0, 20  # times the median loss, of so many updates before
 SAVED_SHARE = 0.05  # of the time goes into saved states at most
 FIRST_SAVE = 30.0  # seconds before the first state is saved, whose cost is not known yet
+COMPARED = 256  # numbers of each weight
 HELD_OUT_TIMES = 10  # the held-out loss is taken so often, and at the end
 # Dense bfloat16 FLOP/s without sparsity, by what the GPU's name holds, the first that it holds; NVIDIA's data sheets.
 PEAK_FLOPS = {"H200": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12,
@@ -210,6 +211,28 @@ def check_weights(model: Any, update: int) -> None:
             raise InputError(
                 f"update {update}: {name} holds numbers that are not finite, so the training has diverged; lower `lr`"
             )
+
+
+def begun_from(model: Any) -> dict[str, Any]:
+    """Return the first numbers of each weight that is trained, to be compared at the end (`check_moved`)."""
+    return {
+        name: (weight.to_local() if hasattr(weight, "to_local") else weight).detach().flatten()[:COMPARED].cpu().clone()
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+
+
+def check_moved(model: Any, before: dict[str, Any], update: int, recipe: Any) -> None:
+    """Raise InputError when no weight is another than before the training, as far as they can be compared."""
+    import torch
+
+    after = begun_from(model)
+    pairs = [(before[name], now) for name, now in after.items() if name in before and len(now) == len(before[name])]
+    if update and any(len(now) for _, now in pairs) and all(torch.equal(*pair) for pair in pairs):
+        raise InputError(
+            f"update {update}: no weight has changed, so the student was taught nothing; `lr` ({recipe.lr}) is too "
+            "small, or there are no updates after the warm-up (`warmup`)"
+        )
 
 
 def spikes(losses: list[float]) -> int:
