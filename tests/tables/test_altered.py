@@ -114,7 +114,9 @@ DRAW = "verdicts/c/teachers/long/sampled/draw-{}/00-of-02"
 MODEL = "models/s/t/{}/seed-{}"
 PLACES = [(DRAW.format(0), DRAW.format(1)), (DRAW.format(0), DRAW.format(0).replace("long", "short")),
           (DRAW.format(1), DRAW.format(1).replace("00-of", "01-of")), (MODEL.format("d", 1), MODEL.format("d", 2)),
-          (MODEL.format("d", 1), MODEL.format("e", 1)), ("models/s/base", "models/z/base")]  # fmt: skip
+          (MODEL.format("d", 1), MODEL.format("e", 1)), ("models/s/base", "models/z/base"),
+          ("scores/b/students/s/base/greedy", "scores/b/students/z/base/greedy"),
+          ("scores/b/students/s/t/d/seed-1/greedy", "scores/b/students/s/t/d/seed-2/greedy")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("own", "other"), PLACES, ids=str)
