@@ -238,6 +238,43 @@ def test_a_server_that_repeats_the_key_shows_it_to_nobody(
     assert KEY not in shown + job.files() + caplog.text
 
 
+ABOUT = [
+    ({"data": [{"id": 5}, {"id": "a"}, {"id": MODEL, "owned_by": {"a": 1}}]}, {"version": {"a": 1}}, ""),
+    ({"data": [{"id": MODEL, "owned_by": 3}]}, {"version": [1]}, ""),
+    (
+        {"data": [{"id": MODEL, "owned_by": f"x\n{KEY}"}, {"id": "\x1b[31m"}]},
+        {"version": f"1\t{KEY}\x1b"},
+        "x *** 1 ***",
+    ),
+]
+
+
+@pytest.mark.parametrize(("models", "version", "told"), ABOUT, ids=["numbers", "kinds", "key"])
+def test_what_a_server_says_of_itself_is_text_without_the_key(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, models: Any, version: Any, told: str
+) -> None:
+    monkeypatch.setenv("A_KEY", KEY)
+    limits = endpoint.Limits(concurrency=1, timeout_seconds=5, attempts=1, key_variable="A_KEY")
+    asked = endpoint.Endpoint(server.url, limits, lambda body: read_reply(body, {}))
+    server.always = lambda handler: handler.send(200, json.dumps(version if "version" in handler.path else models))
+    known = asked.models()
+    assert MODEL in known
+    assert all(isinstance(name, str) and name.isprintable() for name in known)
+    assert f"{known[MODEL]} {asked.version()}".strip() == told
+
+
+def test_a_redirect_that_repeats_the_key_is_one_line_without_it(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", KEY)
+    sent = faults.status(302, "moved", Location=f"https://login/?token={KEY}&a=\x1b[31m{'b' * 999}")
+    server.always = lambda handler: handler.send(404, "{}") if handler.command == "GET" else sent(handler)
+    with pytest.raises(InputError, match=r"sends elsewhere \(https://login/\?token=\*\*\*&a= \[31mb+\)") as caught:
+        Job(tmp_path, server, 4, key_variable="A_KEY").run()
+    assert KEY not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 SECRETS = [
     {"url": f"http://me:{KEY[:7]}@host/v1"},
     {"url": f"http://{KEY[:7]}@host/v1"},

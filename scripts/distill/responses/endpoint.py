@@ -85,7 +85,8 @@ class Endpoint:
         if response.status_code in (401, 403):
             raise self._fatal(response)
         with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return {m["id"]: str(m.get("owned_by", "")) for m in response.json()["data"]}
+            models = {m["id"]: m.get("owned_by", "") for m in response.json()["data"]}
+            return {n: self._told(owner) for n, owner in models.items() if isinstance(n, str) and n.isprintable()}
         return {}
 
     def version(self) -> str:
@@ -94,8 +95,12 @@ class Endpoint:
 
         root = self._url.removesuffix("/v1")
         with suppress(httpx2.RequestError, ValueError, LookupError, TypeError, RecursionError):
-            return str(httpx2.get(f"{root}/version", headers=self._headers(), timeout=5).json()["version"])
+            return self._told(httpx2.get(f"{root}/version", headers=self._headers(), timeout=5).json()["version"])
         return ""
+
+    def _told(self, text: Any) -> str:
+        """Return what a server says of itself, for a column and the provenance; '' where it is no text."""
+        return masked(_shown(text), self._key) if isinstance(text, str) else ""
 
     def ask_all(self, bodies: Sequence[Body]) -> Iterator[tuple[int, Reply | Refusal]]:
         """Yield (index, reply or refusal) as answers come, each body once.
@@ -278,8 +283,8 @@ class Endpoint:
             402: "the account has no credit",
             404: "is the model's name one of the server's, and does the URL end as its documentation says (`/v1`)?",
             429: "the account has no credit",
-        }.get(code, f"it sends elsewhere ({response.headers.get('Location')}); give the final URL")
-        return InputError(f"{self._url}: {masked(_message(response), self._key)}; {advice}")
+        }.get(code, f"it sends elsewhere ({_shown(response.headers.get('Location', 'nowhere'))}); give the final URL")
+        return InputError(masked(f"{self._url}: {_message(response)}; {advice}", self._key))
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:
@@ -292,8 +297,12 @@ def _message(response: "httpx2.Response") -> str:
     with suppress(ValueError, LookupError, TypeError, RecursionError):
         data = response.json()
         text = data["error"]["message"] if isinstance(data["error"], dict) else data.get("message") or data["error"]
-    shown = "".join(sign if sign.isprintable() else " " for sign in str(text))  # a terminal obeys control signs
-    return f"HTTP {response.status_code} {' '.join(shown.split())[:300]}".strip()
+    return f"HTTP {response.status_code} {_shown(str(text))}".strip()
+
+
+def _shown(text: str) -> str:
+    """Return a server's text as one line is shown of it: a terminal obeys control signs."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:300]
 
 
 class _LaterError(Exception):

@@ -70,6 +70,9 @@ def outcome(output: Path, plan: dict[str, Any]) -> dict[str, Any]:
     if differs := {name: (plan[name], value) for name, value in ran.items() if plan.get(name, value) != value}:
         raise RuntimeError(f"{output}: planned against ran: {differs}")
     last = log["loss"][-10:]
+    if (end := sum(last) / len(last)) > log["loss"][0]:
+        logging.info("%s: the loss ends at %.3f, above the %.3f of the first update: it got worse; lower `lr`?",
+                     output, end, log["loss"][0])  # fmt: skip
     held_out = [loss for loss in log["held_out_loss"] if loss is not None]
     return {
         "kind": "trained",

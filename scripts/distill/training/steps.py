@@ -192,6 +192,11 @@ def _check_isolation(model: Any, tokens: Tokens) -> None:
             for part in ids[0].split([len(first), len(second)])
         ]
     model.train(was_training)
+    if not all(bool(torch.isfinite(logits).all()) for logits in alone):
+        raise InputError(
+            f"the numbers of a {type(model).__name__} overflow before any training: its logits are not finite; get the "
+            "weights anew, or other ones"
+        )
     pairs = list(zip((before, after), alone, strict=True))
     moved = max(float((one - other).abs().max()) for one, other in pairs)
     if not all(torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE) for one, other in pairs):
