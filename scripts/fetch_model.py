@@ -7,7 +7,6 @@ Run as: python scripts/fetch_model.py --recipe JSON --output results/models/base
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from distill.config.lineage import identity
 from distill.config.recipes import ModelRecipe, canonical_json
 from distill.models.finite import check_finite
 from distill.models.hub import snapshot
-from distill.models.trial import check_template
+from distill.models.trial import check_template, tokenizer_config
 from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, text_digest
 from distill.runtime.record import Record
@@ -38,8 +37,7 @@ def check_folder(folder: Path, has_template: bool) -> None:
 def _folder_has_template(folder: Path) -> bool:
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
-    config = folder / "tokenizer_config.json"
-    return config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
+    return bool(tokenizer_config(folder).get("chat_template"))
 
 
 def read_template(path: Path) -> str:

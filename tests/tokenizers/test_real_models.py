@@ -17,7 +17,7 @@ from families import FAMILIES, Family, folder_of, load
 from helpers import PROMPTS, base_model, problems_table, recipe
 
 from distill import tables
-from distill.runtime.errors import InputError
+from distill.models.tokenizer_files import read_tokenizer
 from distill.runtime.files import read_json, write_json
 
 THINKING = ("Qwen3", "QwQ", "DeepSeek-R1-Distill")  # what comes after a token is the same wherever it stands
@@ -102,12 +102,20 @@ def test_a_family_learns_an_answer_and_gives_it(name: str, tmp_path: Path) -> No
     assert found == [(response, "stop")] * 2
 
 
-def test_files_that_transformers_rebuilds_wrongly_are_refused_with_a_remedy_that_helps(tmp_path: Path) -> None:
-    """Of a model of Llama's architecture it rebuilds DeepSeek's tokenizer as Llama's, which has no spaces."""
+@pytest.mark.parametrize("name", ["deepseek_v3", "llama3_1", "llama2", "gemma3", "smollm2"])
+def test_files_that_transformers_rebuilds_wrongly_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
+    """Of a model of Llama it rebuilds DeepSeek's tokenizer without spaces; of one of Qwen, most with other tokens."""
+    from tokenizers import Tokenizer
+
+    text = "7 is  1234 \u65e5\u672c"
+    wanted = Tokenizer.from_file(str(folder_of(name) / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    for kind in ("llama", "qwen2"):
+        shutil.copytree(folder_of(name), tmp_path / kind)
+        write_json(tmp_path / kind / "config.json", {"model_type": kind})
+        tokenizer = read_tokenizer(str(tmp_path / kind), {}, tmp_path / kind)
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == wanted
+
+
+def test_such_a_tokenizer_carries_rows(tmp_path: Path) -> None:
     family = replace(FAMILIES["DeepSeek-V3"], architecture="llama")
-    base = tiny_model(tmp_path, family)
-    with pytest.raises(InputError, match=r'3 of them: lost_by_tokenizer .*set `"tokenizer_class": "PreTrainedToken'):
-        rendered(tmp_path, base, family, "7 is")
-    path = tmp_path / "own/tokenizer_config.json"
-    write_json(path, {**read_json(path), "tokenizer_class": "PreTrainedTokenizerFast"})
-    assert rendered(tmp_path, base_model(tmp_path / "again", tmp_path / "own"), family, "7 is").is_file()
+    assert rendered(tmp_path, tiny_model(tmp_path, family), family, "7 is").is_file()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill.models.tokenizer_files import read_tokenizer
 from distill.runtime.errors import InputError, first_line
 from distill.runtime.files import file_digest, read_json, text_digest
 
@@ -190,21 +191,16 @@ def load_tokenizer(folder: Path) -> Any:
 
     Raises InputError when the files cannot be read or there is no chat template.
     """
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers import AutoTokenizer
-
     at = origin(folder)
     _check_tokenizer(folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(at.location, padding_side="left", **at.where)
-    except (OSError, ValueError, StrictDataclassError) as error:
-        raise InputError(f"{at.location}: its tokenizer cannot be loaded ({_one_line(error)})") from None
+    tokenizer = read_tokenizer(at.location, at.where, Path(at.folder()))
     if at.chat_template is not None:
         tokenizer.chat_template = at.chat_template
     if not tokenizer.chat_template:
         raise InputError(f"{at.location}: the model has no chat template; name one under `model.chat_template`")
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        stops = stop_ids(tokenizer, load_generation_config(folder))
+        tokenizer.pad_token_id = stops[0] if tokenizer.eos_token_id is None else tokenizer.eos_token_id
     return tokenizer
 
 
@@ -263,19 +259,36 @@ def check_text_only(at: Origin) -> None:
 
 
 def stop_ids(tokenizer: Any, generation_config: Any = None) -> list[int]:
-    """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's."""
-    ids = [tokenizer.eos_token_id]
-    extra = getattr(generation_config, "eos_token_id", None)
-    ids += extra if isinstance(extra, list) else [extra]
-    return sorted({i for i in ids if i is not None})
+    """Return the ids of the tokens that end a response: the tokenizer's EOS and the generation config's.
+
+    Raises InputError where there are none, or one is no token.
+    """
+    ids = getattr(generation_config, "eos_token_id", None)
+    ids = [*(ids if isinstance(ids, list) else [ids]), tokenizer.eos_token_id]
+    known = {*tokenizer.get_vocab().values()}
+    if wrong := [i for i in ids if i is not None and (type(i) is not int or i not in known)]:
+        raise InputError(
+            f"{tokenizer.name_or_path}: `eos_token_id` of generation_config.json has {wrong[0]!r}, which is no token "
+            "of its tokenizer; name the tokens there that end a response"
+        )
+    if not (found := sorted({i for i in ids if i is not None})):
+        raise InputError(
+            f"{tokenizer.name_or_path}: neither its tokenizer nor a generation_config.json names a token that ends a "
+            "response; name one as `eos_token` of tokenizer_config.json"
+        )
+    return found
 
 
 def load_generation_config(folder: Path) -> Any:
-    """Load the generation config of a model folder, or None when the model has none."""
+    """Load the generation config of a model folder, or None when the model has none. Raises InputError for no JSON."""
     from transformers import GenerationConfig
 
     at = origin(folder)
+    if not (path := Path(at.folder()) / "generation_config.json").is_file():
+        return None
+    if not isinstance(read_json(path), dict):
+        raise InputError(f"{path}: not a mapping; get the file anew, or take it away")
     try:
         return GenerationConfig.from_pretrained(at.location, **at.where)
-    except OSError:
-        return None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be taken ({_one_line(error)}); get the file anew, or take it away") from None

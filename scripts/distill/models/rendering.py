@@ -64,8 +64,8 @@ REMEDIES = {
     "`model.chat_template`",
     Unrenderable.MERGED_SEAM: "name a template whose generation prompt ends with a special token or a newline under "
     "`model.chat_template`",
-    Unrenderable.LOST_BY_TOKENIZER: "the installed transformers may rebuild the tokenizer differently: set "
-    '`"tokenizer_class": "PreTrainedTokenizerFast"` in the model\'s tokenizer_config.json',
+    Unrenderable.LOST_BY_TOKENIZER: "the tokenizer writes them otherwise: leave out texts with such signs, or raise "
+    "`max_unrenderable`",
 }
 
 

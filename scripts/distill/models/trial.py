@@ -24,7 +24,7 @@ _ADDRESS = re.compile(r"<[A-Za-z_][^<>\n]* at 0x[0-9a-f]+>")  # of a function or
 
 def check_template(folder: Path, source: str | None) -> None:
     """Raise InputError where the template of a model folder (`source`, else its own) changes what a user says."""
-    config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+    config = tokenizer_config(folder)
     source = source or _own_source(folder, config)
     if source is None:
         return
@@ -53,6 +53,15 @@ def check_written(who: str, text: str, what: str, said: str) -> None:
         raise InputError(f"{who} writes half of a character (a lone surrogate), which has no tokens; {REMEDY}")
 
 
+def tokenizer_config(folder: Path) -> dict[str, Any]:
+    """Return the tokenizer_config.json of a model folder, nothing where it has none. Raises InputError."""
+    path = folder / "tokenizer_config.json"
+    config = read_json(path) if path.is_file() else {}
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: not a mapping; get the file anew")
+    return config
+
+
 def _own_source(folder: Path, config: Mapping[str, Any]) -> str | None:
     """Return the template that a model folder has, None where it is in a form of its own."""
     if (folder / "chat_template.jinja").is_file():
@@ -62,7 +71,8 @@ def _own_source(folder: Path, config: Mapping[str, Any]) -> str | None:
             return None
     source = config.get("chat_template")
     if isinstance(source, list):
-        source = next((one.get("template") for one in source if one.get("name") == "default"), None)
+        named = [one for one in source if isinstance(one, dict)]
+        source = next((one.get("template") for one in named if one.get("name") == "default"), None)
     return source if isinstance(source, str) else None
 
 
