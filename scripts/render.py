@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     train = tables.read(args.dataset, tables.TRAIN)
     tokenizer = load_tokenizer(args.model)
     stops = stop_ids(tokenizer, load_generation_config(args.model))
-    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags, recipe.system)
     renderer = Renderer(template, stops, Prompt(args.prompt, recipe.system))
     renderer.check()
     check_prompt(template, renderer.prompt)

@@ -31,10 +31,12 @@ WRONG = {
     "{{ problem|nope": "no Jinja template",
     "{{ question }}\n{{ problem }}": "line 1: 'question' is not known; a prompt is given 'problem'",
     "{{ problem }}{{ gold }}": "'gold' is not known",
+    "{{ " + "-" * 3000 + "1 }}{{ problem }}": "nested too deep",
+    "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}{{ problem }}": "nested too deep",
 }
 
 
-@pytest.mark.parametrize(("text", "message"), WRONG.items(), ids=WRONG)
+@pytest.mark.parametrize(("text", "message"), WRONG.items(), ids=[text[:40] for text in WRONG])
 def test_a_prompt_that_is_none_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "bad.jinja").write_text(text)
     (line,) = prompt_mistakes(tmp_path / "bad.jinja", ["problem"])

@@ -45,6 +45,12 @@ from distill.runtime.errors import InputError
         ("{{ problem }}{{ [1]|random }}", "random"),
         ("{{ problem", "unexpected|expected"),
         ("{% for %}{{ problem }}", "Expected"),
+        (
+            "{% set c = cycler(1, 2) %}{{ c }}{{ problem }}",
+            "writes <jinja2.utils.Cycler object at .*call it",
+        ),
+        ("{% set f = problem.upper %}{{ f }}{{ problem }}", "writes <built-in method upper"),
+        ("{% set g = problem|map('upper') %}{{ problem }}{{ g }}", "writes <generator object"),
     ],
 )
 def test_a_bad_prompt_costs_one_line(tmp_path: Path, text: str, fault: str) -> None:
@@ -54,6 +60,12 @@ def test_a_bad_prompt_costs_one_line(tmp_path: Path, text: str, fault: str) -> N
         Prompt(path)
     assert str(raised.value).startswith(f"{path}: ")
     assert "\n" not in str(raised.value)
+
+
+def test_a_problem_may_speak_of_an_object_s_address(tmp_path: Path) -> None:
+    (tmp_path / "own.jinja").write_text("{{ problem }}")
+    problem = "What does <function f at 0x7f936fe87850> stand for?"
+    assert Prompt(tmp_path / "own.jinja").messages(problem)[0]["content"] == problem
 
 
 def test_files_that_are_no_prompt(tmp_path: Path) -> None:

@@ -225,6 +225,12 @@ def test_an_opened_think_is_seen(tokenizer: Any, end: str, opened: str) -> None:
             template.prefix("")
 
 
+def test_words_about_thinking_that_a_template_adds_to_the_user_s_turn_open_none(tokenizer: Any) -> None:
+    told = TURN.replace("{{ m.content }}", "{{ m.content }} Begin with <think>.<|end|>")
+    assert ChatTemplate(with_template(tokenizer, told + "{% endif %}")).opened == ""
+    assert ChatTemplate(with_template(tokenizer, told + "<think>\n{% endif %}")).opened == "<think>\n"
+
+
 def test_an_opened_think_in_the_recipe_s_own_tags(tokenizer: Any) -> None:
     source = with_template(tokenizer, TURN + "<begin>{% endif %}")
     assert ChatTemplate(source, think_tags=("<begin>", "<end>")).opened == "<begin>"

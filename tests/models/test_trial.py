@@ -24,6 +24,7 @@ CHANGED = {
     "one space": (WHOLE.replace("m.content", "m.content.split()|join(' ')"), "changes what the user says"),
     "a function": ("{{ messages[0].items }}" + WHOLE, "writes <built-in method items"),
     "a generator": ("{{ messages|map(attribute='role') }}" + WHOLE, "writes <generator object"),
+    "a byte order mark": ("\ufeff" + WHOLE, "writes a byte order mark"),
     "half a character": ('{{ "\\ud800" }}' + WHOLE, "half of a character"),
 }
 # What fails or leaves all out is told by who runs it, with the arguments of its recipe.
@@ -86,3 +87,35 @@ def test_a_system_text_that_the_template_leaves_out_is_refused() -> None:
                 check_prompt(template, prompt)
         else:
             check_prompt(template, prompt)
+
+
+def tokenizer(source: str) -> Any:
+    from transformers import AutoTokenizer
+
+    found = AutoTokenizer.from_pretrained(REPOSITORY / "resources/toy/base-xs")
+    found.chat_template = source
+    return found
+
+
+SWITCHED = (
+    "{% set ns = namespace(quiet=false) %}{% for m in messages %}{% if '/no_think' in m.content %}"
+    "{% set ns.quiet = true %}{% endif %}{% endfor %}"
+    + WHOLE.replace("<|assistant|>", "<|assistant|>{{ '' if ns.quiet else '<think>\n' }}")
+)
+
+
+def test_what_the_system_says_decides_whether_a_think_is_opened(tmp_path: Path) -> None:
+    for system, opened in ((None, "<think>\n"), ("/no_think", ""), ("Be brief.", "<think>\n")):
+        template = ChatTemplate(tokenizer(SWITCHED), system=system)
+        assert template.opened == opened
+        check_prompt(template, Prompt(PROMPTS / "plain.jinja", system))
+    (tmp_path / "quiet.jinja").write_text("{{ problem }} /no_think")
+    with pytest.raises(InputError, match=r"begins a response with '' after this prompt, and with '<think>.n' after"):
+        check_prompt(ChatTemplate(tokenizer(SWITCHED)), Prompt(tmp_path / "quiet.jinja"))
+
+
+def test_a_template_that_wants_a_system_text_is_tried_with_the_recipe_s() -> None:
+    wanting = "{% if messages[0].role != 'system' %}{{ raise_exception('say who it is') }}{% endif %}" + WHOLE
+    assert ChatTemplate(tokenizer(wanting), system="Be brief.").opened == ""
+    with pytest.raises(InputError, match="say who it is"):
+        ChatTemplate(tokenizer(wanting))

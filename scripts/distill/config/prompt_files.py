@@ -39,6 +39,9 @@ def prompt_mistakes(path: Path, known: Collection[str]) -> Iterator[str]:
     except TemplateError as error:
         yield f"{path}: line {getattr(error, 'lineno', None) or 1}: no Jinja template ({error.message})"
         return
+    except RecursionError:
+        yield f"{path}: no Jinja template (its brackets or signs are nested too deep)"
+        return
     yield from (f"{path}: line {line}: {problem}" for line, problem in _mistakes(tree, set(known)))
 
 

@@ -208,7 +208,7 @@ class References:
         folder = self._root / "prompts" / "judges"
         try:
             names = read_names(Environment().parse((folder / f"{prompt}.jinja").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TemplateError):
+        except (OSError, ValueError, TemplateError, RecursionError):
             return  # it is not there, or no template: told where prompts are checked, or by the judge
         if "gold" in names:
             why = f"{prompt!r} shows a `gold`, and {corpus!r} has no gold answers; take a template without"

@@ -1,5 +1,6 @@
 """Prompts: what a model is shown of a problem, and what a judge is shown of an answer."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,16 +12,21 @@ from distill.runtime.errors import InputError
 _MARK = "Aa {name} <b>&amp;\"'</b>  {{{{ $\\\\frac{{1}}{{2}}$ }}}}\n\n\t\u00e9\u6570 zZ"
 # What is tried is long, in one line and then in lines, for a template that cuts or wraps texts.
 _TRIAL = _MARK.replace("\n", " ") * 2000 + _MARK * 2000
+ADDRESS = re.compile(r"<[A-Za-z_][^<>\n]* at 0x[0-9a-f]+>")  # of a function or generator that is written as text
 
 
 class PromptTemplate:
     """A template of `config/prompts/` (Jinja) with its variables, each of which stands unchanged in what it writes."""
 
     def __init__(self, path: Path, names: Sequence[str]):
-        """Read the file and try it. Raises InputError when it fails, or leaves out or changes a variable."""
+        """Read the file and try it. Raises InputError when it fails, changes a variable, or writes what is no text."""
         self._path, self._names = Path(path), tuple(names)
         self._source = _read(self._path)
-        self.render({name: _TRIAL.format(name=name) for name in names})
+        if found := ADDRESS.search(self.render({name: _TRIAL.format(name=name) for name in names})):
+            raise InputError(
+                f"{self._path}: the prompt writes {found[0][:60]}, which is no text and another at each start; call "
+                "it, or make a list of it"
+            )
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for a value of each variable. Raises InputError when one is left out or changed."""

@@ -12,23 +12,19 @@ is the last token; what a template writes after it is left out.
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from distill.models.marks import THINK_TAG, Marks, any_of
 from distill.models.prompts import Prompt
 from distill.models.templates import ChatTemplate
 from distill.models.thinking import after_think
 from distill.runtime.errors import InputError
 
 SHOWN = 60  # characters of a text that a message quotes
-THINK_TAG = re.compile(r"\s*(</?think>)\s*")
 _SPACE = re.compile(r"\s*")
-# How templates mark turns, whether or not the tokenizer has a token for the mark.
-_MARK_LIKE = re.compile(r"\W.*\w.*\W", re.DOTALL)  # tokenizers have words, digits and white space as added tokens, too
-_MARK = re.compile(r"<\|[^|<>\s]+\|>|<\uff5c[^\uff5c<>\s]+\uff5c>|</?[a-z]+_of_[a-z]+>|\[/?[A-Z][A-Z_]+\]|<</?SYS>>")
 
 
 class Unrenderable(StrEnum):
@@ -181,33 +177,15 @@ class Renderer:
 
     @cached_property
     def _stop(self) -> re.Pattern[str]:
-        return _any_of(self.tokenizer.convert_ids_to_tokens(self.stops))
+        return any_of(self.tokenizer.convert_ids_to_tokens(self.stops))
 
     @cached_property
-    def _controls(self) -> tuple[re.Pattern[str], frozenset[int]]:
-        """Return what must not be spelled in a text: special tokens, stop tokens, and all that the template writes."""
-        source = self.tokenizer.get_chat_template()
-        tokens = {
-            token.content
-            for token in self.tokenizer.added_tokens_decoder.values()
-            if token.special or (_MARK_LIKE.fullmatch(token.content) and token.content in source)
-        }
-        marks = {*tokens, *_MARK.findall(source), *self.tokenizer.convert_ids_to_tokens(self.stops)}
-        marks = {m for m in marks if not THINK_TAG.fullmatch(m)}  # special in some tokenizers
-        ids = {*self.tokenizer.convert_tokens_to_ids(sorted(marks))}
-        return _any_of(marks), frozenset(ids - {self.tokenizer.unk_token_id, None})
+    def _marks(self) -> Marks:
+        return Marks(self.tokenizer, self.stops)
 
     def _control(self, text: str) -> str | None:
-        """Return the first token of turns that a text spells, or is tokenised to; None without one."""
-        pattern, ids = self._controls
-        if spelled := pattern.search(text):
-            return spelled[0]
-        token = next((i for i in self._ids(text) if i in ids), None)
-        return None if token is None else self.tokenizer.convert_ids_to_tokens(token)
-
-
-def _any_of(marks: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, sorted(marks, key=lambda m: (-len(m), m)))))
+        """Return the first mark of turns that a text spells, or is tokenised to; None without one."""
+        return self._marks.first(text)
 
 
 def _canonical(text: str) -> str:

@@ -4,8 +4,10 @@ The template runs in the sandbox of `distill.models.sandbox`; tests hold that it
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
+from distill.models.marks import Marks
 from distill.models.sandbox import SANDBOX
 from distill.models.thinking import PRESETS, frames_of, tags_of
 from distill.runtime.errors import InputError, first_line
@@ -29,8 +31,9 @@ class ChatTemplate:
         args: dict[str, Any] | None = None,
         date: str | None = None,
         think_tags: str | Sequence[str] = "think",
+        system: str | None = None,
     ):
-        """Try the template on a short conversation.
+        """Try the template on a short conversation, with the system text of the recipe.
 
         Raises InputError when it fails, leaves the user's text out, or does not read an argument or the clock that the
         recipe gives it.
@@ -39,7 +42,9 @@ class ChatTemplate:
         self._source = _source(tokenizer)
         self._special = dict(tokenizer.special_tokens_map)
         self._check_arguments()
-        self.opened = self._opened(tags_of(think_tags))
+        self._tags = tags_of(think_tags)
+        self._probe = PROBE if system is None else [{"role": "system", "content": system}, *PROBE]
+        self.opened = self.opened_by(self._probe)
         self._hidden = self._hidden_ids(think_tags)
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
@@ -59,6 +64,36 @@ class ChatTemplate:
         """Return the token ids of `conversation_text`."""
         return self._ids(self.conversation_text(messages, response))
 
+    def opened_by(self, messages: Sequence[Message]) -> str:
+        """Return the think that the prompt of a conversation has opened and not closed; it may go by its texts.
+
+        Raises InputError when the template fails, or leaves out what is said last.
+        """
+        whole, said = self.prompt_text(messages), messages[-1]["content"].strip()
+        place = whole.rfind(said)
+        if place < 0:
+            raise InputError(
+                f"{self.tokenizer.name_or_path}: the chat template leaves out what the user says (it may want a list "
+                "of parts, as those of models that see do); name one that writes `message.content` under "
+                "`model.chat_template`"
+            )
+        tail = whole[place + len(said) :]
+        for start, end in (self._tags, *PRESETS.values()):
+            place = tail.rfind(start)
+            if place >= 0 and end not in tail[place:] and not self._is_of_user(messages, whole, tail[place:]):
+                return tail[place:]
+        return ""
+
+    def _is_of_user(self, messages: Sequence[Message], whole: str, tail: str) -> bool:
+        """Whether the end of a prompt begins in the user's turn, to which a template may add words about thinking."""
+        turns = self._render(messages, add_generation_prompt=False)[0]
+        return turns != whole and whole.startswith(turns) and len(whole) - len(tail) < len(turns)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Return the marks of turns, which no text of a conversation may spell."""
+        return Marks(self.tokenizer)
+
     def prefix(self, response_prefix: str | None) -> str:
         """Return what the template has begun the response with; the recipe's own word for it, if any, must agree.
 
@@ -67,7 +102,9 @@ class ChatTemplate:
         if response_prefix is None:
             return self.opened
         text = response_prefix.strip()
-        agrees = text == self.opened.strip() or (not self.opened and self.prompt_text(PROBE).rstrip().endswith(text))
+        agrees = text == self.opened.strip() or (
+            not self.opened and self.prompt_text(self._probe).rstrip().endswith(text)
+        )
         if not agrees:
             raise InputError(
                 f"{self.tokenizer.name_or_path}: `response_prefix: {response_prefix!r}`, but the chat template begins "
@@ -113,21 +150,6 @@ class ChatTemplate:
     def _source_names(self) -> str:
         """Return the template in a block that is never run, so that only its names are read."""
         return "{% if false %}" + self._source + "{% endif %}"
-
-    def _opened(self, tags: tuple[str, str]) -> str:
-        """Return the think that the prompt has opened and not closed."""
-        _, written, tail = self.prompt_text(PROBE).rpartition(PROBE[0]["content"])
-        if not written:
-            raise InputError(
-                f"{self.tokenizer.name_or_path}: the chat template leaves out what the user says (it may want a list "
-                "of parts, as those of models that see do); name one that writes `message.content` under "
-                "`model.chat_template`"
-            )
-        for start, end in (tags, *PRESETS.values()):
-            place = tail.rfind(start)
-            if place >= 0 and end not in tail[place:]:
-                return tail[place:]
-        return ""
 
 
 def _source(tokenizer: Any) -> str:

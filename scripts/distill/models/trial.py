@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.models.prompts import Prompt
+from distill.models.prompts import ADDRESS, Prompt
 from distill.models.sandbox import SANDBOX
 from distill.models.templates import PROBE, ChatTemplate
 from distill.runtime.errors import InputError
@@ -19,7 +19,6 @@ from distill.runtime.files import read_json
 REMEDY = "name a template that writes `message.content` unchanged under `model.chat_template`"
 # Letters of both cases, marks of HTML, LaTeX and Jinja, white space; long, for a template that cuts texts.
 TRIAL = "Aa <b>&amp;\"'</b>  {{ $\\frac{1}{2}$ }} **1,000**\n\n\t\u00e9\u6570 zZ.\n" * 500 + "end"
-_ADDRESS = re.compile(r"<[A-Za-z_][^<>\n]* at 0x[0-9a-f]+>")  # of a function or generator that is written as text
 
 
 def check_template(folder: Path, source: str | None) -> None:
@@ -41,14 +40,23 @@ def check_prompt(template: ChatTemplate, prompt: Prompt) -> None:
     text, who = template.prompt_text(messages), f"{template.tokenizer.name_or_path}: the chat template"
     for message in messages:
         check_written(who, text, f"what the {message['role']} says", message["content"])
+    if (opened := template.opened_by(messages)) != template.opened:
+        raise InputError(
+            f"{who} begins a response with {opened!r} after this prompt, and with {template.opened!r} after others; "
+            "say in `system` or `template_args` what tells it so"
+        )
 
 
 def check_written(who: str, text: str, what: str, said: str) -> None:
     """Raise InputError unless a conversation has what is said in it, and nothing that is another at each start."""
     if said.strip() not in text:
         raise InputError(f"{who} leaves out or changes {what}; {REMEDY}")
-    if found := _ADDRESS.search(text):
+    if found := ADDRESS.search(text):
         raise InputError(f"{who} writes {found[0][:60]}, which is no text and another at each start; {REMEDY}")
+    if "\ufeff" in text:
+        raise InputError(
+            f"{who} writes a byte order mark, which is not seen and stands in each text; take it out of it"
+        )
     if re.search("[\ud800-\udfff]", text):
         raise InputError(f"{who} writes half of a character (a lone surrogate), which has no tokens; {REMEDY}")
 

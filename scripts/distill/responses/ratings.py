@@ -158,7 +158,7 @@ def arguments(doc: str, argv: list[str] | None, extra: Sequence[str] = (), requi
 def open_renderer(model: Path, prompt: Path, recipe: LoglikelihoodJob) -> Renderer:
     """Return how a model's template writes rows. Raises InputError where it or the prompt can carry none."""
     tokenizer = load_tokenizer(model)
-    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags)
+    template = ChatTemplate(tokenizer, recipe.template_args, recipe.date, recipe.think_tags, recipe.system)
     renderer = Renderer(template, stop_ids(tokenizer, load_generation_config(model)), Prompt(prompt, recipe.system))
     renderer.check()
     return renderer

@@ -176,6 +176,7 @@ def templating(*probes: Any, **base: Any) -> dict[str, Any]:
 def by_template(recipe: Templating) -> Any:
     """What the job's template writes, of a model whose template writes the date, reads an argument, and thinks."""
     from distill.models.folders import load_tokenizer
+    from distill.models.templates import ChatTemplate
     from distill.responses.engines import load_template
 
     tokenizer = load_tokenizer(MODEL)
@@ -183,7 +184,9 @@ def by_template(recipe: Templating) -> Any:
         "{{ messages[0].content }} {{ strftime_now('%d %b') }}{{ enable_thinking|default(true) }}<begin>"
     )
     try:
-        template = load_template(tokenizer, recipe)
+        keys = (recipe.template_args, recipe.date, recipe.think_tags)  # all of a recipe that has no more
+        has_more = isinstance(recipe, GenerateJob)
+        template = load_template(tokenizer, recipe) if has_more else ChatTemplate(tokenizer, *keys)
     except InputError as error:
         return str(error)
     return template.prompt_text([{"role": "user", "content": "1"}]), template.opened
