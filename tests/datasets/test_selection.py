@@ -95,6 +95,12 @@ def test_problems_of_a_level_stand_in_the_order_of_the_seed() -> None:
     assert by_level(alike, ["hard", "easy"]) != by_level(alike, ["hard", "easy"], seed=1)
 
 
+def test_a_level_of_more_digits_than_a_number_has_is_the_lowest() -> None:
+    levels = {**dict.fromkeys(IDS, "3"), "a": "9" * 5000, "b": "Level 12"}
+    owners = by_level(levels, ["hard", "easy"])
+    assert (owners["a"], owners["b"]) == ("easy", "hard")
+
+
 def test_levels_without_a_number_assign_nothing() -> None:
     with pytest.raises(InputError, match="no problem has a level with a number"):
         by_level({**dict.fromkeys(IDS), "a": "hard"}, ["hard", "easy"])

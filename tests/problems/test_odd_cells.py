@@ -221,6 +221,32 @@ def test_a_template_whose_box_would_have_no_braces_is_refused() -> None:
         PublishedRecipe.model_validate({"path": "a.jsonl", "columns": columns})
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("keys", "cells"),
+    [({"response_template": "{a}\n{b}"}, {"a": "so", "b": NAN}), ({"response": "a"}, {"a": NAN}),
+     ({"response": "a"}, {"a": [NAN]}), ({"response": "a"}, {"a": None})],
+    ids=str,
+)  # fmt: skip
+def test_a_response_of_which_a_part_is_nan_is_empty(tmp_path: Path, keys: dict[str, str], cells: Any) -> None:
+    rows = [{"id": "q", "a": "so", "b": "7"}, {"id": "r", **cells}]
+    recipe = {"path": str(jsonl(tmp_path / "a.jsonl", rows)), "columns": {"problem_id": "id", **keys}}
+    found = read_traces(PublishedRecipe.model_validate(recipe))
+    assert [trace.key for trace in found.traces] == ["q"]
+
+
+def test_levels_and_subjects_are_told_apart_by_their_words(tmp_path: Path) -> None:
+    cells = ["5", " 5", "5\r", NAN, "nan", "None", "", "  ", None, "Level 5\u00a0", "0"]
+    rows = [{"problem": f"{n} + 1?", "answer": n, "level": cell, "topic": cell} for n, cell in enumerate(cells)]
+    columns = {"problem": "problem", "answer": "answer", "level": "level", "subject": "topic"}
+    recipe = CorpusRecipe.model_validate({"path": str(jsonl(tmp_path / "a.jsonl", rows)), "columns": columns})
+    found = [(row["level"], row["subject"]) for row in read_corpus(recipe).rows]
+    wanted = ["5", "5", "5", None, None, None, None, None, None, "Level 5", "0"]
+    assert sorted(map(str, found)) == sorted(map(str, ((each, each) for each in wanted)))
+
+
 def test_a_number_of_where_is_found_however_a_csv_file_writes_it(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("problem,level\na,1.0\nb,1\nc,01\nd,1.5\ne,x\nf,\n", encoding="utf-8")
     rows = read_rows(Rows(path=str(tmp_path / "a.csv"), where={"level": 1}), ["problem"])

@@ -19,7 +19,7 @@ TABLE = re.compile(r"\\begin\{longtable\}\{(l+)\}\n\\caption\{(.*?)\} \\\\\n(.*?
     [("a_b & c", r"a\_b \& c"), ("95 %", r"95 \%"), ("<0.001", r"\textless{}0.001"), ("-12.4", "$-$12.4"),
      ("-16.9 to -7.9", "$-$16.9 to $-$7.9"), ("toy-1 - toy-2", "toy-1 - toy-2"), ("1e-4", "1e-4"),
      ("\\x{}", r"\textbackslash{}x\{\}"), ("$5 #1 ~ ^", r"\$5 \#1 \textasciitilde{} \textasciicircum{}"),
-     ("\u2212 3 \u00d7", r"$-$ 3 $\times$"), ("", "")],
+     ("\u2212 3 \u00d7", r"$-$ 3 $\times$"), ("", ""), ("[A] *", "{[}A] {*}")],
 )  # fmt: skip
 def test_signs_of_latex_are_text(text: str, tex: str) -> None:
     assert escaped(text) == tex

@@ -13,6 +13,7 @@ from distill.scores.golds import notes
 NEEDS = ("scores",)
 ORDER = 30
 LABELLED = True
+MOST_DIGITS = 400
 MOST = 40  # levels that can be shown; more are no levels but ids
 GROUPS = {"level": "by_level", "subject": "by_subject"}
 
@@ -50,8 +51,9 @@ def _ordered(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def natural(level: str) -> list[tuple[bool, int, str]]:
     """Return what sorts names as a reader does, by the numbers in them."""
+    parts = [part for part in re.split(r"(\d+)", level) if part]
+    # A superscript is a digit, and no number; nor is what has more digits than Python reads.
+    numbers = [part.isdecimal() and len(part) <= MOST_DIGITS for part in parts]
     return [
-        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part)  # a superscript is a digit, and no number
-        for part in re.split(r"(\d+)", level)
-        if part
+        (not is_number, int(part) if is_number else 0, part) for is_number, part in zip(numbers, parts, strict=True)
     ]

@@ -5,6 +5,7 @@ import math
 import re
 import textwrap
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,7 +63,9 @@ def drawn(size: tuple[float, float], panels: int, draw: Callable[[list[Any]], No
             axes[0][0].text(0.5, 0.5, NOTHING, ha="center", va="center")
             axes[0][0].set_axis_off()
         text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # whoever shows the picture has fonts of its own
+            figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     return rounded(text.getvalue())
 

@@ -72,7 +72,7 @@ def level_ranks(levels: Mapping[str, str | None], hardest_first: bool) -> dict[s
 
     Raises InputError where no level has a number.
     """
-    found = {i: re.search(r"\d+", level or "") for i, level in levels.items()}
+    found = {i: re.search(r"(?<!\d)\d{1,400}(?!\d)", level or "") for i, level in levels.items()}
     if not any(found.values()):
         raise InputError("`assignment: by_level`, but no problem has a level with a number; name `columns.level`")
     numbers = {i: int(match[0]) if match else -1 for i, match in found.items()}

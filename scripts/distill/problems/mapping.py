@@ -58,7 +58,6 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
     Raises InputError for a row without a statement, and for a cell that is no text.
     """
     columns, rows = recipe.columns, []
-    optional = {n: getattr(columns, n) for n in ("solution", "subject", "level")}
     for row in source:
         statement = _statement(row, recipe)
         gold = gold_of(row, recipe) if columns.answer else ""
@@ -73,11 +72,17 @@ def problem_rows(source: list[Row], recipe: CorpusRecipe) -> list[dict[str, Any]
                 "problem": statement,
                 "answer": gold,
                 "origin": origin_name(recipe),
-                **{n: row.text(c) or None if c else None for n, c in optional.items()},
+                "solution": row.word(columns.solution) or None,
+                **{n: _group(row.word(getattr(columns, n))) for n in ("subject", "level")},
                 **({"tolerance": _error(row, columns.tolerance)} if columns.tolerance else {}),
             }
         )
     return rows
+
+
+def _group(text: str) -> str | None:
+    """Return a subject or level without the space around it, which tells no two apart; None where none is said."""
+    return None if is_missing(text) else text.strip() or None
 
 
 def _error(row: Row, column: str) -> float | None:

@@ -6,7 +6,7 @@ from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_text, cell_truth, cell_word, check_no_list, is_missing
+from distill.problems.cells import Row, cell_truth, cell_word, check_no_list, is_missing
 from distill.problems.patterns import expanded, rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
@@ -108,7 +108,7 @@ def _traces(row: Row, recipe: PublishedRecipe) -> Iterator[Trace]:
     labels = _beside(row, columns.label, len(responses))
     for number, (response, reason, label) in enumerate(zip(responses, reasons, labels, strict=True)):
         at = f"{row.place}, draw {number} of column"
-        text = cell_text(response, f"{at} {name!r}", f"{name}.{number}")
+        text = cell_word(response, f"{at} {name!r}", f"{name}.{number}")
         word = cell_word(reason, f"{at} {columns.finish_reason!r}", str(columns.finish_reason))
         truth = cell_truth(label, f"{at} {columns.label!r}", str(columns.label))
         yield Trace(key, _rewritten(text, row, recipe), _finish_reason(word, row.place, recipe), truth)
@@ -144,7 +144,7 @@ def _expanded_id(row: Row, recipe: PublishedRecipe) -> str | None:
 def _responses(row: Row, recipe: PublishedRecipe) -> list[str]:
     """Return a row's responses, one per column, or the one that its template makes; '' where a part of it is empty."""
     columns = recipe.columns
-    parts = {name: row.text(name) for name in columns.response_columns()}
+    parts = {name: row.word(name) for name in columns.response_columns()}
     if columns.response_template is None:
         return [_rewritten(part, row, recipe) for part in parts.values()]
     if not all(part.strip() and not is_missing(part) for part in parts.values()):

@@ -5,16 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.runtime.files import replacing, write_text
+from distill.scores.csvs import NUMBERS, WHOLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-WHOLE = ("seed", "n_problems", "n_samples", "n_seeds", "n_benchmarks", "parameters")
-NUMBERS = (
-    "accuracy", "ci_low", "ci_high", "no_answer", "cut_off", "errors", "mean_tokens", "lenient", "ungraded", "loops",
-    "pass_at_n", "maj_at_n", "solution_nats", "answer_nats", "seed_sd", "training_sd", "estimate", "p_value",
-    "loss_token_ratio", "p_holm", "df", "tipping_sd", "problem_se", "correlation",
-)  # fmt: skip
 
 
 def parquet_of(name: str) -> str:

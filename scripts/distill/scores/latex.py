@@ -11,6 +11,7 @@ from distill.scores.readings import ESTIMATE, Row, cells, measure_of, title
 HEAD = "% By Mixdistill. In the preamble: \\usepackage{booktabs,longtable}"
 SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
          ">": r"\textgreater{}", "|": r"\textbar{}", "\u2212": r"$-$", "\u00d7": r"$\times$", "\u2013": "--",
+         "[": "{[}", "*": "{*}",  # which `\\` before them would take for its own
          **{sign: f"\\{sign}" for sign in "&%$#_{}"}}  # fmt: skip
 _SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 _NUMBER = re.compile(r"(?<![\w.])-(?=\d)")  # a hyphen before a number is a minus
