@@ -30,6 +30,7 @@ def bytes_of(folder: Path) -> Path:
     own.save(str(folder / TOKENIZER))
     edit(folder / CONFIG, extra_special_tokens=[], pad_token="<|end|>", unk_token=None)
     edit(folder / STOPS, eos_token_id=tokens_of(folder)["<|end|>"])
+    edit(folder / "config.json", vocab_size=len(tokens_of(folder)))
     return folder
 
 
@@ -70,6 +71,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a stop below 0": ({STOPS: {"eos_token_id": -1}}, "has -1, which is no token"),
     "a stop as text": ({STOPS: {"eos_token_id": "9"}}, "has '9', which is no token"),
     "a stop that is true": ({STOPS: {"eos_token_id": True}}, "has True, which is no token"),
+    "weights of another": ({"config.json": {"vocab_size": 99}}, "its weights have 99 tokens (`vocab_size` of config"),
     "no end at all": ({CONFIG: {"eos_token": None}, STOPS: {"eos_token_id": None}}, "neither its tokenizer nor"),
 }
 
@@ -133,6 +135,14 @@ def test_the_end_may_be_named_by_the_generation_config_alone(tmp_path: Path) -> 
     tokenizer = load_tokenizer(base)
     assert stop_ids(tokenizer, load_generation_config(base)) == sorted([known["<|stop|>"], known["<|end|>"]])
     assert tokenizer.pad_token_id == known["<|end|>"]
+
+
+@pytest.mark.parametrize("pad", [None, "[PAD]"])
+def test_a_pad_that_is_missing_or_has_no_weights_is_the_end(tmp_path: Path, pad: str | None) -> None:
+    own = bytes_of(tmp_path / "own")
+    edit(own / CONFIG, pad_token=pad)
+    tokenizer = load_tokenizer(base_model(tmp_path / "base", own))
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id == tokens_of(own)["<|end|>"]
 
 
 CUTTING = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}

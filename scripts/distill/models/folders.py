@@ -7,6 +7,7 @@ on the base).
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,10 +199,22 @@ def load_tokenizer(folder: Path) -> Any:
         tokenizer.chat_template = at.chat_template
     if not tokenizer.chat_template:
         raise InputError(f"{at.location}: the model has no chat template; name one under `model.chat_template`")
-    if tokenizer.pad_token_id is None:
+    size = _vocabulary_size(at)
+    if max(tokenizer.vocab_size - 1, tokenizer.eos_token_id or 0) >= size:
+        raise InputError(
+            f"{at.location}: its weights have {size} tokens (`vocab_size` of config.json), and its tokenizer more; get "
+            "both from one model"
+        )
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= size:  # nothing is read of padding
         stops = stop_ids(tokenizer, load_generation_config(folder))
         tokenizer.pad_token_id = stops[0] if tokenizer.eos_token_id is None else tokenizer.eos_token_id
     return tokenizer
+
+
+def _vocabulary_size(at: Origin) -> float:
+    """Return how many tokens a model's configuration says that it has, infinitely many where it says none."""
+    config = Path(at.folder()) / "config.json"
+    return read_json(config).get("vocab_size", math.inf) if config.is_file() else math.inf
 
 
 def load_model(folder: Path, dtype: str | None = None, merge: bool = True, attention: str | None = None) -> Any:
