@@ -245,3 +245,17 @@ def test_special_tokens_that_mark_thinking_are_read(tokenizer: Any) -> None:
     ids = own("[THINK]3[/THINK]<|other|>4<|pad|>", add_special_tokens=False)["input_ids"]
     assert ChatTemplate(own).response_text(ids).replace(" ", "") == "[THINK]3[/THINK]4"
     assert ChatTemplate(tokenizer).response_text(ids[1:2]) == tokenizer.decode(ids[1:2])
+
+
+def test_a_response_keeps_its_spaces_where_a_tokenizer_would_tidy_them_up() -> None:
+    from tokenizers import Tokenizer, decoders, models
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"7": 0, " ,": 1, " n't": 2, " .": 3}, unk_token="7"))
+    words.decoder = decoders.Fuse()
+    tidy = PreTrainedTokenizerFast(tokenizer_object=words, clean_up_tokenization_spaces=True)
+    tidy.chat_template = "{{ messages[0].content }}"
+    assert tidy.decode([0, 1, 2, 3]) == "7,n't."
+    assert ChatTemplate(tidy).response_text([0, 1, 2, 3]) == "7 , n't ."
+    tidy.add_special_tokens({"additional_special_tokens": ["[THINK]"]})
+    assert ChatTemplate(tidy).response_text([4, 0, 1]) == "[THINK]7 ,"

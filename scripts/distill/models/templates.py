@@ -115,8 +115,9 @@ class ChatTemplate:
     def response_text(self, ids: Sequence[int]) -> str:
         """Return the text of a response without its special tokens, but for those that mark thinking."""
         if self._hidden is None:
-            return self.tokenizer.decode(ids, skip_special_tokens=True)
-        return self.tokenizer.decode([i for i in ids if i not in self._hidden], skip_special_tokens=False)
+            return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        ids = [i for i in ids if i not in self._hidden]
+        return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def _hidden_ids(self, think_tags: str | Sequence[str]) -> frozenset[int] | None:
         """Return the special tokens that a response is read without; None: all of them."""

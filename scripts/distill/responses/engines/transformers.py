@@ -89,7 +89,8 @@ class TransformersEngine:
         if not stops:
             return [False] * len(grown)
         longest = max(len(stop.encode()) for stop in stops) + 1
-        ends = self._tokenizer.batch_decode([ids[-longest:] for _, ids in grown], skip_special_tokens=True)
+        last = [ids[-longest:] for _, ids in grown]
+        ends = self._tokenizer.batch_decode(last, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return [any(stop in end for stop in stops) for end in ends]
 
     def _completion(self, prompt_tokens: int, ids: list[int]) -> Completion:
