@@ -33,11 +33,36 @@ def test_no_wrong_answer_is_correct() -> None:
 @pytest.mark.parametrize(
     ("gold", "answer"),
     [
-        ("3.14", "3,14"),  # a list of two, unless the comma stands in braces
+        (
+            "3.14",
+            "3,14",
+        ),  # a list of two; the comma of a decimal stands in braces, or before a zero, or after thousands
         ("x+1", r"x+1,\ x\neq 1"),  # a condition that the gold answer does not have
         (r"(2,\frac{\pi}{3})", r"(2, 60^\circ)"),  # a gold answer without a unit of angle is taken as it stands
-        (r"\text{Wednesday}", "Wed"),  # cut off
+        (r"f(x)=x+1", r"x\mapsto x+1"),  # a function without its name
+        ("5", "11_6"),  # the value of a numeral in another base
     ],
 )
 def test_what_is_refused_by_policy(gold: str, answer: str) -> None:
     assert grade(gold, rf"\boxed{{{answer}}}", "stop").verdict == "wrong"
+
+
+RESPONSES = [  # of a problem whose answer is 5
+    (r"\boxed{\ 5\ }", "correct"),
+    (r"\boxed{5\ }", "correct"),
+    (r"\boxed{\text{Answer: }\boxed{5}}", "correct"),
+    (r"**Final Answer:** \fbox{5}", "correct"),
+    (r"\boxed{**5**}", "correct"),
+    (r"\boxed{\(5\)}", "correct"),
+    (r"First \boxed{4}, then \boxed{5}", "correct"),
+    (r"\boxed{5}, or \boxed{6}", "wrong"),
+    (r"\boxed{\cancel{5}}", "wrong"),
+    (r"\boxed{5} and \boxed{}", "no_answer"),
+    (r"\boxed 5", "no_answer"),  # a box has braces
+    (r"**Final Answer: 5**", "no_answer"),
+]
+
+
+@pytest.mark.parametrize(("response", "verdict"), RESPONSES)
+def test_what_counts_is_the_last_closed_box_with_braces(response: str, verdict: str) -> None:
+    assert grade("5", response, "stop").verdict == verdict

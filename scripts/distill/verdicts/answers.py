@@ -15,7 +15,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from distill.verdicts.units import LETTERS, without_unit
+from distill.verdicts.units import LETTERS, NO_UNIT, without_unit
 from distill.verdicts.wording import reworded
 
 MAX_ANSWER = 5_000
@@ -210,7 +210,7 @@ _COMMANDS = _rules(
     # lists
     (r",? ?\\text\{ ?,? ?(?:and|or) ?\} ?,?", ","),
     (r"(?<=[\d)}\]]) ?,? ?(?:and|or) (?=[-+\d\\(\[]|[a-zA-Z](?![a-zA-Z]))", ","),
-    (r"\b([A-Z]),? (?:and|or) (?=[A-Z]\b)", r"\1,"),
+    (r"\b([A-Z]|[IVX]{2,4}),? (?:and|or) (?=(?:[A-Z]|[IVX]{2,4})\b)", r"\1,"),
     # text
     (rf"(?<=\d) (?=i{_END})", ""),  # 2 i is not two things
     (r"\\text\{ ?\}", ""),
@@ -270,10 +270,9 @@ def _braces(text: str, command: str, arguments: int) -> str:
 # --- one spelling: words, units and numbers -----------------------------------------------------------------
 
 _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": "10^{6}", "billion": "10^{9}",
-           "trillion": "10^{12}"}  # fmt: skip
-_SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})\b ?")
+           "trillion": "10^{12}", "lakh": "10^{5}", "crore": "10^{7}"}  # fmt: skip
+_SCALE = re.compile(rf"(?<=\d) ?(\\text\{{)? ?({'|'.join(_SCALES)})s?\b ?")
 _CLOCK = re.compile(r"(?<=\d)(?::00)? ?(?:\\text\{ ?([aApP])\.? ?[mM]\.? ?\}|([aApP])\.? ?[mM]\.?)$")
-_NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|power|[ap]m)\b")
 _TEXT_UNIT = re.compile(r"(?<=[\w)\]}%!])[ /\-]?\\text\{((?:[^{}]|\^\{-?\d\})*)\}(?:\^(?:\d|\{-?\d\}))?(?=$|,)")
 _NUMBER = r"-?[\d.,/]*\d"
 _BARE_UNIT = re.compile(
@@ -300,9 +299,9 @@ def _scale(match: re.Match[str]) -> str:
 
 def _drop_units(text: str) -> str:
     """Drop units after a value: any `\\text{..}` that states no condition, known words, counted things."""
-    text = _TEXT_UNIT.sub(lambda m: m[0] if _NO_UNIT.search(m[1]) else "", text)
+    text = _TEXT_UNIT.sub(lambda m: m[0] if NO_UNIT.search(m[1]) else "", text)
     text = _BARE_UNIT.sub("", text)
-    if (counted := _COUNTED.fullmatch(text)) and not _NO_UNIT.search(counted[2]):
+    if (counted := _COUNTED.fullmatch(text)) and not NO_UNIT.search(counted[2]):
         text = counted[1]
     if "\\circ" in text and not _TRIGONOMETRY.search(text):
         text = re.sub(r"\^\\circ(?: ?[CF])?(?![a-zA-Z]) ?", "", text)
@@ -318,10 +317,11 @@ def _unwrap(text: str) -> str:
     if bracketed := re.fullmatch(r"\(([^()]*)\)", inner):
         inner = bracketed[1].strip()
     mathematics = re.match(r"[-+(\[]?\d|[^a-zA-Z]*$", inner) or "=" in inner
-    choices = re.fullmatch(r"(?:[A-Z] ?, ?)+[A-Z]", inner)
+    choices = re.fullmatch(r"(?:(?:[A-Z]|[IVX]{2,4}) ?, ?)+(?:[A-Z]|[IVX]{2,4})", inner)
     return inner if mathematics or choices else f"\\text{{{inner}}}"
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """Return a text in signs that LaTeX and ASCII know, escaped once."""
     text = _plain_signs(clean(text))

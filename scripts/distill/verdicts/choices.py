@@ -8,7 +8,7 @@ FUNCTIONS = frozenset(["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh",
                        "log", "ln", "exp", "sqrt", "max", "min", "gcd", "lcm", "mod", "det", "deg", "dim", "ker",
                        "lim", "inf", "sup", "sign", "floor", "ceil"])  # fmt: skip
 _TOLD_CHOICE = re.compile(r"(?:\\text\{)?(?:\(([a-e])\)|([a-e])|([A-Z])[.):] ?[^=]*)\}?", re.DOTALL)  # (b), b, B. 20
-_LISTED = re.compile(r"\(?[A-Z]\)?(?:,\(?[A-Z]\)?)+|(?:\\text\{)?(?:\([A-Z]\)){2,}\}?")
+_LISTED = re.compile(r"(?:\\\{)?\(?[A-Z]\)?(?:,\(?[A-Z]\)?)+(?:\\\})?|(?:\\text\{)?(?:\([A-Z]\)){2,}\}?")
 # AC: two choices, where the other lists some
 _JOINED = re.compile(r"(?:\\text\{)?(?=[A-H]{2,}\}?$)(A?B?C?D?E?F?G?H?)\}?")
 _BARE = re.compile(r"(?!.*_)[^\W\d_][\w .,:'-]*")

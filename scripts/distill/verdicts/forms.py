@@ -6,6 +6,7 @@ Each rule takes two normal spellings and says whether they are one answer; None 
 import re
 from fractions import Fraction
 
+from distill.verdicts.answers import normalise
 from distill.verdicts.values import read, same_value
 
 _CLOCK = re.compile(r"(\d{1,2})((?::\d{2}){0,2})(?:\\text\{([ap]m)\})?")
@@ -20,6 +21,12 @@ _OPENS = re.compile(r"\\\{|\\\}")
 _ORDERED, _SET = re.compile(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]"), re.compile(r"\\\{[^{}()]*,[^{}()]*\\\}")
 _VECTOR = re.compile(r"\\begin\{[pbBvV]?matrix\}(.*)\\end\{[pbBvV]?matrix\}")
 _OF = re.compile(r"([a-zA-Z]+'*\([^()=]*\))=[^=]*")
+_DEFINED = re.compile(r"([a-zA-Z]+'*)\(([a-z]|\\[a-z]+)\)=([^=]*)")
+_SYMBOL = re.compile(r"\\[a-zA-Z]+|[a-zA-Z]")
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
+_FOREIGN = re.compile(  # 12,34,567 and 1.234.567 and 1.234,5 and 0,05; others may be lists, as 3,14 may
+    r"-?(?:([1-9]\d?(?:,\d{2})+,\d{3})|[1-9]\d{0,2}(?:\.\d{3}){2,}|[1-9]\d{0,2}(?:[. ]\d{3})+,\d+|\d+,0(?!\d\d$)\d+)"
+)
 _CELL_ENDS = r"&|\\\\"
 _POINT = re.compile(r"[A-Z](?:_\d)?(\([^()]*,[^()]*\))")
 _NAMED = re.compile(r"\\(angle|triangle|overline|overrightarrow|widehat|vec) ?\{?([A-Z]{2,})\}?")
@@ -126,6 +133,27 @@ def _same_again(gold: str, answer: str) -> bool | None:
     if any(not isinstance(value, Fraction) for value in (*one, *other)) or len(set(one)) == len(one):
         return None
     return sorted(one) == sorted(other)
+
+
+def as_one_function(gold: str, answer: str) -> tuple[str, str] | None:
+    """Return two answers that define a function in one variable, where the second is of another: `f(t)=2t`."""
+    one, other = _DEFINED.fullmatch(gold), _DEFINED.fullmatch(answer)
+    if not one or not other or one[1] != other[1] or one[2] == other[2]:
+        return None
+    symbols = _SYMBOL.findall(other[3])
+    if one[2] in symbols or not {one[2], other[2]}.isdisjoint("ei"):
+        return None
+    value = _SYMBOL.sub(lambda match: f" {one[2]} " if match[0] == other[2] else match[0], other[3])
+    return gold, normalise(f"{one[1]}({one[2]})={value}")
+
+
+def as_number(gold: str, answer: str) -> tuple[str, str] | None:
+    """Return two answers, one a plain number, the other one in the writing of another country, with plain figures."""
+    for number, other in ((gold, answer), (answer, gold)):
+        if _PLAIN.fullmatch(number) and (foreign := _FOREIGN.fullmatch(other)):
+            plain = other.replace(",", "") if foreign[1] else re.sub("[. ]", "", other).replace(",", ".")
+            return (gold, plain) if other is answer else (plain, answer)
+    return None
 
 
 def same_function(gold: str, answer: str) -> bool | None:

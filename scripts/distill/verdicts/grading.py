@@ -114,9 +114,14 @@ def examine(gold: str, response: str | None, finish_reason: str | None = None) -
         verdict = Verdict.NO_ANSWER if box is not None else _UNBOXED.get(finish_reason or "", Verdict.NO_ANSWER)
         return Grade(verdict, None, "request" if verdict == Verdict.ERROR else "box")
     gold_text = last_box(gold) or gold
+    if gold_text == extracted or _are_figures(gold_text, extracted):
+        comparison = decide(_gold(gold), answer)  # no words, units or names to look at
+        if comparison is not None:
+            return Grade(comparison.verdict, extracted[:MAX_ANSWER], comparison.method)
     converted = _converted(gold_text, extracted)
     gold_answer, answer = converted or (_gold(gold), answer)
-    gold_answer, answer = counting.as_numbers(gold_answer, answer) or (gold_answer, answer)
+    for rewriting in (counting.as_numbers, forms.as_one_function):
+        gold_answer, answer = rewriting(gold_answer, answer) or (gold_answer, answer)
     comparison = decide(gold_answer, answer)
     if (same := sayings.same_date(gold_text, extracted)) is not None:
         comparison = Comparison(Verdict.CORRECT if same else Verdict.WRONG, "words")
@@ -133,7 +138,7 @@ def _converted(gold: str, answer: str) -> tuple[str, str] | None:
     sets = relations.as_sets(gold, answer)
     if sets is not None:
         return normalise(sets[0]), normalise(sets[1])
-    return quantities.alike(gold, answer) or labelled.bound(gold, answer)
+    return quantities.alike(gold, answer) or labelled.bound(gold, answer) or sayings.as_ranks(gold, answer)
 
 
 def _units_differ(gold: str, answer: str) -> bool:
@@ -190,6 +195,7 @@ _BASED = re.compile(r"-?(?=[0-9A-Z.]|[a-z]*\d)([0-9A-Za-z.]+)_(?:\{\(?(?:\\text\
 _BASE_WORDS = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
                "nine": "9", "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _DIGITS = re.compile(r"-?[0-9A-Z.]+")
+_FIGURES = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?")
 _BARE_NUMBER = re.compile(r"(-?)(?:(\d{1,400})|(\d{0,200}\.\d{1,200})|\\frac\{(-?\d{1,200})\}\{(-?\d{1,200})\}"
                           r"|(-?\d{1,200})/(\d{1,200}))(\\%)?")  # fmt: skip
 _MIXED = re.compile(r"(-?)(\d{1,200})\\frac\{(\d{1,200})\}\{([1-9]\d{0,199})\}(\\%)?")
@@ -206,7 +212,8 @@ def decide(gold: str, answer: str) -> Comparison | None:
         return Comparison(Verdict.CORRECT, "text")
     if max(len(gold), len(answer)) > MAX_ANSWER or max(depth(gold), depth(answer)) > MAX_DEPTH:
         return Comparison(Verdict.WRONG, "length")
-    gold, answer = sayings.same_numeral(gold, answer) or forms.as_tuples(gold, answer) or (gold, answer)
+    for rewriting in () if _are_figures(gold, answer) else _REWRITINGS:
+        gold, answer = rewriting(gold, answer) or (gold, answer)
     for method, rule in _RULES:
         same = rule(gold, answer)
         if same is not None:
@@ -216,11 +223,15 @@ def decide(gold: str, answer: str) -> Comparison | None:
     return None
 
 
+def _are_figures(gold: str, answer: str) -> bool:
+    return _FIGURES.fullmatch(gold) is not None and _FIGURES.fullmatch(answer) is not None
+
+
 def _same_base(gold: str, answer: str) -> bool | None:
     """Number bases: the subscript may be missing on one side; the value written in base ten is another answer."""
     if not (gold + answer).count("_"):
         return None
-    gold, answer = (re.sub(r"^(-?)\((\w+)\)(?=_)|\\text\{([A-F]+)\}(?=[\w_])", r"\1\2\3", t) for t in (gold, answer))
+    gold, answer = (re.sub(r"^(-?)\((\w+)\)(?=_)|\\text\{([0-9A-F]+)\}(?=[\w_])", r"\1\2\3", t) for t in (gold, answer))
     left, right = _BASED.fullmatch(gold), _BASED.fullmatch(answer)
     if not left and not right:
         return None
@@ -228,9 +239,16 @@ def _same_base(gold: str, answer: str) -> bool | None:
     if left and right and len({_BASE_WORDS.get(base, base) for base in bases}) > 1:
         return False
     stems = [text.split("_")[0].upper() for text in (gold, answer)]
+    if right and not _has_digits_of(stems[1], _BASE_WORDS.get(bases[1], bases[1])):
+        return False
     if not all(_DIGITS.fullmatch(stem) for stem in stems):
         return False if left else None
     return stems[0] == stems[1]
+
+
+def _has_digits_of(stem: str, base: str) -> bool:
+    """Whether all digits of a numeral are of its base, where that is a number: there is no 9 in base 8."""
+    return not base.isdigit() or all(int(digit, 36) < int(base) for digit in stem if digit.isalnum())
 
 
 def _number(text: str) -> tuple[Fraction, bool, bool] | None:
@@ -275,8 +293,10 @@ def _are_apart(gold: str, answer: str) -> bool:
         return abs(short - long) >= Decimal(1).scaleb(short.as_tuple().exponent)
 
 
+_REWRITINGS = (sayings.same_numeral, forms.as_number, forms.as_tuples)
 _RULES: tuple[tuple[str, Callable[[str, str], bool | None]], ...] = (
     ("base", _same_base), ("base", forms.same_clock), ("number", _same_number), ("words", sayings.same_saying),
+    ("words", sayings.same_short),
     ("words", forms.same_name), ("words", choices.same_words), ("form", forms.same_list), ("form", forms.same_ratio),
     ("form", forms.same_residue), ("form", forms.same_function), ("value", same_value), ("equation", forms.same_kind),
 )  # fmt: skip

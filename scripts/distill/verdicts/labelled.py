@@ -35,6 +35,7 @@ _TOLD = re.compile(rf"(?P<name>{_WORDS}|\((?:[a-h]|[ivx]{{1,4}})\)):? {_VALUE}")
 _NO_LABEL = re.compile(r"\b(?:or|if|not|no|more|less|least|most|mod|than|to|about|between|where|for|with)\b")
 _RELATION = re.compile(r"\\(?:in|ne|neq|leq?|geq?|pm|equiv)(?![a-zA-Z])")
 _FUNCTION = re.compile(r"(?:^|\s)(?:a?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|exp|sqrt|max|min|gcd|lcm|pi|cis)$")
+_CHAIN = re.compile(r"((?:[A-Za-z](?:_\{?\w+\}?)? ?= ?){2,})([^=<>]*\d[^=<>]*)")  # a=b=c=1
 _NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?'*")
 
 
@@ -114,6 +115,7 @@ def _tuples(text: str) -> str | None:
     return normalise(text) if found and all(re.fullmatch(r"\(.*,.*\)", piece) for piece in found) else None
 
 
+@lru_cache(maxsize=4096)
 def opened(text: str) -> str:
     """Return an answer without fonts, spaces of its own, and what stands around all of it."""
     text = plain(text)
@@ -181,6 +183,8 @@ def _apart(piece: str) -> list[str]:
 
 def _parts(piece: str) -> list[tuple[str, str] | None]:
     """Return (name, value) of a part, one for each of `(x,y)=(1,2)`; None for what is of another form."""
+    if chain := _CHAIN.fullmatch(piece):
+        return [(_label(name), normalise(chain[2])) for name in chain[1].split("=")[:-1]]
     form = next((form for form in (_EQUATION, _COUNTED, _TOLD) if form.fullmatch(piece)), None)
     if form is None:
         return [None]

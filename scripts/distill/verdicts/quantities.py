@@ -23,6 +23,7 @@ _DOLLARS = re.compile(r"(-?)(?:US ?)?\\?\$ ?(-?[\d.,]*\d)(?: ?USD)?")
 _TERM = re.compile(r"(\d+(?:\.\d+)?|\d* ?\\frac ?\{\d+\} ?\{\d+\}) ?([A-Za-z]{2,})\.?(?: and|,)? ?")
 _SCALE = re.compile(r"\^ ?\{? ?(?:\\circ|\\degree) ?\}? ?([CF])(?![a-zA-Z])")
 _MINUTES_ALONE = re.compile(r"[^'a-zA-Z]*\d ?(?:'|\^ ?\{? ?\\prime ?\}?)")
+_MARK = re.compile(r"[^'a-zA-Z]*\d ?('{1,2}|\")")
 _CURRENCIES = {
     name: re.compile(signs)
     for name, signs in (
@@ -89,8 +90,23 @@ def differ(gold: str, answer: str) -> bool:
     scales = [set(_SCALE.findall(text)) for text in told]
     if all(scales) and scales[0] != scales[1]:
         return True
+    if _is_other_mark(told[0], answer) or _is_other_mark(told[1], gold):
+        return True
     degrees, minutes = ([form.fullmatch(text) is not None for text in told] for form in (_DEGREES, _MINUTES_ALONE))
     return (degrees[0] and minutes[1]) or (degrees[1] and minutes[0])
+
+
+def _is_other_mark(marked: str, other: str) -> bool:
+    """Whether a value has the mark of feet or minutes, or of inches or seconds, and the other one another unit."""
+    mark = _MARK.fullmatch(marked)
+    if mark is None:
+        return False
+    stated = measured(plain(other))
+    is_double = len(mark[1]) > 1 or mark[1] == '"'
+    of_mark = [unit_size(name) for name in (("in", "sec") if is_double else ("ft", "min"))]
+    if stated is None:
+        return "%" in other or any(signs.search(other) for signs in _CURRENCIES.values())
+    return stated[1] not in of_mark
 
 
 def _bare_angle(text: str, gold: _Quantity) -> _Quantity | None:

@@ -30,6 +30,15 @@ _SMALL = {word: number for number, word in enumerate(_ONES)} | {w: 10 * n for n,
 _SCALES = {"billion": 10**9, "million": 10**6, "thousand": 10**3}
 _PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
           "eighth": 8, "ninth": 9, "tenth": 10}  # fmt: skip
+_ORDINALS = {"first": 1, "second": 2, "eleventh": 11, "twelfth": 12} | {
+    word: number for word, number in _PARTS.items() if number > 2 and word != "quarter"
+}
+_FONT = re.compile(r"\\[a-zA-Z]+ ?")
+_BARE = str.maketrans("", "", "{}^$.~")
+_ARTICLE = re.compile(r"(?:\\text\{)? *an? ")
+_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march",
+          "april", "june", "july", "august", "september", "october", "november", "december")  # fmt: skip
+_SHORT = {name[:3] for name in _NAMES} | {"thur", "sept"}
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = (r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
           r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?")  # fmt: skip
@@ -71,12 +80,13 @@ def numeral(text: str) -> str | None:
     words = re.sub(r"[-,]| and ", " ", said(text).lower()).split()
     if not words or len(words) > 12:
         return None
-    last, count = words[-1], words[:-1]
-    if last in _PARTS and (count or last == "half"):
+    sign, words = ("-", words[1:]) if words[0] in ("minus", "negative") and len(words) > 1 else ("", words)
+    last, count, is_one = words[-1], words[:-1], _ARTICLE.match(text) is not None
+    if last in _PARTS and (count or last == "half" or is_one):
         top = 1 if count in ([], ["a"]) else _count(count)
-        return None if top is None else rf"\frac{{{top}}}{{{_PARTS[last]}}}"
+        return None if top is None else rf"{sign}\frac{{{top}}}{{{_PARTS[last]}}}"
     number = _count(words)
-    return None if number is None else str(number)
+    return None if number is None else f"{sign}{number}"
 
 
 def _count(words: list[str]) -> int | None:
@@ -115,6 +125,25 @@ def same_numeral(gold: str, answer: str) -> tuple[str, str] | None:
     return None if one is None and other is None else (one or gold, other or answer)
 
 
+def as_ranks(gold: str, answer: str) -> tuple[str, str] | None:
+    """Return two ranks as figures, `third` and `3^{\text{rd}}`; None where one is no rank, as a third is none."""
+    one, other = _rank(gold), _rank(answer)
+    return (one, other) if one and other else None
+
+
+def _rank(text: str) -> str | None:
+    told = " ".join(_FONT.sub(" ", text).translate(_BARE).lower().split()).removeprefix("the ")
+    figures = re.fullmatch(r"(\d{1,6}) ?(?:st|nd|rd|th)", told)
+    number = figures[1] if figures else _ORDINALS.get(told)
+    return None if number is None else str(number)
+
+
+def same_short(gold: str, answer: str) -> bool | None:
+    """Whether an answer is short for the day or month that is the gold answer: `Wed`, `Sept.`; None for others."""
+    name, short = said(gold).lower(), said(answer).lower()
+    return name.startswith(short) if name in _NAMES and short in _SHORT else None
+
+
 def same_date(gold: str, answer: str) -> bool | None:
     """Whether two dates are one; the year may be missing in the gold answer. None where neither is a date."""
     one, other = _date(gold), _date(answer)
@@ -145,13 +174,24 @@ _OPPOSITES = (*combinations(_DIRECTIONS, 2), ("up", "down"), ("upward", "downwar
               ("before", "after"), ("positive", "negative"), ("ahead", "behind"), ("inside", "outside"))  # fmt: skip
 
 
-_JOINED_CHOICES = re.compile(r"[A-Z]\W+(and|or)\W+[A-Z]")
+_CHOICES = re.compile(
+    r"(?:either |both )?\W*(?:[A-Z]|[IVX]{1,4}|[A-H]{2,8})(?:\W+(?:(and|or)\W+)?(?:[A-Z]|[IVX]{1,4})\b)*\W*"
+)
+
+
+def _are_other_choices(gold: str, answer: str) -> bool:
+    """Whether a choice among some is said where all of them are right: `B or D` for `B, D`; and where both say how."""
+    told = [_FONT.sub(" ", text).strip(" {}") for text in (gold, answer)]
+    choices = [_CHOICES.fullmatch(text) for text in told]
+    if not all(choices):
+        return False
+    (gold_join, join), several = (choice[1] for choice in choices), len(re.findall("[A-Z]", gold)) > 1
+    return several and gold_join != join and (join == "or" or None not in (gold_join, join))
 
 
 def are_opposed(gold: str, answer: str) -> bool:
     """Whether one answer has a word and the other its opposite: `5 m up` and `5 m down`, `A or C` and `A and C`."""
-    joined = [_JOINED_CHOICES.fullmatch(text.replace("\\text", "").strip(" {}")) for text in (gold, answer)]
-    if all(joined) and joined[0][1] != joined[1][1]:
+    if _are_other_choices(gold, answer):
         return True
     words = [set(re.findall(r"[a-z]+", text.lower().replace("counter-", "counter"))) for text in (gold, answer)]
     return any({a, b} & words[0] and {a, b} & words[1] and not {a, b} & words[0] & words[1] for a, b in _OPPOSITES)

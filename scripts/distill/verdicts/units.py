@@ -42,8 +42,17 @@ _PREFIXES = {"k": 3, "M": 6, "G": 9, "T": 12, "h": 2, "d": -1, "c": -2, "m": -3,
 _PREFIX_WORDS = {"kilo": 3, "mega": 6, "giga": 9, "deci": -1, "centi": -2, "milli": -3, "micro": -6, "nano": -9}
 LETTERS = frozenset([*"msghlLtcdACFHJKNTVW", r"\Omega", r"\AA"])  # single letters that are units in an upright font
 _QUOTIENTS = re.compile(r"(?:[mg]/s|[NJWVC]/[msCKA])(?:\^\{?[23]\}?)?")
-_NO_UNIT = re.compile(r"\b(?:and|or|if|for|when|where|is|are|not|no|more|less|least|most|mod|than|to|[ap]m|dozen|"
-                      r"hundred|thousand|million|billion|trillion|percent)\b")  # fmt: skip
+_NUMBER = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|quarter)"
+NO_UNIT = re.compile(
+    r"\b(?:and|or|but|if|for|when|where|unless|until|except|is|are|not|no|never|cannot|[a-z]+n't|less|least|most|than|"
+    r"maybe|possibly|perhaps|rejected|invalid|excluded|fails|extraneous|impossible|mod|to|power|plus|minus|divided|"
+    r"choose|factorial|inverse|reciprocal|doubled|tripled|halved|repeating|recurring|tens|halves|mille|basis|percent|"
+    r"[ap]m|out of|quarters? of|(?:below|under) zero|(?:square|cube) root|dozen|hundred|thousand|million|billion|"
+    r"trillion|lakh|crore|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|(?:ten|hundred|thousand|million)th)s)\b|"
+    rf"^\W*(?:squared|cubed)\b|^(?:st|nd|rd|th)\b.* ?\b(?:from|root)\b|\b{_NUMBER}$|\((?:incorrect|wrong)|"
+    r"(?<![\w^{-])\d"  # two numbers
+)
+"""What changes the number before it, or is another, in a text that would otherwise be a unit."""
 
 _UPRIGHT = r"\\(?:text(?:rm|sf|tt|up|md|normal)?|math(?:rm|sf|tt|up)|[mh]box|operatorname\*?) ?\{"
 _TOKEN = re.compile(
@@ -129,7 +138,7 @@ def _stated(text: str) -> _Stated | None:
 
 
 def _is_compound(before: str, unit: str, factors: list[_Factor]) -> bool:
-    if _NO_UNIT.search(unit):
+    if NO_UNIT.search(unit):
         return False
     for factor in factors:
         is_letter = len(factor.name) == 1 or factor.name.startswith("\\")

@@ -38,6 +38,7 @@ _TOKEN = re.compile(r"\s*(\d{1,60}(?:\.\d{0,60})?|\.\d{1,60}|\\[a-zA-Z]+|\\[{}]|
 
 
 _NAMED = re.compile(r"([A-Za-z])=([^=]+)")
+_TURNED = re.compile(r"([^=]*\d[^=]*)=([A-Za-z])")  # 5=x
 
 
 class UnreadableError(Exception):
@@ -81,9 +82,11 @@ def _closely(gold: str, answer: str, decimals: bool) -> bool | None:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Return the letter before an equals sign, if a text begins so, and what comes after it."""
-    match = _NAMED.fullmatch(text)
-    return (match[1], match[2]) if match else ("", text)
+    """Return the letter on one side of an equals sign, if there is one, and the value on the other."""
+    if match := _NAMED.fullmatch(text):
+        return match[1], match[2]
+    match = _TURNED.fullmatch(text)
+    return (match[2], match[1]) if match else ("", text)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,8 @@ import unicodedata
 from typing import Any
 
 _ANSWER_IS = r"(?:[Tt]he )?(?:[Ff]inal )?[Aa]ns(?:wer|\.)?(?: is ?:?| ?[:=]|(?<=\.))"
+_AHEAD = r"(?:exactly|positive|a total of|the (?:number|point|set|interval|vector|(?:ordered )?(?:pair|triple)))"
+_FOR_ALL = r"for (?:all|every|any|each)(?: real(?: numbers?)?)?"
 _OPENS = r"(?:^|(?<=[\s=(,{])|(?<=\\left)|(?<=\\cup)|(?<=\\cap)|(?<=\\in))"
 _ENDPOINTS = r"[^\[\]();,]{1,80},[^\[\]();,]{1,80}"
 _RELATION = re.compile(r"[<>]|\\(?:leq?|geq?|neq?|in)(?![a-zA-Z])")
@@ -19,7 +21,7 @@ _BAR = r"\\(?:overline|bar) ?(?:\{ ?(\d{1,20}) ?\}|(\d)(?!\d))"
 _DOTS = r"\\dot ?\{? ?(\d) ?\}?(?:(\d{0,20})\\dot ?\{? ?(\d) ?\}?)?"
 _REPEATING = re.compile(rf"(?<![\w.}}])(\d{{0,20}})\.(\d{{0,20}})(?:{_BAR}|{_DOTS})(?![\d.])")
 _AGAIN = re.compile(
-    r"(?<![\w.}])(\d{0,20})\.(\d{0,20}?)(\d{1,6}?)\3{2,20}(?:\.\.\.|\\[lc]?dots(?![a-zA-Z]))"
+    r"(?<![\w.}])(\d{0,20})\.(\d{0,20}?)(?:(\d{1,6}?)\3{2,20}|(\d{6})\4)(?:\.\.\.|\\[lc]?dots(?![a-zA-Z]))"
 )  # 0.333...
 _ACCENTS = {'"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", "c": "\u0327", "v": "\u030c",
             "u": "\u0306", "H": "\u030b", "r": "\u030a"}  # fmt: skip
@@ -77,13 +79,26 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
         (r"^(?:\s*(?:\\(?:[rR]ightarrow|to|therefore|implies)(?![a-zA-Z])|[:&]))+\s*(?=\S)", ""),
         (r"^[*_\"'“«]{1,2}([-+]?\d[\d.,/]*)[*_\"'”»]{1,2}$", r"\1"),
         (r"^(\d{1,6})(st|nd|rd|th)$", r"\1\\text{\2}"),
-        (r"(?<=[^\\])(?:\\\\\s*)+$", ""),
+        (r"(?<=[^\\\s])[\\\s]+$", ""),
         # prose
         (rf"^\\text ?\{{ ?{_ANSWER_IS} ?\}}\s*(?=\S)", ""),
         (rf"^\\text ?\{{ ?{_ANSWER_IS} ?(?=[^\s}}])", r"\\text{"),
         (rf"^{_ANSWER_IS}\s*(?=\S)", ""),
         (rf"^\*\*{_ANSWER_IS}? ?\*\*:?\s*(?=[^\s*])", ""),
         (r"^(?:\\text(?:bf)? ?\{ ?)?(?:[Oo]ption|[Cc]hoice) ?\(?([A-Z])\)?\.? ?\}?$", r"\1"),
+        (rf"^\\text ?\{{ ?{_AHEAD} ?\}} ?(?=[-+\\(\[\d$])|^{_AHEAD} (?=[-+\\(\[\d$])", ""),
+        (rf"^\\text ?\{{ ?{_AHEAD} (?=[-+(\[\d])", r"\\text{"),
+        (r"^\\text ?\{ ?(?:minus|negative) ?\} ?(?=[\\(\d$])|^(?:minus|negative) (?=[\\(\d$])", "-"),
+        (r"^\\text ?\{ ?(?:minus|negative) (?=\d)", r"\\text{-"),
+        (
+            rf"^([a-zA-Z]\(([a-z])\) ?=.*?)(?:\\text ?\{{[ ,]*{_FOR_ALL} ?\}}|\\forall) ?"
+            r"\2 ?(?:\\in ?\\mathbb ?\{? ?R ?\}?)?$",
+            r"\1",
+        ),
+        (
+            r"^([a-zA-Z]\(([a-z])\) ?=.*?)\\text ?\{[ ,]*" + _FOR_ALL + r" \2 ?\}$",
+            r"\1",
+        ),
         # signs
         (r"\\backslash(?![a-zA-Z])", r"\\setminus "),
         (r"\\log_ ?(?:e(?![a-zA-Z])|\{ ?(?:\\(?:mathrm|text) ?\{ ?)?e ?\}? ?\})", r"\\ln "),
@@ -125,6 +140,7 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
         # numbers
         (r"(?<![\d,.}(\[])(\d+)\{ ?, ?\}(?!\d{3}(?!\d))(\d+)(?![\d{,])", r"\1.\2"),
         (r"^(-?\d+(?:\.\d+)?) ?[eE] ?([-+]?\d{1,3})$", _power_of_ten),
+        (r"^(-?\d{0,9}\.)(\d) ?(?:\\text ?\{ ?\(?)?(?:repeating|recurring)\)? ?\}?$", r"\1\\overline{\2}"),
         # open ends of intervals, as much of Europe writes them
         (rf"{_OPENS}\](?={_ENDPOINTS}[\[\])])", "("),
         (rf"([(\[]{_ENDPOINTS})\[(?=\s*(?:$|\\c[au]p|\\setminus|\\text|[,;)}}.$]))", r"\1)"),
