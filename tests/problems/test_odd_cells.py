@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from helpers import jsonl
 
 from distill.config.recipes import CorpusRecipe, PublishedRecipe, Rows
@@ -263,3 +264,65 @@ def test_what_is_no_file_is_told(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(InputError, match=said):
         read_rows(Rows(path=str(tmp_path / name)), ["x"])
+
+
+SIGNS = {
+    "NUL in a statement": ({"problem": "a\0b?"}, "problem", r"the character NUL.*`rewrites: \[\{pattern: '\\x00', re"),
+    "NUL in a gold": ({"answer": "1\0"}, "answer", "the character NUL, which is no text; say `answer_rewrites"),
+    "form feed": (
+        {"answer": "\x0crac{1}{2}"},
+        "answer",
+        r"a control character in place .*'\\x0c', replacement: '\\\\f'",
+    ),
+    "backspace": (
+        {"problem": "a \x08inom{4}{2}?"},
+        "problem",
+        r"a control character in place .*replacement: '\\\\b'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cells", "column", "said"), SIGNS.values(), ids=SIGNS)
+def test_signs_that_are_no_text_are_refused_and_the_remedy_is_one(
+    tmp_path: Path, cells: dict[str, str], column: str, said: str
+) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a?", "answer": "1", **cells}]))
+    with pytest.raises(InputError, match=rf"row 0, column '{column}' holds {said}") as error:
+        read_corpus(CorpusRecipe(path=source))
+    ((key, rewrites),) = yaml.safe_load(str(error.value).split("`")[-2]).items()
+    row = read_corpus(CorpusRecipe.model_validate({"path": source, key: rewrites})).rows[0]
+    right = {"a\0b?": "ab?", "1\0": "1", "\x0crac{1}{2}": r"\frac{1}{2}", "a \x08inom{4}{2}?": r"a \binom{4}{2}?"}
+    assert row[column] == right[cells[column]]
+
+
+def test_a_page_break_in_a_statement_is_text(tmp_path: Path) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a\x0cB\x0c\nfor all b?", "answer": "1"}]))
+    assert read_corpus(CorpusRecipe(path=source)).rows[0]["problem"] == "a\x0cB\x0c\nfor all b?"
+
+
+@pytest.mark.parametrize("keys", [{}, {"response_template": "{response} {id}"}, {"draws_in_lists": True}], ids=str)
+def test_nul_in_a_response_is_refused_until_it_is_taken_out(tmp_path: Path, keys: dict[str, Any]) -> None:
+    cell = ["x\0y"] if "draws_in_lists" in keys else "x\0y"
+    source = str(jsonl(tmp_path / "a.jsonl", [{"id": "a", "response": cell}]))
+    columns = {"problem_id": "id", **{k: v for k, v in keys.items() if k == "response_template"}}
+    recipe = {"path": source, "columns": columns, **{k: v for k, v in keys.items() if k == "draws_in_lists"}}
+    with pytest.raises(InputError, match=r"row 0, column 'response' holds the character NUL.*; say `rewrites: \["):
+        read_traces(PublishedRecipe.model_validate(recipe))
+    recipe["rewrites"] = [{"pattern": r"\x00", "replacement": ""}]
+    assert read_traces(PublishedRecipe.model_validate(recipe)).traces[0].response.startswith("xy")
+
+
+@pytest.mark.parametrize("template", [None, "<think>{a}</think>{response}"], ids=str)
+def test_a_response_that_is_no_number_is_a_missing_one(tmp_path: Path, template: str | None) -> None:
+    rows = [{"id": "a", "a": "b", "response": float("nan")}, {"id": "b", "a": "c", "response": "d"}]
+    source = str(jsonl(tmp_path / "a.jsonl", rows))
+    columns = {"problem_id": "id"} | ({"response_template": template} if template else {})
+    whole = read_traces(PublishedRecipe.model_validate({"path": source, "columns": columns}))
+    assert ([trace.key for trace in whole.traces], whole.empty) == (["b"], 1)
+
+
+@pytest.mark.parametrize("column", ["level", "subject", "solution", "error"])
+def test_nan_in_a_column_that_may_be_missing_says_nothing(tmp_path: Path, column: str) -> None:
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a?", "answer": "1", column: float("nan")}]))
+    name = "tolerance" if column == "error" else column
+    assert read_corpus(CorpusRecipe.model_validate({"path": source, "columns": {name: column}})).rows[0][name] is None

@@ -28,6 +28,12 @@ _TEXT_KEYS = ("text", "content", "value", "response", "answer", "output", "solut
 MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
            "#value!", "#ref!", "#div/0!", "#name?", "#num!", "[]", "{}", "()", "[nan]", "[none]", "[null]",
            "''", '""'}  # fmt: skip
+# What is left of LaTeX that a program read as a text with escapes: \f of \frac becomes a form feed.
+_ESCAPES = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f"}
+_EATEN = re.compile(
+    "\x07(?=lpha|pprox|ngle|rc|st)|\x08(?=oxed|egin|inom|eta|ar|mod|ig|ullet)|\x0b(?=ec|ert|dots|phi|ee)|"
+    "\x0c(?=rac|orall|loor|lat|box)"
+)
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -111,6 +117,23 @@ def check_no_list(text: str, at: str, name: str, most: int = 0) -> None:
     kind, saved = _SPELLED[type(cell)]
     remedy = _remedy(cell, name) if is_json else f"; save the column as {saved}"
     raise InputError(f"{at} holds {kind} that is spelled as text ({text.strip()[:40]!r}){remedy}")
+
+
+def check_signs(text: str, at: str, key: str, latex: bool = True) -> None:
+    """Raise InputError where a text holds NUL or, with `latex`, a control character that was the `\\f` of `\\frac`.
+
+    `key` names the rewrites of the recipe that can put it right.
+    """
+    found = re.search("\0", text) or (_EATEN.search(text) if latex else None)
+    if found is None:
+        return
+    sign = found[0]
+    pattern, replacement = f"\\x{ord(sign):02x}", rf"\\{_ESCAPES[sign]}" if sign in _ESCAPES else ""
+    what = f"a control character in place of a backslash ({text[found.start() : found.start() + 12]!r})"
+    raise InputError(
+        f"{at} holds {what if replacement else 'the character NUL, which is no text'}; say "
+        f"`{key}: [{{pattern: '{pattern}', replacement: '{replacement}'}}]`"
+    )
 
 
 def _spelled(text: str) -> tuple[Any, bool]:

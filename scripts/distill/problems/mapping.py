@@ -10,11 +10,14 @@ from typing import Any
 
 from distill.config.recipes import CorpusRecipe
 from distill.config.shards import stable_hash
-from distill.problems.cells import Row, cell_text, check_no_list, is_missing, is_nan
+from distill.problems.cells import Row, cell_text, check_no_list, check_signs, is_missing, is_nan
 from distill.problems.patterns import rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
 from distill.verdicts.answers import last_box
+
+# A form feed before a letter may be the `\f` of a `\frac`, which is told.
+_BLANKS = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in "\v\f")
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,15 @@ def read_corpus(recipe: CorpusRecipe) -> Corpus:
 
 def gold_answer(text: str, answer_format: str) -> str:
     """Return the bare gold answer in a text, or '' where there is none."""
-    text = text.strip()
+    text = text.strip(_BLANKS)
     if answer_format == "boxed":
         text = last_box(text) or ""
     elif answer_format == "hashes":
         _, marker, text = text.rpartition("####")
         text = text.replace(",", "") if marker else ""
-    text = text.strip()
+    text = text.strip(_BLANKS)
     if len(text) > 2 and text.startswith("$") and text.endswith("$") and "$" not in text.strip("$"):
-        text = text.strip("$").strip()
+        text = text.strip("$").strip(_BLANKS)
     return text
 
 
@@ -87,7 +90,7 @@ def _group(text: str) -> str | None:
 
 def _error(row: Row, column: str) -> float | None:
     """Return the error that a row's answer may have, None where its cell is empty. Raises InputError for no number."""
-    text = row.text(column).strip()
+    text = row.word(column).strip()
     try:
         error = float(text) if text else None
     except ValueError:
@@ -107,9 +110,10 @@ def _statement(row: Row, recipe: CorpusRecipe) -> str:
     if not any(text.strip() for text in texts.values()):
         statement = ""
     statement = rewritten(statement, recipe.rewrites, row.place, "rewrites")
+    at = f"{row.place}, column {next(iter(texts))!r}"
+    check_signs(statement, at, "rewrites")
     if not (statement := statement.strip()):
         raise InputError(f"{row.place} has an empty {', '.join(map(repr, texts))}")
-    at = f"{row.place}, column {next(iter(texts))!r}"
     if is_missing(statement):
         raise InputError(f"{at} holds {statement!r}, which programs write for a missing value, and no problem")
     check_no_list(statement, at, next(iter(texts)))
@@ -127,6 +131,7 @@ def gold_of(row: Row, recipe: CorpusRecipe) -> str:
     for cell in cells if recipe.several_answers == "joined" else cells[:1]:
         gold = "nan" if is_nan(cell) else gold_answer(cell_text(cell, at, name), recipe.answer_format)
         gold = rewritten(gold, recipe.answer_rewrites, row.place, "answer_rewrites")
+        check_signs(gold, at, "answer_rewrites")
         check_no_list(gold, at, name, most=1)  # the grader reads a list of one
         _check_no_missing(gold.strip(), at, recipe)
         golds.append(gold.strip())

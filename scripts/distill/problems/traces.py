@@ -6,7 +6,7 @@ from string import Formatter
 
 from distill.config.recipes import PublishedRecipe
 from distill.models.thinking import canonical_think
-from distill.problems.cells import Row, cell_truth, cell_word, check_no_list, is_missing
+from distill.problems.cells import Row, cell_truth, cell_word, check_no_list, check_signs, is_missing
 from distill.problems.patterns import expanded, rewritten
 from distill.problems.readers import origin_name, read_rows
 from distill.runtime.errors import InputError
@@ -154,7 +154,9 @@ def _responses(row: Row, recipe: PublishedRecipe) -> list[str]:
 
 
 def _rewritten(response: str, row: Row, recipe: PublishedRecipe) -> str:
-    return canonical_think(rewritten(response, recipe.rewrites, row.place, "rewrites"), recipe.think_tags)
+    response = rewritten(response, recipe.rewrites, row.place, "rewrites")
+    check_signs(response, f"{row.place}, column {recipe.columns.response_columns()[0]!r}", "rewrites", latex=False)
+    return canonical_think(response, recipe.think_tags)
 
 
 def _finish_reason(word: str, place: str, recipe: PublishedRecipe) -> FinishReason:
