@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,20 @@ def test_what_is_no_file_is_told(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(InputError, match=said):
         read_rows(Rows(path=str(tmp_path / name)), ["x"])
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_separator_than_the_comma_is_told(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "a.csv").write_text(f"problem{mark}answer\na, b?{mark}1\n", encoding="utf-8-sig")
+    with pytest.raises(InputError, match=rf"a\.csv: columns are separated by {re.escape(repr(mark))}; write the file"):
+        read_rows(Rows(path=str(tmp_path / "a.csv")), ["problem"])
+
+
+def test_a_uuid_is_an_id(tmp_path: Path) -> None:
+    ids = pa.array([bytes(range(16))], pa.uuid())
+    pq.write_table(pa.table({"id": ids, "problem": ["a?"], "answer": ["1"]}), tmp_path / "a.parquet")
+    recipe = CorpusRecipe.model_validate({"path": str(tmp_path / "a.parquet"), "columns": {"problem_id": "id"}})
+    assert read_corpus(recipe).rows[0]["problem_id"] == "00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
 SIGNS = {

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from distill.problems.columns import Column
 from distill.runtime.errors import InputError
@@ -86,6 +87,8 @@ def cell_text(cell: Any, at: str, name: str) -> str:
             return bytes(cell).decode()
         except UnicodeDecodeError:
             raise InputError(f"{at} holds {len(cell)} bytes that are not UTF-8; text is wanted") from None
+    if isinstance(cell, UUID):  # of an Arrow column; it has one spelling
+        return str(cell)
     if isinstance(cell, (list, tuple)) and len(cell) == 1:
         return cell_text(cell[0], at, name)
     if isinstance(cell, (int, float, Decimal)) and not isinstance(cell, bool):

@@ -224,6 +224,8 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
             named = [name for name in header if name]
             if len(set(named)) < len(named) or (header and not named):
                 raise InputError(f"{path}: the first line is no header: a name stands twice, or all are empty")
+            if len(header) == 1 and (mark := re.search(r"\w([;\t|])\w", header[0])):
+                raise InputError(f"{path}: columns are separated by {mark[1]!r}; write the file again with commas")
             for cells in reader:
                 if len(cells) != len(header) and cells:
                     place = f"{path}: line {reader.line_num}"
