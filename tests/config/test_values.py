@@ -225,3 +225,12 @@ def test_what_yaml_alone_would_not_say(tmp_path: Path, text: str, said: str) -> 
     assert read_yaml(tmp_path / "a.yaml", mistakes) is None
     (line,) = mistakes
     assert said in line
+
+
+@pytest.mark.parametrize("folder", ["nope", "~/config", "config.yaml"])
+def test_a_folder_without_a_catalogue_is_one_line(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "config.yaml").write_text("studies: [toy]")
+    with pytest.raises(InputError) as error:
+        load(tmp_path / folder, {"studies": ["toy"], "folder": folder})
+    (line,) = str(error.value).splitlines()
+    assert folder in line

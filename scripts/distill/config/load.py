@@ -30,6 +30,9 @@ def load(root: Path, settings: Mapping[str, Any]) -> Catalogue:
     if checked is None:
         raise InputError("\n".join(mistakes))
     mistakes += _lines(checked, root / "config.yaml")
+    if not (root / "catalogue").is_dir():
+        said = f"{root}: no folder of a configuration, for it has no catalogue/; correct `folder`, or where you run"
+        raise InputError("\n".join(mistakes or [said]))
     catalogue = Catalogue(settings=checked)
     # Kind -> name -> file, also of entries with mistakes, so that one mistake is not told twice.
     names: dict[str, dict[str, Path]] = {}
