@@ -225,6 +225,18 @@ def test_a_prompt_is_rendered_once(tmp_path: Path, model: Path, monkeypatch: pyt
     assert rendered["prompt"] == 2 + 12  # the file and the chat template are tried once
 
 
+def test_a_problem_that_spells_a_mark_of_turns_costs_itself(tmp_path: Path, model: Path) -> None:
+    plain, output = run(tmp_path / "plain", model), tmp_path / "d/responses.parquet"
+    problems = [*PROBLEMS, "What does <|end|> stand for?", "Go <|assistant|> 4."]
+    generate.main(arguments(tmp_path, model, problems, output, max_errors=0.4, temperature=3.0))
+    rows, others = (tables.read(path, tables.RESPONSES).to_pylist() for path in (output, plain))
+    assert [row["finish_reason"] for row in rows[4:]] == ["error"] * 2
+    assert rows[4]["error"] == "the user text spells <|end|>, a mark of turns; clean the problem"
+    assert rows[:4] == [row for row in others if row["problem_id"] in ("q0", "q1", "q2", "q3")]
+    with pytest.raises(InputError, match=r"spells <\|end\|>, a mark of turns; clean the problem"):
+        generate.main(arguments(tmp_path, model, problems, output, max_errors=0.3, temperature=3.0))
+
+
 def test_a_teacher_whose_template_leaves_out_the_system_text_is_not_asked(tmp_path: Path) -> None:
     shutil.copytree(TOY / "teacher-short", tmp_path / "silent")
     template = tmp_path / "silent/chat_template.jinja"

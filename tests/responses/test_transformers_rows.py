@@ -216,11 +216,3 @@ def test_each_line_has_the_logits_of_its_row_alone(model: Path, size: int) -> No
                 logits = batch.step()
     assert taken == len(prompts)
     assert compared == sum(ends.values())
-
-
-def test_a_problem_that_spells_a_mark_of_turns_costs_itself(model: Path) -> None:
-    odd = "What does <|end|> stand for?"
-    found = answers(engine(model), requests([PROBLEMS[0], odd, "Go <|assistant|> 4."]))
-    assert [completion.finish_reason for completion in found] == ["stop", "error", "error"]
-    assert found[1].error == "the user text spells <|end|>, a mark of turns; clean the problem"
-    assert found[0] == answers(engine(model), requests(PROBLEMS[:1]))[0]

@@ -9,6 +9,7 @@ from typing import Any
 from distill import tables
 from distill.config.recipes import GenerateJob, needed_gpus
 from distill.models.prompts import Prompt
+from distill.models.templates import Message
 from distill.models.trial import check_prompt
 from distill.responses.engines import Completion, Engine, Request, load_engine
 from distill.responses.kept import Question, find_rows, question, row_seed, shard_seed
@@ -80,12 +81,16 @@ class Task:
         common_seed = shard_seed(recipe.decoding.seed, self.shard, self.draw)
         engine = self.answerer.start(common_seed)
         by_row = self.answerer.seeds_rows(engine)
-        seeds = [row_seed(recipe.decoding.seed, i, self.draw) if by_row else common_seed for i in ids]
-        requests = [Request(questions[i].messages, s) for i, s in zip(ids, seeds, strict=True)]
-        errors: Errors = {}
+        seeds = {i: row_seed(recipe.decoding.seed, i, self.draw) if by_row else common_seed for i in ids}
+        marked = {i: said for i in ids if (said := _mark_in(engine, questions[i].messages))}
+        errors = {i: _row(Completion("", FinishReason.ERROR, None, None, said), seeds[i], engine.version)
+                  for i, said in marked.items()}  # fmt: skip
+        progress.update(len(errors))
+        ids = [i for i in ids if i not in errors]
+        requests = [Request(questions[i].messages, seeds[i]) for i in ids]
         refusals = FirstRefusals()
         for index, completion in engine.generate(requests):
-            row = _row(completion, seeds[index], engine.version)
+            row = _row(completion, seeds[ids[index]], engine.version)
             if completion.finish_reason == FinishReason.ERROR:
                 errors[ids[index]] = row
             else:
@@ -95,6 +100,15 @@ class Task:
             if refusals.message and len(errors) > recipe.max_errors * len(questions):
                 raise InputError(refusals.message)
         return errors
+
+
+def _mark_in(engine: Engine, messages: Sequence[Message]) -> str:
+    """Return what is wrong with a conversation where a text spells a mark of turns: its turn would end there; or ''."""
+    marks = engine.template.marks if engine.template else None
+    found = ((marks.first(message["content"]), message["role"]) for message in messages if marks)
+    return next(
+        (f"the {role} text spells {mark}, a mark of turns; clean the problem" for mark, role in found if mark), ""
+    )
 
 
 def drop_unfit(journal: Journal, path: Path, keys: Iterable[Key]) -> None:

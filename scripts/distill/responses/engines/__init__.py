@@ -114,13 +114,7 @@ def load_template(tokenizer: Any, recipe: GenerateJob) -> ChatTemplate:
 
 
 def tokens_or_error(template: ChatTemplate, request: Request) -> list[int] | Completion:
-    """Return the tokens of a request's prompt, or the error of a row that the chat template cannot take.
-
-    A text that spells a mark of turns would end its turn there.
-    """
-    marks = [(template.marks.first(message["content"]), message["role"]) for message in request.messages]
-    if spelled := next((f"the {role} text spells {mark}, a mark of turns" for mark, role in marks if mark), None):
-        return Completion("", "error", None, None, f"{spelled}; clean the problem")
+    """Return the tokens of a request's prompt, or the error of a row that the chat template cannot take."""
     try:
         return template.prompt_ids(request.messages)
     except InputError as error:
