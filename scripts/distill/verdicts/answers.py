@@ -165,6 +165,15 @@ def _power_of_ten(match: re.Match[str]) -> str:
     return rf"{match[1]}\cdot 10^{{{match[2]}}}" if match[2] else match[1]
 
 
+def _cases(match: re.Match[str]) -> str:
+    """Write the rows of a definition by cases without the words and commas between, in one order."""
+    rows = [[_CONDITION.sub("", cell).strip(" ,.;") for cell in row.split("&")] for row in match[1].split(_ROW_ENDS)]
+    whole = _ROW_ENDS.join(sorted("&".join(row) for row in rows if any(row)))
+    return rf"\begin{{cases}}{whole}\end{{cases}}"
+
+
+_ROW_ENDS = "\\\\"
+_CONDITION = re.compile(r"^ ?(?:\\text ?\{ ?,? ?(?:if|for|when) ?\}|if |for |when )")
 _END = r"(?![a-zA-Z])"  # where a command's name ends
 _COMMANDS = _rules(
     (r"\s+", " "),
@@ -216,6 +225,7 @@ _COMMANDS = _rules(
     (r"\\text\{ ?\}", ""),
     (r"\\text\{([^{}]*)\} ?\\text\{", r"\\text{\1 "),
     (r"(?<![\d.])\.(?=\d)", "0."),
+    (r"\\begin ?\{(?:d?cases)\}(.*?)\\end ?\{d?cases\}", _cases),
 )
 # all but those between letters or digits, and the one that tells `5! = 120` from `x != 120`
 _BLANKS = re.compile(r"(?<![A-Za-z0-9!]) | (?![A-Za-z0-9=])|(?<=!) (?!=)|(?<!!) (?==)")

@@ -49,7 +49,7 @@ NO_UNIT = re.compile(
     r"choose|factorial|inverse|reciprocal|doubled|tripled|halved|repeating|recurring|tens|halves|mille|basis|percent|"
     r"[ap]m|out of|quarters? of|(?:below|under) zero|(?:square|cube) root|dozen|hundred|thousand|million|billion|"
     r"trillion|lakh|crore|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|(?:ten|hundred|thousand|million)th)s)\b|"
-    rf"^\W*(?:squared|cubed)\b|^(?:st|nd|rd|th)\b.* ?\b(?:from|root)\b|\b{_NUMBER}$|\((?:incorrect|wrong)|"
+    rf"^\W*(?:squared|cubed)\b|^(?:st|nd|rd|th)\b.* ?\b(?:from|root)\b|\b{_NUMBER}[ .}}]*$|\((?:incorrect|wrong)|"
     r"(?<![\w^{-])\d"  # two numbers
 )
 """What changes the number before it, or is another, in a text that would otherwise be a unit."""
