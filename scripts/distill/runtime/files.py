@@ -141,7 +141,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     if not isinstance(data, dict):
-        raise InputError(f"{path}: no JSON object, as a program writes it; delete the file and run again")
+        raise InputError(f"{path}: no JSON object; get the file anew, or let its program write it again")
     return data
 
 
