@@ -12,6 +12,7 @@ import render
 from helpers import PROMPTS, REPOSITORY, TOY, base_model, manifest, recipe
 
 from distill import tables
+from distill.models.escapes import LOST_BACKSLASH
 from distill.models.folders import load_model, load_tokenizer
 from distill.runtime.errors import InputError
 
@@ -117,6 +118,19 @@ def test_a_word_that_the_tokenizer_does_not_have_is_lost(tmp_path: Path, monkeyp
     monkeypatch.setitem(ANSWERS, "b", "3 up 4 = 7 \u65e5\u672c.")
     output = run(tmp_path, max_unrenderable=0.5)
     assert manifest(output)["ledger"]["lost"] == {"lost_by_tokenizer": 1}
+
+
+@pytest.mark.parametrize("lost", ["\x0crac{1}{2}", "3\times 2", "\\left(1\right)", "\text{one}"])
+def test_latex_without_its_backslash_is_a_ledger_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setitem(ANSWERS, "b", f"3 up 4 = {lost}.")
+    assert manifest(run(tmp_path, max_unrenderable=0.5))["ledger"]["lost"] == {"lost_backslash": 1}
+
+
+@pytest.mark.parametrize("text", ["a\ttime", "\text", "x\timex", "a\x0cB", "\rright", "a\n\\frac{1}{2}", "\x08 "])
+def test_tabs_and_page_breaks_are_text(text: str) -> None:
+    assert LOST_BACKSLASH.search(text) is None
 
 
 def test_an_empty_response_is_a_ledger_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -289,6 +289,8 @@ SIGNS = {
         "answer",
         r"a control character in place .*'\\x0c', replacement: '\\\\f'",
     ),
+    "tab": ({"problem": "a\t3\times 2?"}, "problem", r"a control .*'\\x09\(\?=imes\)', replacement: '\\\\t'"),
+    "carriage return": ({"problem": "\\left(1\right)?"}, "problem", r"a control .*'\\x0d\(\?=ight\)', rep"),
     "backspace": (
         {"problem": "a \x08inom{4}{2}?"},
         "problem",
@@ -306,7 +308,8 @@ def test_signs_that_are_no_text_are_refused_and_the_remedy_is_one(
         read_corpus(CorpusRecipe(path=source))
     ((key, rewrites),) = yaml.safe_load(str(error.value).split("`")[-2]).items()
     row = read_corpus(CorpusRecipe.model_validate({"path": source, key: rewrites})).rows[0]
-    right = {"a\0b?": "ab?", "1\0": "1", "\x0crac{1}{2}": r"\frac{1}{2}", "a \x08inom{4}{2}?": r"a \binom{4}{2}?"}
+    right = {"a\0b?": "ab?", "1\0": "1", "\x0crac{1}{2}": r"\frac{1}{2}", "a \x08inom{4}{2}?": r"a \binom{4}{2}?",
+             "a\t3\times 2?": "a\t3\\times 2?", "\\left(1\right)?": r"\left(1\right)?"}  # fmt: skip
     assert row[column] == right[cells[column]]
 
 

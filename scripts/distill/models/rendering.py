@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from distill.models.escapes import LOST_BACKSLASH
 from distill.models.marks import THINK_TAG, Marks, any_of
 from distill.models.prompts import Prompt
 from distill.models.templates import ChatTemplate
@@ -33,6 +34,7 @@ class Unrenderable(StrEnum):
     EMPTY_RESPONSE = "empty_response"
     SPECIAL_TOKEN = "special_token"
     SPECIAL_TOKEN_IN_PROBLEM = "special_token_in_problem"
+    LOST_BACKSLASH = "lost_backslash"
     TEMPLATE_FAILS = "template_fails"
     OTHER_PROMPT = "other_prompt"
     CHANGED_BY_TEMPLATE = "changed_by_template"
@@ -47,6 +49,8 @@ REMEDIES = {
     Unrenderable.EMPTY_RESPONSE: "leave out empty responses",
     Unrenderable.SPECIAL_TOKEN: "clean the responses, or raise `max_unrenderable`",
     Unrenderable.SPECIAL_TOKEN_IN_PROBLEM: "clean the problems, or raise `max_unrenderable`",
+    Unrenderable.LOST_BACKSLASH: "a program read LaTeX as a text with escapes: put the backslashes back with "
+    "`rewrites` of who answered, or raise `max_unrenderable`",
     Unrenderable.TEMPLATE_FAILS: "name a template that takes such messages under `model.chat_template`",
     Unrenderable.OTHER_PROMPT: "name a template under `model.chat_template` whose generation prompt is what it writes "
     "before a response",
@@ -112,6 +116,8 @@ class Renderer:
             return Refusal(Unrenderable.EMPTY_RESPONSE, repr(response))
         if mark := self._control(response):
             return Refusal(Unrenderable.SPECIAL_TOKEN, mark)
+        if sign := LOST_BACKSLASH.search(response):
+            return Refusal(Unrenderable.LOST_BACKSLASH, repr(response[sign.start() : sign.start() + SHOWN]))
         try:
             opening = self.template.prompt_text(messages)
             whole = self.template.conversation_text(messages, response)

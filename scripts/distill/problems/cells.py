@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from distill.models.escapes import LETTERS, LOST_BACKSLASH
 from distill.problems.columns import Column
 from distill.runtime.errors import InputError
 
@@ -29,12 +30,6 @@ _TEXT_KEYS = ("text", "content", "value", "response", "answer", "output", "solut
 MISSING = {"nan", "-nan", "none", "null", "nil", "na", "n/a", "n.a.", "<na>", "nat", "#n/a", "#na", "#null!",
            "#value!", "#ref!", "#div/0!", "#name?", "#num!", "[]", "{}", "()", "[nan]", "[none]", "[null]",
            "''", '""'}  # fmt: skip
-# What is left of LaTeX that a program read as a text with escapes: \f of \frac becomes a form feed.
-_ESCAPES = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f"}
-_EATEN = re.compile(
-    "\x07(?=lpha|pprox|ngle|rc|st)|\x08(?=oxed|egin|inom|eta|ar|mod|ig|ullet)|\x0b(?=ec|ert|dots|phi|ee)|"
-    "\x0c(?=rac|orall|loor|lat|box)"
-)
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -127,11 +122,13 @@ def check_signs(text: str, at: str, key: str, latex: bool = True) -> None:
 
     `key` names the rewrites of the recipe that can put it right.
     """
-    found = re.search("\0", text) or (_EATEN.search(text) if latex else None)
+    found = re.search("\0", text) or (LOST_BACKSLASH.search(text) if latex else None)
     if found is None:
         return
-    sign = found[0]
-    pattern, replacement = f"\\x{ord(sign):02x}", rf"\\{_ESCAPES[sign]}" if sign in _ESCAPES else ""
+    sign, after = found[0], re.match(r"\w*", text[found.end() :])[0]
+    pattern, replacement = f"\\x{ord(sign):02x}", ""
+    if sign in LETTERS:
+        pattern, replacement = f"{pattern}(?={after})" if sign in "\t\r" else pattern, rf"\\{LETTERS[sign]}"
     what = f"a control character in place of a backslash ({text[found.start() : found.start() + 12]!r})"
     raise InputError(
         f"{at} holds {what if replacement else 'the character NUL, which is no text'}; say "
