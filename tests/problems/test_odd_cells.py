@@ -289,8 +289,6 @@ SIGNS = {
         "answer",
         r"a control character in place .*'\\x0c', replacement: '\\\\f'",
     ),
-    "tab": ({"problem": "a\t3\times 2?"}, "problem", r"a control .*'\\x09\(\?=imes\)', replacement: '\\\\t'"),
-    "carriage return": ({"problem": "\\left(1\right)?"}, "problem", r"a control .*'\\x0d\(\?=ight\)', rep"),
     "backspace": (
         {"problem": "a \x08inom{4}{2}?"},
         "problem",
@@ -308,14 +306,13 @@ def test_signs_that_are_no_text_are_refused_and_the_remedy_is_one(
         read_corpus(CorpusRecipe(path=source))
     ((key, rewrites),) = yaml.safe_load(str(error.value).split("`")[-2]).items()
     row = read_corpus(CorpusRecipe.model_validate({"path": source, key: rewrites})).rows[0]
-    right = {"a\0b?": "ab?", "1\0": "1", "\x0crac{1}{2}": r"\frac{1}{2}", "a \x08inom{4}{2}?": r"a \binom{4}{2}?",
-             "a\t3\times 2?": "a\t3\\times 2?", "\\left(1\right)?": r"\left(1\right)?"}  # fmt: skip
+    right = {"a\0b?": "ab?", "1\0": "1", "\x0crac{1}{2}": r"\frac{1}{2}", "a \x08inom{4}{2}?": r"a \binom{4}{2}?"}
     assert row[column] == right[cells[column]]
 
 
 def test_a_page_break_in_a_statement_is_text(tmp_path: Path) -> None:
-    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a\x0cB\x0c\nfor all b?", "answer": "1"}]))
-    assert read_corpus(CorpusRecipe(path=source)).rows[0]["problem"] == "a\x0cB\x0c\nfor all b?"
+    source = str(jsonl(tmp_path / "a.jsonl", [{"problem": "a\x0cB\x0c\nfor all b\textbf{?}", "answer": "1"}]))
+    assert read_corpus(CorpusRecipe(path=source)).rows[0]["problem"] == "a\x0cB\x0c\nfor all b\textbf{?}"
 
 
 @pytest.mark.parametrize("keys", [{}, {"response_template": "{response} {id}"}, {"draws_in_lists": True}], ids=str)

@@ -122,13 +122,12 @@ def check_signs(text: str, at: str, key: str, latex: bool = True) -> None:
 
     `key` names the rewrites of the recipe that can put it right.
     """
-    found = re.search("\0", text) or (LOST_BACKSLASH.search(text) if latex else None)
+    eaten = (lost for lost in LOST_BACKSLASH.finditer(text) if lost[0] in LETTERS)  # MATH itself has tabs of `\\textbf`
+    found = re.search("\0", text) or (next(eaten, None) if latex else None)
     if found is None:
         return
-    sign, after = found[0], re.match(r"\w*", text[found.end() :])[0]
-    pattern, replacement = f"\\x{ord(sign):02x}", ""
-    if sign in LETTERS:
-        pattern, replacement = f"{pattern}(?={after})" if sign in "\t\r" else pattern, rf"\\{LETTERS[sign]}"
+    sign = found[0]
+    pattern, replacement = f"\\x{ord(sign):02x}", rf"\\{LETTERS[sign]}" if sign in LETTERS else ""
     what = f"a control character in place of a backslash ({text[found.start() : found.start() + 12]!r})"
     raise InputError(
         f"{at} holds {what if replacement else 'the character NUL, which is no text'}; say "
