@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from distill.config.mistakes import LONGEST_NAME
 from distill.config.recipes import (
     CorpusRecipe,
     DatasetRecipe,
@@ -28,7 +29,6 @@ from distill.config.recipes.studies import GapRecipe
 from distill.config.recipes.trainings import FineTuning, OnPolicy
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-LONGEST_NAME = 64
 LARGEST_LR = 1.0  # of AdamW and Adafactor, whose updates are about as large as the learning rate
 HOTTEST = 10.0  # temperature
 # The most of what is counted; a larger number is a slip of the hand, and would be found by a job that has its GPU.
