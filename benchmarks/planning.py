@@ -1,7 +1,7 @@
 """What planning the paper's studies takes here, in CPU seconds: `snakemake plan`, and Snakemake's own dry run.
 
 The plan says of all studies what is missing and what it will take. A dry run in a folder without results, so every job
-is to be made: once with all studies of the paper, once with as many of them as come to about 10,000 jobs; and what
+is to be made: once with all studies of the paper, once with as many of them as come to 10,000 jobs; and what
 reading the configuration and listing the artefacts take of it. For comparison as many jobs of a Snakefile of one rule
 with one input, one output, one wildcard and one parameter are planned: what bare Snakemake takes.
 
@@ -51,7 +51,10 @@ def snakemake(folder: Path, total: str, *options: str) -> tuple[int, float]:
 
 def planned(folder: Path, *options: str) -> tuple[int, float]:
     """Return how many jobs a dry run in a folder plans, and its CPU seconds."""
-    return snakemake(folder, "total", "--dry-run", "--quiet", "rules", *options)
+    return snakemake(folder, "total", "--dry-run", *options)
+
+
+QUIET = ("--quiet", "rules")  # as the README says it: which jobs there are, and how many
 
 
 def listed(names: list[str]) -> tuple[int, float]:
@@ -65,14 +68,11 @@ def listed(names: list[str]) -> tuple[int, float]:
     return len(places), time.process_time() - started
 
 
-def up_to(names: list[str], jobs: int) -> list[str]:
-    """Return the first studies that together need about so many artefacts, which are about as many jobs."""
-    chosen: list[str] = []
-    for name in names:
-        if listed([*chosen, name])[0] > jobs:
-            break
-        chosen.append(name)
-    return chosen
+def enough(names: list[str], jobs: int) -> list[str]:
+    """Return studies that need so many artefacts, each of which is a job, and few more."""
+    lists = [[*names[:count], name] for count in range(len(names)) for name in names[count:]]
+    sizes = [(listed(chosen)[0], chosen) for chosen in lists]
+    return min((size, chosen) for size, chosen in sizes if size >= jobs)[1]
 
 
 def main() -> None:
@@ -82,28 +82,30 @@ def main() -> None:
     check = parser.parse_args().check
     os.chdir(ROOT)
     names = [p.stem for p in sorted(Path("config/studies").glob("*.yaml")) if p.stem not in OTHERS]
-    some = up_to(names, JOBS)
+    some = enough(names, JOBS)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for name in FOLDERS:
             (home / name).symlink_to(ROOT / name)
         told = snakemake(home, "all", "plan", "--config", f"studies={','.join(names)}")
-        everything = planned(home, "--config", f"studies={','.join(names)}")
-        ten_thousand = planned(home, "--config", f"studies={','.join(some)}")
+        everything = planned(home, *QUIET, "--config", f"studies={','.join(names)}")
+        quiet = planned(home, *QUIET, "--config", f"studies={','.join(some)}")
+        shown = planned(home, "--config", f"studies={','.join(some)}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "start").touch()
         (Path(folder) / "Snakefile").write_text(BARE.format(jobs=everything[0]), encoding="utf-8")
-        bare = planned(Path(folder))
+        bare = planned(Path(folder), *QUIET)
     print("| graph | jobs | CPU seconds | ms per job |\n|---|---|---|---|")
     rows = {f"all {len(names)} studies: `snakemake plan`": told, "their dry run": everything,
-            f"dry run of {len(some)} studies": ten_thousand, "bare Snakemake, one rule": bare,
-            "reading and listing all studies alone": listed(names)}  # fmt: skip
+            f"dry run of {len(some)} studies": quiet, "the same with every job shown": shown,
+            "bare Snakemake, one rule": bare, "reading and listing all studies alone": listed(names)}  # fmt: skip
     for name, (jobs, seconds) in rows.items():
         print(f"| {name} | {jobs} | {seconds:.1f} | {1000 * seconds / jobs:.2f} |")
     reached = {
         "plan of all studies": told[1],
         "dry run of all studies": everything[1],
-        f"{ten_thousand[0]} jobs": ten_thousand[1],
+        f"{quiet[0]} jobs": quiet[1],
+        f"{shown[0]} jobs shown": shown[1],
     }
     bound = f"< {GOAL_SECONDS:.0f} s"
     report([Goal(name, f"{took:.1f} s", bound, took < GOAL_SECONDS) for name, took in reached.items()], check)

@@ -4,7 +4,7 @@ import importlib
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from distill import analyses
 from distill.audit.expected import chosen_places, extra_inputs, inputs_of
 from distill.config import jobs, lineage
 from distill.config.load import load
-from distill.config.plan import Plan
+from distill.config.plan import BESIDE, Plan
 from distill.config.recipes import GenerateJob
 from distill.responses.engines import LAUNCHING, modules_of
 from distill.runtime.codehash import code_hashes
 
+Graph = list[tuple[str, dict[str, Any], list[str], list[str]]]
 Planned = dict[lineage.Place, tuple[str, dict[str, Any]]]
 
 TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
@@ -30,8 +31,7 @@ TARGETS: dict[str, Callable[[Plan], list[Any]]] = {
     "signals": Plan.signals, "datasets": Plan.datasets, "rendered": Plan.rendered,
     "models": lambda plan: [*plan.plans(), *plan.trained()],
     "scores": lambda plan: [*plan.scores(), *plan.solutions(), *plan.likelihoods(), *plan.token_shift()],
-    "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], "all": chosen_places,
-}  # fmt: skip
+    "analyses": lambda _: [lineage.Contrasts(), *map(lineage.Analysis, analyses.names())], }  # fmt: skip
 # Plans without running, and writes what each job has as parameters.
 JOBS = """
 import json
@@ -102,10 +102,9 @@ def plan(study: Study, monkeypatch: pytest.MonkeyPatch) -> Plan:
     return Plan(load(Path("config"), yaml.safe_load(Path("config/config.yaml").read_text())))
 
 
-@pytest.fixture(scope="module")
-def graph(study: Study) -> list[tuple[str, dict[str, Any], list[str], list[str]]]:
+def jobs_of(study: Study, targets: set[str]) -> Graph:
     """Rule, parameters, outputs and inputs of each job that makes anything, and of the targets."""
-    code = JOBS.replace("TARGETS", repr(set(TARGETS)))
+    code = JOBS.replace("TARGETS", repr(targets))
     done = subprocess.run([study.python, "-c", code], cwd=study.folder, env=study.environment(), text=True,
                           capture_output=True)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -113,7 +112,12 @@ def graph(study: Study) -> list[tuple[str, dict[str, Any], list[str], list[str]]
 
 
 @pytest.fixture(scope="module")
-def planned(graph: list[tuple[str, dict[str, Any], list[str], list[str]]]) -> Planned:
+def graph(study: Study) -> Graph:
+    return jobs_of(study, {*TARGETS, "all"})
+
+
+@pytest.fixture(scope="module")
+def planned(graph: Graph) -> Planned:
     """Place -> rule and parameters of the job that makes it."""
     made = [(rule, params, [p for p in outputs if p.endswith("manifest.json")]) for rule, params, outputs, _ in graph]
     places = {lineage.find(Path(path).parent): (rule, params) for rule, params, paths in made for path in paths}
@@ -154,9 +158,27 @@ GATHERED = (lineage.Agreement, lineage.Verdicts, lineage.Golds, lineage.Duplicat
             lineage.Dataset, lineage.TeacherLogprobs, lineage.Plans, lineage.Repeats, lineage.Score,
             lineage.Solutions, lineage.Contrasts,
             lineage.Analysis, lineage.Report, lineage.Browser)  # fmt: skip
+# Of what these read manifests are inputs, but of what other inputs were made from.
+READ_ALL = (lineage.Contrasts, lineage.Analysis, lineage.Browser)
 
 
-def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any], plan: Plan) -> None:
+def folders(paths: set[str]) -> set[str]:
+    return {str(Path(path).parent) for path in paths}
+
+
+def made_before(graph: Graph, manifest: str) -> set[str]:
+    """The files that a job comes after."""
+    inputs_of_job = {path: inputs for _, _, outputs, inputs in graph for path in outputs}
+    found: set[str] = set()
+    ahead = [manifest]
+    while ahead:
+        new = {*inputs_of_job.get(ahead.pop(), ())} - found
+        found |= new
+        ahead += new
+    return found
+
+
+def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: Graph, plan: Plan) -> None:
     for _, _, outputs, inputs in graph:
         for manifest in (path for path in outputs if path.endswith("manifest.json")):
             place = lineage.find(Path(manifest).parent)
@@ -164,20 +186,97 @@ def test_what_an_artefact_must_have_read_is_what_its_rule_gives(graph: list[Any]
             needed = inputs_of(place, plan)
             further = isinstance(place, lineage.TrainedModel) and place.training in plan.catalogue.on_policy
             assert (needed is not None) == (isinstance(place, GATHERED) or further), place
-            if needed is not None:  # of an artefact a rule is given the manifest and the file that it stands for
+            if isinstance(place, READ_ALL):
+                before = made_before(graph, manifest)
+                assert {path for path in needed if path.endswith("manifest.json")} <= before, place
+                assert folders(given) <= folders(needed) <= folders(before), place
+            elif needed is not None:  # of an artefact a rule is given the manifest and the file that it stands for
                 assert needed <= given, place
-                assert {str(Path(path).parent) for path in needed} == {str(Path(path).parent) for path in given}, place
+                assert folders(needed) == folders(given), place
             if not isinstance(place, (lineage.BaseModel, lineage.Statements)):  # compared by what they say of the files
                 assert {str(path) for path in extra_inputs(place, plan)} == set(inputs) - given, place
 
 
-def test_a_target_asks_for_all_that_may_be_deleted(graph: list[Any], plan: Plan) -> None:
-    asked = {rule: set(inputs) for rule, _, outputs, inputs in graph if not outputs}
-    assert asked.keys() == TARGETS.keys()
+def asked_by(graph: Graph) -> dict[str, set[str]]:
+    """Target -> what it asks for."""
+    return {rule: set(inputs) for rule, _, outputs, inputs in graph if not outputs}
+
+
+def kept(places: Iterable[lineage.Place]) -> set[str]:
+    """The files of places that are missed if they are deleted."""
+    paths = (path for place in places for path in (place.manifest, main_file(place)))
+    return {path for path in paths if path}
+
+
+def test_a_stage_asks_for_all_that_may_be_deleted(graph: Graph, plan: Plan) -> None:
+    asked = asked_by(graph)
+    assert asked.keys() == {*TARGETS, "all"}
     for target, places_of in TARGETS.items():
-        places = places_of(plan)
-        wanted = {place.manifest for place in places} | {main_file(place) for place in places}
-        assert asked[target] == wanted - {None}, target
+        assert asked[target] == kept(places_of(plan)), target
+
+
+def ends(plan: Plan) -> set[str]:
+    """What is asked for in any case: all else is made on the way."""
+    analysed = map(lineage.Analysis, analyses.names())
+    return kept([*plan.plans(), lineage.Contrasts(), *analysed, lineage.Report(), lineage.Browser()])
+
+
+def test_where_nothing_is_made_the_ends_ask_for_every_artefact(study: Study, plan: Plan) -> None:
+    graph = jobs_of(study, {"all"})
+    made = {str(Path(path).parent) for _, _, outputs, _ in graph for path in outputs if path.endswith("manifest.json")}
+    assert made == {place.folder for place in chosen_places(plan)}
+    assert asked_by(graph) == {"all": ends(plan)}
+
+
+def test_all_asks_for_each_file_that_was_deleted(study: Study, tmp_path: Path, plan: Plan) -> None:
+    own = study.copy(tmp_path / "study")
+    deleted: set[str] = set()
+    for number, place in enumerate(chosen_places(plan)):
+        files = sorted(kept([place]) | {place.file("provenance.json")})
+        for path in files:
+            (own.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (own.folder / path).touch()
+        gone = [None, place.manifest, main_file(place), place.file("provenance.json")][number % 4]
+        if gone and place in plan.places():
+            (own.folder / gone).unlink()
+            deleted.add(gone)
+    graph = jobs_of(own, {"all"})
+    beside = {path for path in deleted if path.endswith("provenance.json")}
+    assert asked_by(graph) == {"all": ends(plan) | deleted - beside}
+    given = {outputs[0]: set(inputs) for _, _, outputs, inputs in graph if outputs}
+    assert beside & set(plan.files("provenance")) <= given["results/analyses/cost/section.json"]
+    assert beside & set(plan.browsed_provenances()) <= given["results/report/browser/index.html"]
+    tables = {path for path in deleted if path.endswith(".parquet")}
+    assert (answers := tables & set(plan.browsed_tables()))
+    assert answers <= given["results/report/browser/index.html"]
+    assert (items := {path for path in tables if path.startswith("results/scores")})
+    assert items <= given["results/contrasts/scores.csv"]
+
+
+def test_an_end_alone_does_not_stand_for_what_it_was_made_from(study: Study, tmp_path: Path, plan: Plan) -> None:
+    own = study.copy(tmp_path / "study")
+    report = lineage.Report()
+    for path in kept([report]):
+        (own.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (own.folder / path).touch()
+    asked = asked_by(jobs_of(own, {"all"}))["all"]
+    assert folders(asked) == {place.folder for place in chosen_places(plan)}
+
+
+def test_a_quiet_dry_run_says_the_same_without_the_jobs(study: Study) -> None:
+    shown, quiet = (study.snakemake("--dry-run", "-p", *options) for options in ((), ("-q", "rules")))
+    stats = [set(re.findall(r"^\w+ +\d+$", done.stdout + done.stderr, re.MULTILINE)) for done in (shown, quiet)]
+    assert stats[0] == stats[1]
+    assert "contrast 1" in {" ".join(line.split()) for line in stats[1]}
+    rendered = "exec python {}/scripts/render.py --dataset results/datasets/toy-long-arm/train.parquet"
+    assert rendered.format(study.folder) in shown.stdout + shown.stderr
+    assert "exec python" not in quiet.stdout + quiet.stderr
+
+
+def test_files_beside_those_of_a_stage_come_with_its_manifests() -> None:
+    for name in analyses.names():
+        needs = analyses.load(name).NEEDS
+        assert {BESIDE[kind][0] for kind in needs if kind in BESIDE} <= {*needs}, name
 
 
 def main_file(place: lineage.Place) -> str | None:
@@ -191,7 +290,7 @@ def main_file(place: lineage.Place) -> str | None:
     return place.file(name) if name else None
 
 
-def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(graph: list[Any]) -> None:
+def test_an_on_policy_training_is_given_the_prompts_and_the_model_of_its_start(graph: Graph) -> None:
     made = {outputs[0]: (rule, params, inputs) for rule, params, outputs, inputs in graph if outputs}
     for training, start, held_out in (("further", "toy-sft", 0.0), ("last", "untouched", 0.1)):
         rule, params, inputs = made[f"results/models/toy-xs/{training}/toy-short-arm/seed-1/weights"]

@@ -15,9 +15,7 @@ rule analyses:
 
 rule contrast:
     input:
-        [ancient(place.file("items.parquet")) for place in PLAN.scores()],
-        [ancient(place.file("likelihoods.parquet")) for place in PLAN.likelihoods()],
-        [path for kind in CONTRASTED for path in files_of(kind)],
+        contrasted_files,
     output:
         scores="results/contrasts/scores.csv",
         means="results/contrasts/means.csv",

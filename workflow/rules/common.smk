@@ -12,7 +12,9 @@ from pathlib import Path
 
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import Job
 from snakemake.resources import Resource
+from snakemake.settings.enums import Quietness
 
 # A graph of thousands of jobs is millions of objects that all stay: to look through them again and again took a quarter
 # of the time of planning.
@@ -35,7 +37,7 @@ from distill import analyses
 from distill.config import jobs, lineage
 from distill.config.load import check_as_written, load
 from distill.config.origins import unusable_files
-from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, Plan
+from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, FROM_CONTRASTS, Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hashes
@@ -147,6 +149,22 @@ def manifests(places):
 def artefacts(places):
     """Return the manifests of places and the main file beside each, so that a stage misses one that was deleted."""
     return manifests(places) + [path for path in map(PLAN.main_file, places) if path]
+
+
+def stage(*lists):
+    """Return an input: the artefacts of a stage, from the plan's lists; asked only if the stage is a target."""
+    return lambda wildcards: artefacts([place for places in lists for place in places()])
+
+
+def lost(paths):
+    """Return those files, as `ancient`, that were deleted beside their manifests: their jobs make them again.
+
+    For jobs that read thousands: the others came with their manifests, and each input costs planning 0.1 ms. Not for
+    what students are trained on: a list of inputs that changes is a reason to make a job's files again.
+    """
+    return [
+        ancient(path) for path in paths if not os.path.exists(path) and Path(path).with_name("manifest.json").exists()
+    ]
 
 
 def tables(places, name):

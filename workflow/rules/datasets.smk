@@ -8,7 +8,7 @@ OUTPUTS: results/datasets/{dataset}/{train.parquet, ledger.parquet, manifest.jso
 
 rule datasets:
     input:
-        artefacts(PLAN.datasets()),
+        stage(PLAN.datasets),
     localrule: True
 
 

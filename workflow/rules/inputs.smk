@@ -216,12 +216,13 @@ def solvers_tables(wildcards):
 
 
 def browsed_manifests(wildcards):
-    return manifests(PLAN.browsed())
+    # Those of responses come before the manifests of their verdicts.
+    return manifests(place for place in PLAN.browsed() if not isinstance(place, lineage.Responses))
 
 
 def browsed_files(wildcards):
     """Return the tables of the response browser, and the provenances that it tells."""
-    return [ancient(path) for path in (*PLAN.browsed_tables(), *PLAN.browsed_provenances())]
+    return lost([*PLAN.browsed_tables(), *PLAN.browsed_provenances()])
 
 
 # Analyses. A kind of files is named in an analysis's NEEDS. Of what is large, or only says how things came about, the
@@ -245,8 +246,39 @@ PICTURES += ["suitability"] if PLAN.suitability() else []
 def files_of(kind):
     """Return the files of a kind that analyses may need."""
     paths = PLAN.files(kind)
-    return [ancient(path) for path in paths] if kind in ("provenance", *BESIDE) else paths
+    if kind == "provenance":
+        return [*map(ancient, manifests(beside_scores())), *lost(paths)]
+    return lost(paths) if kind in BESIDE else paths
+
+
+def beside_scores():
+    """Return the places that no score or model is made from, so that who needs all artefacts must name them."""
+    return [*PLAN.golds(), *PLAN.repeats(), *PLAN.signals(), *PLAN.likelihoods(), *PLAN.token_shift()]
+
+
+def contrasted_files(wildcards):
+    own = {"items": PLAN.scores(), "likelihoods": PLAN.likelihoods()}
+    beside = [place.file(f"{name}.parquet") for name, places in own.items() for place in places]
+    return [*lost(beside), *(path for kind in CONTRASTED for path in files_of(kind))]
 
 
 def analysed_files(wildcards):
-    return [path for kind in analyses.load(wildcards.analysis).NEEDS for path in files_of(kind)]
+    needs = analyses.load(wildcards.analysis).NEEDS
+    before = CONTRASTED if {*FROM_CONTRASTS} & {*needs} else ()  # the tables of contrasts
+    return [path for kind in needs if kind not in before for path in files_of(kind)]
+
+
+# All. The ends are what nothing else is made from.
+
+ENDS = [*PLAN.plans(), lineage.Contrasts(), *ANALYSES, lineage.Report(), lineage.Browser()]
+
+
+def missed(wildcards):
+    """Return a file that is not there of each place that lacks one, while anything is made.
+
+    Snakemake alone makes no file again that only finished jobs have read. Where nothing is made, all are on the way to
+    the ends, and to ask for them once more would be a tenth of planning.
+    """
+    places = [*PLAN.places(), *ENDS]
+    lacking = [next((path for path in artefacts([place]) if not os.path.exists(path)), None) for place in places]
+    return [path for path in lacking if path] if None in lacking else []

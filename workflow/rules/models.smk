@@ -13,8 +13,7 @@ A training keeps its state, undeclared, in state/ there until it is done, and it
 
 rule models:
     input:
-        artefacts(PLAN.plans()),
-        artefacts(PLAN.trained()),
+        stage(PLAN.plans, PLAN.trained),
     localrule: True
 
 

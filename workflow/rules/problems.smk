@@ -8,7 +8,7 @@ results/problems/{corpus}/statements/{shard}/{statements.parquet, manifest.json,
 
 rule problems:
     input:
-        artefacts(PLAN.problems()),
+        stage(PLAN.problems),
     localrule: True
 
 
@@ -44,6 +44,7 @@ rule fetch_statements:
         provenance="results/problems/{corpus}/statements/{shard}/provenance.json",
     log:
         "logs/fetch_statements/{corpus}/{shard}.log",
+    priority: 100  # a model that is loaded answers ahead only what is there
     localrule: True  # compute nodes may be offline
     conda:
         "../../envs/data.yaml"

@@ -8,7 +8,7 @@ provenance.json}; of the training only the cutoff matters
 
 rule rendered:
     input:
-        artefacts(PLAN.rendered()),
+        stage(PLAN.rendered),
     localrule: True
 
 

@@ -14,7 +14,7 @@ own jobs find the rows there and load nothing.
 
 rule responses:
     input:
-        artefacts(PLAN.all_answers(lineage.Responses)),
+        stage(lambda: PLAN.all_answers(lineage.Responses)),
     localrule: True
 
 

@@ -11,7 +11,7 @@ results/likelihoods/{corpus}/{model_path}/{likelihoods.parquet, manifest.json, p
 
 rule scores:
     input:
-        artefacts([*PLAN.scores(), *PLAN.solutions(), *PLAN.likelihoods(), *PLAN.token_shift()]),
+        stage(PLAN.scores, PLAN.solutions, PLAN.likelihoods, PLAN.token_shift),
     localrule: True
 
 

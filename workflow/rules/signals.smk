@@ -11,7 +11,7 @@ it suits that student); in each a table, manifest.json, provenance.json
 
 rule signals:
     input:
-        artefacts(PLAN.signals()),
+        stage(PLAN.signals),
     localrule: True
 
 

@@ -12,9 +12,7 @@ results/judgements/ where the settings name a judge (which keeps its replies, un
 
 rule verdicts:
     input:
-        artefacts(PLAN.all_answers(lineage.Verdicts)),
-        artefacts(PLAN.agreements()),
-        artefacts(PLAN.golds()),
+        stage(lambda: PLAN.all_answers(lineage.Verdicts), PLAN.agreements, PLAN.golds),
     localrule: True
 
 

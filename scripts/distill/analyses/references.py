@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from distill.analyses.section import Inputs, Row, Section
 from distill.runtime.errors import InputError
 from distill.scores.csvs import read_csv
-from distill.scores.gaps import AVERAGE
 from distill.scores.numbers import interval, points
 
 NEEDS = ("means", "references")
@@ -83,6 +82,8 @@ def _reference(row: dict[str, str | None], where: str) -> Reference:
 
 def _by_arm(means: Iterable[Row]) -> dict[Any, list[Row]]:
     """Return (student, dataset, benchmarks) -> the rows of means of it, one for each study and training."""
+    from distill.scores.gaps import AVERAGE  # loads scipy
+
     arms: dict[tuple[str, ...], list[Row]] = {}
     for row in means:
         arms.setdefault((row["study"], row["student"], row["training"], row["dataset"]), []).append(row)

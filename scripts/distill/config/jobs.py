@@ -321,23 +321,33 @@ _PROGRAMS: dict[type[Place], str] = {
 
 def job_of(catalogue: Catalogue, place: Place) -> Job:
     """Return the job that makes a place. Raises KeyError for a place of names that the catalogue lacks."""
-    program, recipe = _PROGRAMS[type(place)], _recipe(catalogue, place)
+    return Job(program_of(catalogue, place), _recipe(catalogue, place), _modules(catalogue, place))
+
+
+def program_of(catalogue: Catalogue, place: Place) -> str:
+    """Return the name of the program that makes a place. Raises KeyError as `job_of` does."""
     match place:
         case BaseModel() if is_scratch(catalogue, place.model):
-            return Job("initialise", recipe)
+            return "initialise"
         case Responses() if place.decoding == PUBLISHED:
-            return Job("fetch_responses", recipe)
-        case Responses():
-            return Job(program, recipe, engine_modules(answering(catalogue, place.model_path)))
-        case Judgements():
-            return Job(program, recipe, engine_modules(judge_job(catalogue).generation))
+            return "fetch_responses"
         case TrainedModel() if place.training in catalogue.on_policy:
-            return Job("train_on_policy", recipe)
+            return "train_on_policy"
         case Dataset() if catalogue.datasets[place.dataset].curation.choose in SUITED:
-            return Job("mix_suited", recipe)
+            return "mix_suited"
+    return _PROGRAMS[type(place)]
+
+
+def _modules(catalogue: Catalogue, place: Place) -> tuple[str, ...]:
+    """Return the modules that the program of a place loads by name."""
+    match place:
+        case Responses() if place.decoding != PUBLISHED:
+            return engine_modules(answering(catalogue, place.model_path))
+        case Judgements():
+            return engine_modules(judge_job(catalogue).generation)
         case Analysis():
-            return Job(program, recipe, (f"distill.analyses.{place.analysis}",))
-    return Job(program, recipe)
+            return (f"distill.analyses.{place.analysis}",)
+    return ()
 
 
 _text = once_for(Recipe.canonical)  # of jobs and entries that stay

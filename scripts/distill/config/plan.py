@@ -49,6 +49,7 @@ from distill.config.shards import shard_names
 from distill.config.sizes import base_model
 
 CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
+FROM_CONTRASTS = ("scores_csv", "means", "breakdowns", "gaps")  # the kinds that they are for analyses
 # And what they are.
 CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt", "tables.tex")
 # What a manifest stands for, where it is no table named as its kind.
@@ -416,6 +417,6 @@ class Plan:
             judged = self.all_answers(Judgements) if self.catalogue.settings.judge else []
             made = [place for places in stages.values() for place in places()]
             return unique(place.file("provenance.json") for place in [*made, *self.all_answers(Responses), *judged])
-        if kind in ("scores_csv", "means", "breakdowns", "gaps"):
+        if kind in FROM_CONTRASTS:
             return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
         return [place.manifest for place in stages[kind]()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from distill.config import speeds
 from distill.config.demands import demand_of, parameters
-from distill.config.jobs import answering, distillation, job_of, judge_of
+from distill.config.jobs import answering, distillation, judge_of, program_of
 from distill.config.lineage import (
     PUBLISHED,
     BaseModel,
@@ -74,7 +74,7 @@ class Estimator:
 
     def of(self, place: Place) -> Estimate:
         """Return what the job of a place will take."""
-        program = job_of(self._catalogue, place).program
+        program = program_of(self._catalogue, place)
         tokens = self._work.tokens(place)
         if not isinstance(place, OF_A_MODEL) or program == "fetch_responses":
             seconds, ground = self._without_model(place, program)

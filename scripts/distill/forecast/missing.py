@@ -62,6 +62,8 @@ def found(plan: Plan, places: Iterable[Place], code: Code) -> dict[Place, Found]
 
 def _own(plan: Plan, place: Place, code: Code) -> Found:
     """Return what stands of an artefact, whatever it has read."""
+    if not os.path.isdir(place.folder):
+        return Found(State.MISSING, {}, {})
     manifest, provenance = _read(Path(place.manifest)), _read(Path(place.file("provenance.json")))
     # Another recipe or other code finds no key of its own among what is kept.
     agrees = not provenance or _agrees(plan, place, provenance, code)
