@@ -58,7 +58,10 @@ def answered_together(wildcards):
     """Return the group of a generation: on a cluster one job answers, one by one, what a model is asked with a decoding.
 
     Of draws that wait for verdicts it is one draw. The profile's `group-components` counts the members, for all models.
+    On one machine there are no groups: each would be one job.
     """
+    if not on_cluster():
+        return None
     recipe = CATALOGUE.decodings.get(wildcards.decoding)
     waiting = [wildcards.draw] if recipe is not None and recipe.until_correct else []
     name = ".".join([ANSWERS, *wildcards.model_path.split("/"), wildcards.decoding, *waiting])
