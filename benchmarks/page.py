@@ -51,7 +51,7 @@ def make_report(folder: Path, study: Mapping[str, Any], files: Files, students: 
 
     from distill import analyses
     from distill.config import lineage
-    from distill.config.plan import CONTRASTED
+    from distill.config.analysed import CONTRASTED
 
     contrasts = folder / lineage.Contrasts().folder
     parameters = {name: round(1e8 * 2 ** (n / 2)) for n, name in enumerate(students)}

@@ -12,7 +12,7 @@ from helpers import recipe
 
 from distill import tables
 from distill.config import lineage
-from distill.config.plan import BESIDE
+from distill.config.analysed import BESIDE
 from distill.runtime.files import read_json, write_json
 
 DATASETS = ("hard", "easy", "mixed")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from helpers import REPOSITORY
 
-from distill.config import jobs
+from distill.config import analysed, jobs
 from distill.config.catalogue import KINDS, Catalogue
 from distill.config.labels import JOINT, Labels, arms_in_order, is_untouched, labels_of, shown_as
 from distill.config.lineage import Arm, identity, place_of
@@ -37,7 +37,7 @@ def recipes(catalogue: Catalogue) -> dict[str, str]:
     plan = Plan(catalogue)
     places = {*plan.scores(), *plan.browsed()}
     for kind in ("datasets", "rendered", "models", "responses", "verdicts", "golds", "problems", "signals"):
-        places |= {place_of(identity(Path(path).parent)) for path in plan.files(kind)}
+        places |= {place_of(identity(Path(path).parent)) for path in analysed.files(plan, kind)}
     return {place.manifest: jobs.job_of(catalogue, place).recipe for place in places}
 
 

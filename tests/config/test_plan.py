@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helpers import REPOSITORY
 
+from distill.config import analysed
 from distill.config.lineage import (
     BaseModel,
     Judgements,
@@ -129,8 +130,8 @@ def test_a_dataset_asks_for_the_table_that_its_choice_reads(planned: Planned) ->
     assert "loglikelihoods" not in files
     assert plan.signals() == plan.suitability()
     assert len(plan.signals()) == 2 * 2 * 2
-    assert plan.files("suitability") == [place.manifest for place in plan.suitability()]
-    assert plan.files("suitability_tables")[0] == rated.file("suitability.parquet")
+    assert analysed.files(plan, "suitability") == [place.manifest for place in plan.suitability()]
+    assert analysed.files(plan, "suitability_tables")[0] == rated.file("suitability.parquet")
 
 
 def test_suitability_is_of_what_each_student_is_taught_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_token_shift_is_of_first_draws_of_all_arms_and_of_what_they_are_taught(
     assert {(p.student, p.model_path, p.shard) for p in places if p.model_path not in wrote} == rated
     assert set(places) <= set(plan.places())
     assert not set(places) & set(plan.signals())
-    assert plan.files("token_shift_tables") == [place.file("token_shift.parquet") for place in places]
+    assert analysed.files(plan, "token_shift_tables") == [place.file("token_shift.parquet") for place in places]
 
 
 def test_likelihoods_are_of_every_arm_on_every_benchmark_where_a_study_asks(planned: Planned, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_likelihoods_are_of_every_arm_on_every_benchmark_where_a_study_asks(plan
         (score.corpus, score.model_path) for score in plan.scores()}  # fmt: skip
     assert plan.solutions() == [Solutions("toy-test")]
     assert {*plan.likelihoods(), *plan.solutions()} <= set(plan.places())
-    assert plan.files("likelihoods") == [place.manifest for place in plan.likelihoods()]
+    assert analysed.files(plan, "likelihoods") == [place.manifest for place in plan.likelihoods()]
     before = set(plan.all_answers(Responses))
     published = {"path": "resources/toy/test.jsonl", "columns": {"problem_id": "id", "response": "answer"}}
     planned(file="teachers", solver={"published": {**published, "draws": 2}})
@@ -223,7 +224,7 @@ def test_what_it_cost_knows_the_students_answers_too(planned: Planned) -> None:
     plan = planned()
     answers = [place for place in plan.all_answers(Responses) if place.model_path.startswith("students/")]
     assert len(answers) == 22
-    files = plan.files("provenance")
+    files = analysed.files(plan, "provenance")
     assert {place.file("provenance.json") for place in answers} <= set(files)
     assert len(set(files)) == len(files)
     assert not any("/judgements/" in file for file in files)
@@ -238,7 +239,7 @@ def test_a_training_that_distils_asks_for_its_teacher(planned: Planned) -> None:
     assert set(places) <= set(plan.places())
     assert plan.main_file(places[0]) == places[0].file("teacher_logprobs.parquet")
     assert [p for p in plan.models() if isinstance(p, BaseModel)].count(BaseModel("toy-long")) == 1
-    assert {place.file("provenance.json") for place in places} <= set(plan.files("provenance"))
+    assert {place.file("provenance.json") for place in places} <= set(analysed.files(plan, "provenance"))
     # One who answers no problem of a dataset is asked for as well.
     published = {"model": {"path": "resources/toy/nobody"}, "prompt": "plain", "decoding": "toy-sampled"}
     planned(file="teachers", alone=published)

@@ -15,9 +15,9 @@ from study import CATALOGUE, Study
 
 from distill import analyses
 from distill.audit.expected import chosen_places, extra_inputs, inputs_of
-from distill.config import jobs, lineage
+from distill.config import analysed, jobs, lineage
 from distill.config.load import load
-from distill.config.plan import BESIDE, Plan
+from distill.config.plan import Plan
 from distill.config.recipes import GenerateJob
 from distill.responses.engines import LAUNCHING, modules_of
 from distill.runtime.codehash import code_hashes
@@ -217,8 +217,8 @@ def test_a_stage_asks_for_all_that_may_be_deleted(graph: Graph, plan: Plan) -> N
 
 def ends(plan: Plan) -> set[str]:
     """What is asked for in any case: all else is made on the way."""
-    analysed = map(lineage.Analysis, analyses.names())
-    return kept([*plan.plans(), lineage.Contrasts(), *analysed, lineage.Report(), lineage.Browser()])
+    sections = map(lineage.Analysis, analyses.names())
+    return kept([*plan.plans(), lineage.Contrasts(), *sections, lineage.Report(), lineage.Browser()])
 
 
 def test_where_nothing_is_made_the_ends_ask_for_every_artefact(study: Study, plan: Plan) -> None:
@@ -244,7 +244,7 @@ def test_all_asks_for_each_file_that_was_deleted(study: Study, tmp_path: Path, p
     beside = {path for path in deleted if path.endswith("provenance.json")}
     assert asked_by(graph) == {"all": ends(plan) | deleted - beside}
     given = {outputs[0]: set(inputs) for _, _, outputs, inputs in graph if outputs}
-    assert beside & set(plan.files("provenance")) <= given["results/analyses/cost/section.json"]
+    assert beside & set(analysed.files(plan, "provenance")) <= given["results/analyses/cost/section.json"]
     assert beside & set(plan.browsed_provenances()) <= given["results/report/browser/index.html"]
     tables = {path for path in deleted if path.endswith(".parquet")}
     assert (answers := tables & set(plan.browsed_tables()))
@@ -276,7 +276,7 @@ def test_a_quiet_dry_run_says_the_same_without_the_jobs(study: Study) -> None:
 def test_files_beside_those_of_a_stage_come_with_its_manifests() -> None:
     for name in analyses.names():
         needs = analyses.load(name).NEEDS
-        assert {BESIDE[kind][0] for kind in needs if kind in BESIDE} <= {*needs}, name
+        assert {analysed.BESIDE[kind][0] for kind in needs if kind in analysed.BESIDE} <= {*needs}, name
 
 
 def main_file(place: lineage.Place) -> str | None:

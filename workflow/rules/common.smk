@@ -34,10 +34,10 @@ for folder in map(Path, ("results", "logs")):
 sys.path.append(str(SCRIPTS))  # behind all others: its programs have names such as `train`
 
 from distill import analyses
-from distill.config import jobs, lineage
+from distill.config import analysed, jobs, lineage
 from distill.config.load import check_as_written, load
 from distill.config.origins import unusable_files
-from distill.config.plan import BESIDE, CONTRAST_TABLES, CONTRASTED, FROM_CONTRASTS, Plan
+from distill.config.plan import Plan
 from distill.config.recipes import canonical_json
 from distill.problems.fingerprint import fingerprint
 from distill.runtime.codehash import code_hashes
@@ -159,8 +159,8 @@ def stage(*lists):
 def lost(paths):
     """Return those files, as `ancient`, that were deleted beside their manifests: their jobs make them again.
 
-    For jobs that read thousands: the others came with their manifests, and each input costs planning 0.1 ms. Not for
-    what students are trained on: a list of inputs that changes is a reason to make a job's files again.
+    For jobs that read thousands: the others came with their manifests, and 25,000 inputs are a second of planning. Not
+    for what students are trained on: a list of inputs that changes is a reason to make a job's files again.
     """
     return [
         ancient(path) for path in paths if not os.path.exists(path) and Path(path).with_name("manifest.json").exists()

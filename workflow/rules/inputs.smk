@@ -245,10 +245,10 @@ PICTURES += ["suitability"] if PLAN.suitability() else []
 
 def files_of(kind):
     """Return the files of a kind that analyses may need."""
-    paths = PLAN.files(kind)
+    paths = analysed.files(PLAN, kind)
     if kind == "provenance":
         return [*map(ancient, manifests(beside_scores())), *lost(paths)]
-    return lost(paths) if kind in BESIDE else paths
+    return lost(paths) if kind in analysed.BESIDE else paths
 
 
 def beside_scores():
@@ -259,16 +259,16 @@ def beside_scores():
 def contrasted_files(wildcards):
     own = {"items": PLAN.scores(), "likelihoods": PLAN.likelihoods()}
     beside = [place.file(f"{name}.parquet") for name, places in own.items() for place in places]
-    return [*lost(beside), *(path for kind in CONTRASTED for path in files_of(kind))]
+    return [*lost(beside), *(path for kind in analysed.CONTRASTED for path in files_of(kind))]
 
 
 def analysed_files(wildcards):
     needs = analyses.load(wildcards.analysis).NEEDS
-    before = CONTRASTED if {*FROM_CONTRASTS} & {*needs} else ()  # the tables of contrasts
+    before = analysed.CONTRASTED if {*analysed.FROM_CONTRASTS} & {*needs} else ()  # the tables of contrasts
     return [path for kind in needs if kind not in before for path in files_of(kind)]
 
 
-# All. The ends are what nothing else is made from.
+# All. Everything else is made on the way to the ends.
 
 ENDS = [*PLAN.plans(), lineage.Contrasts(), *ANALYSES, lineage.Report(), lineage.Browser()]
 
@@ -276,8 +276,8 @@ ENDS = [*PLAN.plans(), lineage.Contrasts(), *ANALYSES, lineage.Report(), lineage
 def missed(wildcards):
     """Return a file that is not there of each place that lacks one, while anything is made.
 
-    Snakemake alone makes no file again that only finished jobs have read. Where nothing is made, all are on the way to
-    the ends, and to ask for them once more would be a tenth of planning.
+    Snakemake alone makes no file again that only finished jobs have read. Where nothing is made, no job is finished, and
+    to ask for all files once more would be a twentieth of planning.
     """
     places = [*PLAN.places(), *ENDS]
     lacking = [next((path for path in artefacts([place]) if not os.path.exists(path)), None) for place in places]

@@ -166,12 +166,12 @@ def solvers_files(wildcards):
 
 
 def contrast_files(wildcards):
-    return canonical_json({kind: PLAN.files(kind) for kind in CONTRASTED})
+    return canonical_json({kind: analysed.files(PLAN, kind) for kind in analysed.CONTRASTED})
 
 
 def analysis_inputs(wildcards):
     needs = analyses.load(wildcards.analysis).NEEDS
-    return canonical_json({kind: PLAN.files(kind) for kind in needs})
+    return canonical_json({kind: analysed.files(PLAN, kind) for kind in needs})
 
 
 # Report

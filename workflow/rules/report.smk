@@ -12,7 +12,7 @@ results/report/browser/{index.html, data/, its scripts and style, manifest.json,
 rule render_page:
     input:
         manifests([lineage.Contrasts(), *ANALYSES]),
-        [ancient(lineage.Contrasts().file(name)) for name in CONTRAST_TABLES],
+        [ancient(lineage.Contrasts().file(name)) for name in analysed.CONTRAST_TABLES],
         sections=[ancient(place.file("section.json")) for place in ANALYSES],
     output:
         page=report("results/report/index.html", caption="../report/index.rst", category="Page"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distill import analyses
 from distill.config import jobs
+from distill.config.analysed import CONTRAST_TABLES, CONTRASTED, files
 from distill.config.lineage import (
     PUBLISHED,
     Agreement,
@@ -36,7 +37,7 @@ from distill.config.lineage import (
     TrainedModel,
     Verdicts,
 )
-from distill.config.plan import CONTRAST_TABLES, CONTRASTED, Plan
+from distill.config.plan import Plan
 
 
 def chosen_places(plan: Plan) -> list[Place]:
@@ -82,9 +83,9 @@ def inputs_of(place: Place, plan: Plan) -> set[str] | None:
             answered = [Responses(**asdict(place)).file("responses.parquet")] if isinstance(place, Verdicts) else []
             return {Problems(place.corpus).file("problems.parquet"), *_agreed(place.corpus, plan), *answered}
         case Contrasts():
-            return {path for kind in CONTRASTED for path in plan.files(kind)}
+            return {path for kind in CONTRASTED for path in files(plan, kind)}
         case Analysis():
-            return {path for kind in analyses.load(place.analysis).NEEDS for path in plan.files(kind)}
+            return {path for kind in analyses.load(place.analysis).NEEDS for path in files(plan, kind)}
         case Report():
             sections = {Analysis(name).file("section.json") for name in analyses.names()}
             return sections | {Contrasts().file(name) for name in CONTRAST_TABLES}

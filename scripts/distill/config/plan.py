@@ -3,7 +3,7 @@
 The rules, the bill and the publisher ask the same lists. Nothing here looks at a file.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -48,22 +48,12 @@ from distill.config.once import once_each
 from distill.config.shards import shard_names
 from distill.config.sizes import base_model
 
-CONTRASTED = ("scores", "likelihoods", "models", "rendered")  # the kinds of files that contrasts are made from
-FROM_CONTRASTS = ("scores_csv", "means", "breakdowns", "gaps")  # the kinds that they are for analyses
-# And what they are.
-CONTRAST_TABLES = ("scores.csv", "means.csv", "breakdowns.csv", "gaps.csv", "gaps.txt", "tables.tex")
 # What a manifest stands for, where it is no table named as its kind.
 MAIN_FILES: dict[type[Place], str] = {
     BaseModel: "weights", Dataset: "train.parquet", Plans: "plans.csv", TrainedModel: "weights", Score: "items.parquet",
     Contrasts: "gaps.csv", Analysis: "section.json", Report: "index.html",
     Browser: "index.html",
 }  # fmt: skip
-
-# Kinds of files that lie beside the manifests of a stage.
-BESIDE = {"train_logs": ("models", "train_log.parquet"), "suitability_tables": ("suitability", "suitability.parquet"),
-          "token_shift_tables": ("token_shift", "token_shift.parquet"),
-          "train_rows": ("datasets", "train.parquet"), "dataset_recipes": ("datasets", "provenance.json"),
-          "unrendered": ("rendered", "ledger.parquet")}  # fmt: skip
 
 T = TypeVar("T")
 AnswersT = TypeVar("AnswersT", bound=Answers)
@@ -391,32 +381,3 @@ class Plan:
                   self.rendered(), self.teacher_logprobs(), self.plans(), models, self.scores(), self.solutions(),
                   self.likelihoods(), self.token_shift()]  # fmt: skip
         return unique(place for stage in stages for place in stage)
-
-    # Files
-
-    @once_each
-    def files(self, kind: str) -> list[str]:
-        """Return the files of a kind that analyses read: the manifests of a stage, or files beside those of some.
-
-        Raises KeyError for a kind that is none.
-        """
-        stages: dict[str, Callable[[], Sequence[Place]]] = {
-            "problems": self.problems, "responses": lambda: self.teacher_answers(Responses),
-            "verdicts": lambda: self.teacher_answers(Verdicts), "agreements": self.agreements, "golds": self.golds,
-            "repeats": self.repeats, "signals": self.signals, "suitability": self.suitability,
-            "datasets": self.datasets, "rendered": self.rendered, "teacher_logprobs": self.teacher_logprobs,
-            "models": self.trained, "scores": self.scores, "likelihoods": self.likelihoods,
-            "token_shift": self.token_shift,
-        }  # fmt: skip
-        if kind in BESIDE:
-            stage, name = BESIDE[kind]
-            return [place.file(name) for place in stages[stage]()]
-        if kind == "references":
-            return unique(path for study in self.catalogue.studies.values() for path in study.references)
-        if kind == "provenance":
-            judged = self.all_answers(Judgements) if self.catalogue.settings.judge else []
-            made = [place for places in stages.values() for place in places()]
-            return unique(place.file("provenance.json") for place in [*made, *self.all_answers(Responses), *judged])
-        if kind in FROM_CONTRASTS:
-            return [Contrasts().file(f"{kind.removesuffix('_csv')}.csv")]
-        return [place.manifest for place in stages[kind]()]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.audit.findings import OUT_OF_DATE, Audit, Finding
+from distill.config.analysed import CONTRAST_TABLES
 from distill.config.lineage import Analysis, Browser, Contrasts, Dataset, Report, TrainedModel
-from distill.config.plan import CONTRAST_TABLES, Plan
+from distill.config.plan import Plan
 from distill.config.recipes import PublishRecipe
 from distill.config.recipes.publishing import HUB
 from distill.config.sizes import base_model

@@ -8,7 +8,7 @@ from keys import ABSENT, Keys, key
 from keys_verdicts import _judge_words
 from planned import JUDGE, commands, option, recipes
 
-from distill.config import jobs
+from distill.config import analysed, jobs
 from distill.config.catalogue import Catalogue, arms_of
 from distill.config.plan import Plan
 from distill.config.recipes import (
@@ -61,7 +61,7 @@ def likely(study: StudyRecipe) -> Any:
 
 
 def read_of_references(study: StudyRecipe) -> Any:
-    return _plan(study).files("references")
+    return analysed.files(_plan(study), "references")
 
 
 def trained(study: StudyRecipe) -> Any:
