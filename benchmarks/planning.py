@@ -25,6 +25,7 @@ FOLDERS = ("workflow", "scripts", "config", "profiles", "envs", "resources")
 OTHERS = {"toy", "published", "real", "real-recipe", "real-lora"}  # not the paper's
 GOAL_SECONDS = 15.0
 JOBS = 10_000
+QUIET = ("--quiet", "rules")  # as the README says it: which jobs there are, and how many
 BARE = """
 rule all:
     input: expand("{{i}}.txt", i=range({jobs}))
@@ -52,9 +53,6 @@ def snakemake(folder: Path, total: str, *options: str) -> tuple[int, float]:
 def planned(folder: Path, *options: str) -> tuple[int, float]:
     """Return how many jobs a dry run in a folder plans, and its CPU seconds."""
     return snakemake(folder, "total", "--dry-run", *options)
-
-
-QUIET = ("--quiet", "rules")  # as the README says it: which jobs there are, and how many
 
 
 def listed(names: list[str]) -> tuple[int, float]:
